@@ -1,0 +1,94 @@
+/**
+ * The seam between telemetry sources and verdicts: what is asked of a source, and what it answers. Pure types; the
+ * sources themselves live in src/telemetry/.
+ */
+
+/** Bad events among all events, in one span of time. Never NaN, never negative; `bad` ≤ `all`. */
+export interface Counts {
+  readonly all: number;
+  readonly bad: number;
+}
+
+/**
+ * An event metric: requests, of which some are bad. `errors` are HTTP 5xx answers and the gRPC statuses that are the
+ * server's fault; `slow` are requests that took longer than `slowerThanMs`.
+ */
+export type EventMetric =
+  | { readonly name: string; readonly kind: 'errors' }
+  | { readonly name: string; readonly kind: 'slow'; readonly slowerThanMs: number };
+
+/** One revision whose requests are to be counted. */
+export interface Target {
+  readonly revision: string;
+  /** The name of its Deployment: `destination_workload` in Istio's metrics. */
+  readonly workload: string;
+  /**
+   * True for a candidate: counters that were unknown when its window began count from zero, because nothing of this
+   * revision served before it. False for stable, whose unknown counters may hold years.
+   */
+  readonly fresh: boolean;
+  readonly pods: readonly TargetPod[];
+}
+
+export interface TargetPod {
+  readonly name: string;
+  readonly uid: string;
+  readonly ip: string;
+  /** Port at which the pod's proxy serves its statistics (Istio's is 15090). */
+  readonly statsPort: number;
+}
+
+export interface TelemetryQuery {
+  readonly namespace: string;
+  /** The CanaryRelease's name; with the namespace, the key under which a source may keep what it has seen. */
+  readonly release: string;
+  readonly targets: readonly Target[];
+  readonly metrics: readonly EventMetric[];
+  /** Only events after this time are asked for (ms since the epoch). */
+  readonly from: number;
+  /** The present (ms since the epoch). */
+  readonly now: number;
+  /** Base URL of the Prometheus to ask and how; only for the prometheus source. */
+  readonly prometheus?: PrometheusAddress | undefined;
+}
+
+export interface PrometheusAddress {
+  readonly address: string;
+  readonly headers?: Readonly<Record<string, string>> | undefined;
+}
+
+/** What was counted between two times (ms since the epoch), by revision and metric name. */
+export interface Interval {
+  readonly from: number;
+  readonly to: number;
+  readonly counts: Readonly<Record<string, Readonly<Record<string, Counts>>>>;
+}
+
+export type Reading =
+  | {
+      readonly ok: true;
+      /** Disjoint, in order of time, none before the query's `from`. */
+      readonly intervals: readonly Interval[];
+      /**
+       * Up to when the data are complete for each revision (ms since the epoch): every pod or series that should have
+       * answered did. It may lag behind the last interval when a part is missing; a revision with no complete data yet
+       * is absent.
+       */
+      readonly completeThrough: Readonly<Record<string, number>>;
+      /** What is missing, as a sentence, when something is. */
+      readonly warning?: string | undefined;
+    }
+  | {
+      readonly ok: false;
+      /** A code of the error catalogue. */
+      readonly code: 'TelemetryUnreachable' | 'TelemetryInvalid';
+      /** What is wrong and what to do about it. */
+      readonly message: string;
+    };
+
+export interface TelemetrySource {
+  /** Reads what has been counted since `query.from`. Never throws for a fault of the source: that is `ok: false`. */
+  read(query: TelemetryQuery): Promise<Reading>;
+  /** Drops what is kept for a release that is no longer in progress. */
+  forget(namespace: string, release: string): void;
+}
