@@ -1,0 +1,274 @@
+import { z } from 'zod';
+import { matching, ruled } from './rules.ts';
+import { durationField, percentField, proportion } from './scalars.ts';
+
+const DNS_LABEL = /^[a-z]([-a-z0-9]*[a-z0-9])?$/;
+const PROTOCOLS = 'http|http2|https|grpc|grpc-web|tcp|tls|mongo|mysql|redis|udp';
+
+const container = ruled(
+  z.looseObject({
+    name: z.string().max(63).meta({ description: "The container's name." }),
+    image: z.string().max(1024).optional().meta({ description: 'Its image. A new image is a new revision.' }),
+  }),
+  { 'x-kubernetes-preserve-unknown-fields': true },
+);
+
+const podTemplate = ruled(
+  z.object({
+    metadata: z
+      .object({
+        labels: z.record(z.string(), z.string()).optional(),
+        annotations: z.record(z.string(), z.string()).optional(),
+      })
+      .optional()
+      .meta({ description: 'Labels and annotations of the pods.' }),
+    spec: ruled(
+      z.looseObject({
+        containers: z
+          .array(container)
+          .min(1)
+          .max(64)
+          .meta({ description: 'At least one container.', 'x-kubernetes-list-type': 'atomic' }),
+      }),
+      { description: 'A PodSpec, as in a Deployment.', 'x-kubernetes-preserve-unknown-fields': true },
+    ),
+  }),
+  {
+    description: 'The pods of this workload, as in a Deployment. Any change of it is a new revision.',
+    requiredMessage: 'spec.template is missing: put the pod template there, as in a Deployment',
+  },
+);
+
+const service = ruled(
+  z.object({
+    name: ruled(
+      matching(
+        DNS_LABEL,
+        63,
+        'spec.service.name must be a DNS label: lower-case letters, digits and -, beginning with a letter',
+        'Name of the Service. Made when there is none; one that is there is used as it is.',
+      ),
+      {
+        description: 'Name of the Service. Made when there is none; one that is there is used as it is.',
+        requiredMessage: 'spec.service.name is missing: name the Service that callers use, such as reviews',
+      },
+    ),
+    port: z.int().min(1).max(65_535).meta({
+      description: 'Port of the Service.',
+      requiredMessage: 'spec.service.port is missing: give the port that callers use, such as 9080',
+    }),
+    portName: ruled(
+      z.string().max(15),
+      {
+        description: 'Name of the port, `<protocol>[-suffix]`: Istio reads the protocol from it.',
+        requiredMessage:
+          'spec.service.portName is missing: name the port <protocol>[-suffix], such as http or grpc-web, since Istio reads the protocol from it',
+      },
+      [
+        {
+          cel: `self.matches('^(${PROTOCOLS})(-[a-z0-9]([-a-z0-9]*[a-z0-9])?)?$')`,
+          check: (name) => new RegExp(`^(${PROTOCOLS})(-[a-z0-9]([-a-z0-9]*[a-z0-9])?)?$`).test(name),
+          message:
+            'spec.service.portName must be <protocol>[-suffix], such as http, http2-admin or grpc: Istio reads the protocol from it',
+        },
+      ],
+    ),
+    targetPort: ruled(z.union([z.int().min(1).max(65_535), z.string().max(15)]).optional(), {
+      description: "The pods' port, by number or by name; the Service's port when left out.",
+      'x-kubernetes-int-or-string': true,
+    }),
+  }),
+  {
+    description: 'The Service in front of the workload.',
+    requiredMessage: 'spec.service is missing: give name, port and portName of the Service that callers use',
+  },
+);
+
+const istio = z
+  .object({
+    hosts: z.array(z.string().min(1).max(253)).min(1).max(32).meta({
+      description: 'Hosts whose traffic is split: Services, or names served by the gateways.',
+      'x-kubernetes-list-type': 'set',
+    }),
+    gateways: z.array(z.string().min(1).max(253)).min(1).max(32).default(['mesh']).meta({
+      description: 'Gateways as `namespace/name` or `name`; `mesh` stands for all sidecars.',
+      'x-kubernetes-list-type': 'set',
+    }),
+  })
+  .meta({ description: 'Istio: a VirtualService and a DestinationRule that Songbird makes and owns.' });
+
+const traffic = ruled(
+  z.object({ istio: istio.optional() }),
+  {
+    description: 'How traffic is split between revisions.',
+    requiredMessage:
+      'spec.traffic is missing: say how traffic is split, such as traffic: {istio: {hosts: [reviews]}}',
+  },
+  [
+    {
+      cel: 'has(self.istio)',
+      check: (value) => value.istio !== undefined,
+      message: 'spec.traffic names no router: set spec.traffic.istio with the hosts whose traffic is split',
+    },
+  ],
+);
+
+const step = z
+  .object({
+    weight: z.int().min(1).max(100).meta({ description: "The candidate's share of the traffic in percent." }),
+    for: durationField('How long the candidate is watched at this weight before the next step.').optional(),
+    pause: z
+      .boolean()
+      .optional()
+      .meta({ description: 'Wait at this step, once it has passed, until a ReleaseCommand says resume.' }),
+  })
+  .meta({ description: 'One step: a weight, and how long it is watched.' });
+
+const steps = ruled(
+  z.array(step).min(1).max(50),
+  {
+    description: 'The steps by which traffic goes to a new revision.',
+    'x-kubernetes-list-type': 'atomic',
+    requiredMessage:
+      'spec.steps is missing: list the weights, such as [{weight: 5, for: 2m}, {weight: 50, for: 5m}, {weight: 100}]',
+  },
+  [
+    {
+      cel: 'self.map(s, s.weight).isSorted() && self.all(s, self.exists_one(t, t.weight == s.weight))',
+      check: (list) => list.every((s, i) => i === 0 || s.weight > (list[i - 1]?.weight ?? 0)),
+      message:
+        'spec.steps must rise: give each step a higher weight than the step before it, such as 5, 40, 60, 100',
+    },
+    {
+      cel: 'self.size() > 0 && self[self.size() - 1].weight == 100',
+      check: (list) => list.at(-1)?.weight === 100,
+      message: 'spec.steps must end at 100: add {weight: 100} as the last step',
+    },
+  ],
+);
+
+const prometheus = z
+  .object({
+    address: ruled(
+      z.string().max(2048),
+      { description: 'Base URL, such as http://prometheus.istio-system:9090.' },
+      [
+        {
+          cel: "self.matches('^https?://[^/ ]+')",
+          check: (text) => /^https?:\/\/[^/ ]+/.test(text),
+          message:
+            'spec.analysis.prometheus.address must be a URL with http:// or https://, such as http://prometheus.istio-system:9090',
+        },
+      ],
+    ),
+  })
+  .meta({ description: "The Prometheus to ask; the operator's own setting when left out." });
+
+const latency = ruled(
+  z.object(
+    Object.fromEntries(
+      (['p50', 'p90', 'p95', 'p99'] as const).map((quantile) => [
+        quantile,
+        ruled(durationField('', `spec.analysis.latency.${quantile}`).optional(), {
+          description: `The longest ${quantile} latency allowed: at most ${100 - Number(quantile.slice(1))}% of requests may take longer.`,
+        }),
+      ]),
+    ) as Record<'p50' | 'p90' | 'p95' | 'p99', z.ZodOptional<z.ZodString>>,
+  ),
+  { description: 'Limits of latency quantiles.' },
+  [
+    {
+      cel: 'has(self.p50) || has(self.p90) || has(self.p95) || has(self.p99)',
+      check: (value) => Object.values(value).some((limit) => limit !== undefined),
+      message: 'spec.analysis.latency names no quantile: set p50, p90, p95 or p99, such as p99: 500ms',
+    },
+  ],
+);
+
+const DEFAULT_MIN_REQUESTS = 50;
+
+const analysis = ruled(
+  z.object({
+    source: z.enum(['proxies', 'prometheus']).default('proxies').meta({
+      description:
+        "Where requests are counted: `proxies` reads the pods' own proxies every second, `prometheus` asks a Prometheus server.",
+    }),
+    prometheus: prometheus.optional(),
+    minRequests: z.int().min(1).max(1_000_000).default(DEFAULT_MIN_REQUESTS).meta({
+      description: 'A step passes only when the candidate has served so many requests at its weight.',
+    }),
+    errorRate: z
+      .object({
+        max: ruled(
+          percentField('The largest share of failed requests allowed, such as 1%.'),
+          {
+            description:
+              'The largest share of failed requests allowed, such as 1%: HTTP 5xx, or the gRPC statuses that are the server’s fault.',
+          },
+          [
+            {
+              cel: "self != '100%'",
+              check: (text) => proportion(text) < 1,
+              message:
+                'spec.analysis.errorRate.max must be below 100%: a limit that nothing can exceed is no limit',
+            },
+          ],
+        ),
+      })
+      .optional()
+      .meta({ description: 'Limit of failed requests.' }),
+    latency: latency.optional(),
+    onInconclusive: z.enum(['rollback', 'pause']).default('rollback').meta({
+      description: 'What happens when a step has neither passed nor failed at its deadline.',
+    }),
+  }),
+  { description: 'What is watched, and its limits. Left out: at most 1% of requests may fail.' },
+  [
+    {
+      cel: 'has(self.errorRate) || has(self.latency)',
+      check: (value) => value.errorRate !== undefined || value.latency !== undefined,
+      message:
+        'spec.analysis watches nothing: set errorRate, such as errorRate: {max: 1%}, or latency, such as latency: {p99: 500ms}',
+    },
+  ],
+);
+
+const DEFAULT_ANALYSIS: z.output<typeof analysis> = {
+  source: 'proxies',
+  minRequests: DEFAULT_MIN_REQUESTS,
+  errorRate: { max: '1%' },
+  onInconclusive: 'rollback',
+};
+
+/** `spec` of a CanaryRelease: one workload, and how its versions go out. */
+export const canaryReleaseSpec = z.object({
+  replicas: z.int().min(0).max(10_000).default(1).meta({
+    description: 'Pods of the stable revision. An autoscaler may target the CanaryRelease.',
+  }),
+  template: podTemplate,
+  version: matching(
+    /^[A-Za-z0-9]([-A-Za-z0-9_.]*[A-Za-z0-9])?$/,
+    63,
+    'spec.version must be a label value: letters, digits, -, _ and ., such as v2 or 1.4.0',
+    "Value of the pods' `version` label; the revision's hash when left out.",
+  ).optional(),
+  service,
+  traffic,
+  steps,
+  analysis: analysis.default(DEFAULT_ANALYSIS),
+  progressDeadline: ruled(durationField('', 'spec.progressDeadline').default('10m'), {
+    description:
+      'A step that has neither passed nor failed so long after it could have is taken back (or paused, see analysis.onInconclusive).',
+  }),
+  scaleDownDelay: ruled(durationField('').default('30s'), {
+    description: 'The pods of a revision that lost its traffic stay so long, for an instant return.',
+  }),
+  revisionHistoryLimit: z.int().min(0).max(100).default(3).meta({
+    description: 'Deployments of earlier revisions that are kept, scaled to zero.',
+  }),
+});
+
+export type CanaryReleaseSpec = z.output<typeof canaryReleaseSpec>;
+export type Step = z.output<typeof step>;
+export type AnalysisSpec = z.output<typeof analysis>;
+export type PodTemplate = z.output<typeof podTemplate>;

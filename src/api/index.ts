@@ -1,0 +1,6 @@
+export * from './names.ts';
+export * from './scalars.ts';
+export * from './errors.ts';
+export * from './canary-release.ts';
+export * from './status.ts';
+export * from './release-command.ts';

@@ -1,0 +1,32 @@
+/** The API group and the names under which Songbird marks what it owns. */
+export const GROUP = 'songbird.dev';
+export const VERSION = 'v1alpha1';
+export const API_VERSION = `${GROUP}/${VERSION}`;
+
+export const LABELS = {
+  /** Name of the CanaryRelease that owns an object. */
+  release: 'songbird.dev/release',
+  /** The revision of a Deployment and of its pods. */
+  revision: 'songbird.dev/revision',
+  app: 'app',
+  /** What Istio's metrics and Kiali call the version. */
+  version: 'version',
+} as const;
+
+export const ANNOTATIONS = {
+  /** Hash of what Songbird last applied, so that a restart writes nothing. */
+  applied: 'songbird.dev/applied',
+  /** On a pod: the port at which its proxy serves statistics, where that is not Istio's 15090. */
+  statsPort: 'songbird.dev/stats-port',
+} as const;
+
+/** Keeps a CanaryRelease until its traffic is back on one version. */
+export const FINALIZER = 'songbird.dev/traffic';
+
+/** `fieldManager` of everything that Songbird applies. */
+export const FIELD_MANAGER = 'songbird';
+
+/** The name of a revision's Deployment. */
+export function workloadName(release: string, revision: string): string {
+  return `${release}-${revision}`;
+}

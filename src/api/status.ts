@@ -1,0 +1,174 @@
+import { z } from 'zod';
+
+const time = z.string().meta({ format: 'date-time' });
+
+export const PHASES = [
+  'Initializing',
+  'Healthy',
+  'Waiting',
+  'Progressing',
+  'Paused',
+  'Promoting',
+  'RollingBack',
+  'RolledBack',
+] as const;
+export type Phase = (typeof PHASES)[number];
+
+export const VERDICTS = ['Pass', 'Fail', 'Inconclusive'] as const;
+export type Verdict = (typeof VERDICTS)[number];
+
+const condition = z.object({
+  type: z.string(),
+  status: z.enum(['True', 'False', 'Unknown']),
+  reason: z.string(),
+  message: z.string(),
+  lastTransitionTime: time,
+  observedGeneration: z.int(),
+});
+export type Condition = z.output<typeof condition>;
+
+const counts = z.object({
+  all: z.number().min(0).meta({ description: 'Events counted.' }),
+  bad: z.number().min(0).meta({ description: 'Bad ones among them.' }),
+});
+
+const metric = z.object({
+  name: z.string().meta({ description: '`errors`, or `latency-p99` and the like.' }),
+  limit: z.number().meta({ description: 'The largest share of bad events allowed (0–1).' }),
+  verdict: z.enum(VERDICTS),
+  message: z.string().meta({ description: 'Why, in numbers.' }),
+  candidate: counts.meta({ description: "The candidate's events since this release began." }),
+  stable: counts.meta({ description: "The stable revision's events in the same time." }),
+  window: counts.meta({ description: "The candidate's events since its present weight was observed." }),
+  evidence: z.number().meta({
+    description: 'How many times likelier these counts are above the limit than at it (log10). Fail at 2.',
+  }),
+});
+export type MetricStatus = z.output<typeof metric>;
+
+const analysis = z.object({
+  revision: z.string(),
+  weight: z.int().meta({ description: 'The weight at which `window` counts.' }),
+  through: time.meta({ description: 'Everything up to this time has been counted.' }),
+  completeThrough: time.optional().meta({
+    description: 'Up to this time the data of the candidate are complete: every proxy or series answered.',
+  }),
+  verdict: z.enum(VERDICTS),
+  message: z.string(),
+  metrics: z.array(metric).meta({ 'x-kubernetes-list-type': 'atomic' }),
+});
+export type AnalysisStatus = z.output<typeof analysis>;
+
+const step = z.object({
+  index: z.int().meta({ description: 'The present step, counted from 1; 0 before the first.' }),
+  of: z.int().meta({ description: 'How many steps there are.' }),
+  weight: z.int().meta({ description: 'The weight wanted for the candidate (percent).' }),
+  observedWeight: z.int().meta({ description: 'The weight that the routes give it (percent).' }),
+  startedAt: time.meta({ description: 'When this weight was first wanted.' }),
+  observedAt: time.optional().meta({
+    description: 'When this weight was first observed: the analysis of this step begins here.',
+  }),
+  progressAt: time.meta({ description: 'The last progress; the deadline counts from here.' }),
+});
+export type StepStatus = z.output<typeof step>;
+
+const OUTCOMES = ['Initial', 'Promoted', 'RolledBack', 'Reverted', 'Superseded'] as const;
+export type Outcome = (typeof OUTCOMES)[number];
+
+const ending = z.object({
+  outcome: z.enum(['RolledBack', 'Reverted', 'Superseded']),
+  reason: z.string(),
+  message: z.string(),
+  at: time,
+});
+export type Ending = z.output<typeof ending>;
+
+const historyEntry = z.object({
+  revision: z.string(),
+  version: z.string().optional(),
+  outcome: z.enum(OUTCOMES),
+  reason: z.string(),
+  message: z.string(),
+  startedAt: time,
+  finishedAt: time,
+  requests: z
+    .number()
+    .meta({ description: 'Requests that this revision served while it was the candidate.' }),
+  failed: z.number().meta({ description: 'How many of them failed.' }),
+});
+export type HistoryEntry = z.output<typeof historyEntry>;
+
+const retired = z.object({
+  revision: z.string(),
+  scaleDownAt: time.meta({ description: 'Its pods stay until then.' }),
+});
+export type Retired = z.output<typeof retired>;
+
+const handledCommand = z.object({
+  name: z.string(),
+  uid: z.string(),
+  phase: z.enum(['Executed', 'Refused']),
+  message: z.string(),
+  at: time,
+});
+export type HandledCommand = z.output<typeof handledCommand>;
+
+/** `status` of a CanaryRelease. Everything that must survive a restart of the operator is here. */
+export const canaryReleaseStatus = z.object({
+  observedGeneration: z.int().optional(),
+  phase: z.enum(PHASES).optional(),
+  message: z.string().optional().meta({ description: 'What is going on, in one sentence.' }),
+  stableRevision: z.string().optional(),
+  candidateRevision: z.string().optional(),
+  attempt: z
+    .object({
+      number: z.int().meta({ description: 'Counts the releases of this object from 1.' }),
+      startedAt: time,
+    })
+    .optional()
+    .meta({ description: 'The release in progress.' }),
+  step: step.optional().meta({ description: 'Where the release in progress is.' }),
+  paused: z
+    .object({
+      by: z.enum(['step', 'command', 'inconclusive']),
+      message: z.string(),
+      since: time,
+    })
+    .optional(),
+  resumedStep: z.int().optional().meta({
+    description: 'Weight of the step whose pause was lifted: it is not paused at again.',
+  }),
+  promotion: z.enum(['full']).optional().meta({
+    description: 'Set by the command promoteFull: the remaining steps are skipped.',
+  }),
+  ending: ending.optional().meta({
+    description: 'Set once, when a release is given up: from then on the candidate only loses traffic.',
+  }),
+  rejected: z
+    .object({ revision: z.string(), reason: z.string(), message: z.string(), at: time })
+    .optional()
+    .meta({ description: 'The revision that was rolled back. It is tried again only on the command retry.' }),
+  analysis: analysis.optional(),
+  retired: z.array(retired).optional().meta({
+    description: 'Revisions without traffic whose Deployments are still there, the latest first.',
+    'x-kubernetes-list-type': 'atomic',
+  }),
+  commands: z.array(handledCommand).optional().meta({
+    description: 'Commands executed or refused whose objects are still to be told.',
+    'x-kubernetes-list-type': 'atomic',
+  }),
+  history: z.array(historyEntry).optional().meta({
+    description: 'The last releases, the latest first.',
+    'x-kubernetes-list-type': 'atomic',
+  }),
+  replicas: z.int().optional().meta({ description: 'Pods of all revisions; for the scale subresource.' }),
+  selector: z.string().optional().meta({ description: 'Selects the pods; for the scale subresource.' }),
+  conditions: z
+    .array(condition)
+    .optional()
+    .meta({
+      'x-kubernetes-list-type': 'map',
+      'x-kubernetes-list-map-keys': ['type'],
+    }),
+});
+export type CanaryReleaseStatus = z.output<typeof canaryReleaseStatus>;
