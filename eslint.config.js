@@ -18,6 +18,7 @@ export default tseslint.config(
       '@typescript-eslint/dot-notation': 'off',
       // Interfaces of I/O are async even where one implementation needs no await.
       '@typescript-eslint/require-await': 'off',
+      '@typescript-eslint/no-unused-vars': ['error', { ignoreRestSiblings: true }],
       eqeqeq: 'error',
       complexity: ['error', 20],
       'max-lines': ['error', { max: 400, skipBlankLines: true, skipComments: true }],

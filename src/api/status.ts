@@ -48,7 +48,7 @@ export type MetricStatus = z.output<typeof metric>;
 
 const analysis = z.object({
   revision: z.string(),
-  weight: z.int().meta({ description: 'The weight at which `window` counts.' }),
+  windowFrom: time.optional().meta({ description: 'The windows of the metrics count from here.' }),
   through: time.meta({ description: 'Everything up to this time has been counted.' }),
   completeThrough: time.optional().meta({
     description: 'Up to this time the data of the candidate are complete: every proxy or series answered.',
@@ -124,6 +124,9 @@ export const canaryReleaseStatus = z.object({
     .object({
       number: z.int().meta({ description: 'Counts the releases of this object from 1.' }),
       startedAt: time,
+      returning: z.boolean().optional().meta({
+        description: 'True when a command rollbackTo ordered this return to an earlier revision.',
+      }),
     })
     .optional()
     .meta({ description: 'The release in progress.' }),
@@ -138,8 +141,8 @@ export const canaryReleaseStatus = z.object({
   resumedStep: z.int().optional().meta({
     description: 'Weight of the step whose pause was lifted: it is not paused at again.',
   }),
-  promotion: z.enum(['full']).optional().meta({
-    description: 'Set by the command promoteFull: the remaining steps are skipped.',
+  promotion: z.enum(['step', 'full']).optional().meta({
+    description: 'Set by the commands promote and promoteFull: this step, or all that remain, pass without analysis.',
   }),
   ending: ending.optional().meta({
     description: 'Set once, when a release is given up: from then on the candidate only loses traffic.',

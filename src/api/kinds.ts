@@ -1,0 +1,103 @@
+import type { z } from 'zod';
+import { canaryReleaseSpec } from './canary-release.ts';
+import { releaseCommandSpec, releaseCommandStatus } from './release-command.ts';
+import type { Rule } from './rules.ts';
+import { canaryReleaseStatus } from './status.ts';
+
+/** A column that `kubectl get` shows; those with `wide` only with `-o wide`. */
+export interface Column {
+  readonly name: string;
+  readonly type: 'string' | 'integer' | 'date';
+  readonly jsonPath: string;
+  readonly description?: string;
+  readonly wide?: true;
+}
+
+/** What the rules of a whole object look at. */
+export interface Named {
+  readonly metadata: { readonly name: string };
+}
+
+/** All that is to be known of one of our kinds; the CRDs, the validation and the reference docs are made from it. */
+export interface Kind {
+  readonly kind: string;
+  readonly plural: string;
+  readonly shortName: string;
+  readonly categories: readonly string[];
+  readonly description: string;
+  readonly spec: z.ZodType;
+  /** The sentence when there is no spec. */
+  readonly specMissing: string;
+  readonly status: z.ZodType;
+  readonly rules: readonly Rule<Named>[];
+  readonly columns: readonly Column[];
+  readonly scale?: {
+    readonly specReplicasPath: string;
+    readonly statusReplicasPath: string;
+    readonly labelSelectorPath: string;
+  };
+}
+
+/** Deployments are called NAME-HASH with ten characters of hash, and their names are values of labels too. */
+const MAX_NAME = 52;
+
+export const CANARY_RELEASE: Kind = {
+  kind: 'CanaryRelease',
+  plural: 'canaryreleases',
+  // Not `canary`: that is the singular of Flagger's kind, and both may be installed at once.
+  shortName: 'crel',
+  categories: ['all', 'songbird'],
+  description: 'One workload, and how its versions go out: step by step, with live traffic, and back by itself.',
+  spec: canaryReleaseSpec,
+  specMissing: 'spec is missing: give template, service, traffic and steps',
+  status: canaryReleaseStatus,
+  rules: [
+    {
+      cel: `self.metadata.name.size() <= ${MAX_NAME}`,
+      check: ({ metadata }) => metadata.name.length <= MAX_NAME,
+      message: `metadata.name must have at most ${MAX_NAME} characters: the Deployments of its revisions are called NAME-HASH`,
+    },
+  ],
+  columns: [
+    { name: 'Phase', type: 'string', jsonPath: '.status.phase' },
+    { name: 'Step', type: 'integer', jsonPath: '.status.step.index' },
+    { name: 'Of', type: 'integer', jsonPath: '.status.step.of', description: 'How many steps there are.' },
+    {
+      name: 'Weight',
+      type: 'integer',
+      jsonPath: '.status.step.observedWeight',
+      description: "The candidate's share of the traffic in percent, as observed.",
+    },
+    { name: 'Message', type: 'string', jsonPath: '.status.message' },
+    { name: 'Stable', type: 'string', jsonPath: '.status.stableRevision', wide: true },
+    { name: 'Candidate', type: 'string', jsonPath: '.status.candidateRevision', wide: true },
+    { name: 'Age', type: 'date', jsonPath: '.metadata.creationTimestamp' },
+  ],
+  scale: {
+    specReplicasPath: '.spec.replicas',
+    statusReplicasPath: '.status.replicas',
+    labelSelectorPath: '.status.selector',
+  },
+};
+
+export const RELEASE_COMMAND: Kind = {
+  kind: 'ReleaseCommand',
+  plural: 'releasecommands',
+  shortName: 'rcmd',
+  categories: ['songbird'],
+  description: "A person's or a pipeline's order to one revision of one release. It is executed at most once.",
+  spec: releaseCommandSpec,
+  specMissing: 'spec is missing: give release, revision and action',
+  status: releaseCommandStatus,
+  rules: [],
+  columns: [
+    { name: 'Release', type: 'string', jsonPath: '.spec.release' },
+    { name: 'Action', type: 'string', jsonPath: '.spec.action' },
+    { name: 'Revision', type: 'string', jsonPath: '.spec.revision' },
+    { name: 'Phase', type: 'string', jsonPath: '.status.phase' },
+    { name: 'Message', type: 'string', jsonPath: '.status.message' },
+    { name: 'Age', type: 'date', jsonPath: '.metadata.creationTimestamp' },
+  ],
+};
+
+export const KINDS: readonly Kind[] = [CANARY_RELEASE, RELEASE_COMMAND];

@@ -1,0 +1,87 @@
+import type { CanaryReleaseStatus } from '../api/index.ts';
+import { nextExpiry, obeyCommand } from './commands.ts';
+import { nextEffect, teardown } from './effects.ts';
+import { adopt, conclude, retireUnknown } from './lifecycle.ts';
+import { type Decision, type Observed, ms } from './model.ts';
+import { abortIfDue, advance, deadline, hurry, observeWeight, startRelease } from './progress.ts';
+import { dwellMs } from './steps.ts';
+import { eventsBetween, summarize } from './summary.ts';
+
+/** How often a release in progress is looked at (ms); Prometheus has news no more often than it scrapes. */
+const LOOK_EVERY_MS = { proxies: 1000, prometheus: 2500 } as const;
+/** Counts alone are written to status no more often than this (ms). */
+const COUNTS_EVERY_MS = 2000;
+
+/**
+ * One pass: from everything observed to the next status and at most one effect. Pure and total; the order of the
+ * transitions is the order of the design: command, abort, what is finished, what is new, progress.
+ */
+export function decide(observed: Observed, now: number): Decision {
+  const before = observed.status;
+  if (observed.deleting) {
+    return { status: before, effect: teardown(before, observed), events: [], requeueAt: undefined };
+  }
+  const transitions = [
+    (status: CanaryReleaseStatus) => adopt(status, observed),
+    (status: CanaryReleaseStatus) => obeyCommand(status, observed, now),
+    (status: CanaryReleaseStatus) => abortIfDue(status, observed, now),
+    (status: CanaryReleaseStatus) => conclude(status, observed, now),
+    (status: CanaryReleaseStatus) => retireUnknown(status, observed, now),
+    (status: CanaryReleaseStatus) => startRelease(status, observed, now),
+    (status: CanaryReleaseStatus) => hurry(status, now),
+    (status: CanaryReleaseStatus) => observeWeight(status, observed, now),
+    (status: CanaryReleaseStatus) => advance(status, observed, now),
+  ];
+  const moved = transitions.reduce((status, transition) => transition(status), before);
+  const status = summarize(withCounts(before, moved, observed), observed, now);
+  const effect = nextEffect(status, observed, now);
+  return {
+    status,
+    effect,
+    events: eventsBetween(before, status),
+    requeueAt: effect === undefined ? nextLook(status, observed, now) : now,
+  };
+}
+
+/**
+ * New counts enter status when something happened or the old ones are stale. Until then they are read again from where
+ * status left off, so nothing is lost by not writing.
+ */
+function withCounts(
+  before: CanaryReleaseStatus,
+  moved: CanaryReleaseStatus,
+  observed: Observed,
+): CanaryReleaseStatus {
+  const { analysis } = observed;
+  // Judged for the release that was in progress when the pass began: a new one has nothing of it.
+  if (analysis === undefined || moved.attempt?.number !== before.attempt?.number) return moved;
+  const old = moved.analysis;
+  const due =
+    old === undefined ||
+    old.verdict !== analysis.verdict ||
+    old.windowFrom !== analysis.windowFrom ||
+    ms(analysis.through) - ms(old.through) >= COUNTS_EVERY_MS ||
+    moved.candidateRevision !== before.candidateRevision ||
+    moved.ending !== before.ending ||
+    moved.step?.weight !== before.step?.weight;
+  return due ? { ...moved, analysis } : moved;
+}
+
+function nextLook(status: CanaryReleaseStatus, observed: Observed, now: number): number | undefined {
+  const times: number[] = [];
+  const { step, ending, candidateRevision, stableRevision } = status;
+  if (candidateRevision !== undefined && stableRevision !== undefined && ending === undefined) {
+    times.push(now + LOOK_EVERY_MS[observed.spec.analysis.source]);
+    const due = deadline(status, observed);
+    if (due !== undefined) times.push(due);
+    if (step?.observedAt !== undefined) times.push(ms(step.observedAt) + dwellMs(observed.spec, step.weight));
+  }
+  for (const { revision, scaleDownAt } of status.retired ?? []) {
+    if ((observed.workloads[revision]?.replicas ?? 0) > 0) times.push(ms(scaleDownAt));
+  }
+  times.push(...(status.retired ?? []).map(({ scaleDownAt }) => ms(scaleDownAt)));
+  const expiry = nextExpiry(observed);
+  if (expiry !== undefined) times.push(expiry);
+  const future = times.filter((time) => time > now);
+  return future.length === 0 ? undefined : Math.min(...future);
+}

@@ -1,0 +1,128 @@
+import type {
+  AnalysisStatus,
+  CanaryReleaseSpec,
+  CanaryReleaseStatus,
+  Problem,
+  Reason,
+  ReleaseCommandSpec,
+} from '../api/index.ts';
+
+/** What `decide` knows of one revision's Deployment. */
+export interface Workload {
+  /** `spec.replicas`. */
+  readonly replicas: number;
+  /** Pods that are ready to serve. */
+  readonly ready: number;
+  /** Pods that exist, ready or not. */
+  readonly pods: number;
+  /** The Deployment differs from what Songbird would apply for this revision, its replicas aside. */
+  readonly drifted: boolean;
+  /** A container that cannot start, as a sentence. */
+  readonly problem?: Problem | undefined;
+}
+
+/** The routes as they stand at the API server. */
+export interface TrafficView {
+  /** Percent by revision, zero weights left out; undefined where Songbird has made no route. */
+  readonly weights: Readonly<Record<string, number>> | undefined;
+  /** Revisions that routes could name. */
+  readonly subsets: readonly string[];
+  /** Something other than weights and subsets differs from what Songbird would write. */
+  readonly drifted: boolean;
+  /** False while the mesh itself says that it has not taken the present routes over. */
+  readonly effective: boolean;
+}
+
+/** A ReleaseCommand that is about this release. */
+export interface PendingCommand {
+  readonly name: string;
+  readonly uid: string;
+  readonly spec: ReleaseCommandSpec;
+  /** When it was created (ms since the epoch): commands are taken in this order. */
+  readonly createdAt: number;
+  /** When its status was set (ms since the epoch). */
+  readonly finishedAt?: number | undefined;
+}
+
+/** Whether the source of request counts can be read, as far as it was tried in this pass. */
+export type TelemetryState =
+  | { readonly state: 'unused' }
+  | { readonly state: 'readable' }
+  | { readonly state: 'failing'; readonly problem: Problem };
+
+/** Everything that one pass has seen: plain data, no functions, no clock. */
+export interface Observed {
+  readonly name: string;
+  readonly generation: number;
+  readonly deleting: boolean;
+  readonly hasFinalizer: boolean;
+  readonly spec: CanaryReleaseSpec;
+  readonly status: CanaryReleaseStatus;
+  /** The revision of `spec.template`. */
+  readonly target: string;
+  /** By revision: every Deployment that carries this release's label. */
+  readonly workloads: Readonly<Record<string, Workload>>;
+  /** `foreign`: a Service of someone else, used as it is. */
+  readonly service: 'absent' | 'ok' | 'drifted' | 'foreign';
+  readonly traffic: TrafficView;
+  /** What must be mended before this manifest may touch traffic. */
+  readonly problems: readonly Problem[];
+  readonly commands: readonly PendingCommand[];
+  readonly telemetry: TelemetryState;
+  /** The candidate's analysis with all that has been read up to now. */
+  readonly analysis?: AnalysisStatus | undefined;
+}
+
+/** One write to the outside. `act` carries it out; when it fails or is lost, the next pass decides afresh. */
+export type Effect =
+  | { readonly kind: 'addFinalizer' }
+  | { readonly kind: 'removeFinalizer' }
+  | { readonly kind: 'applyService' }
+  /** Creates or corrects the Deployment of the revision that `spec.template` describes. */
+  | { readonly kind: 'applyDeployment'; readonly revision: string; readonly replicas: number }
+  /** Changes the replicas alone: the template of an earlier revision is only in its Deployment. */
+  | { readonly kind: 'scaleDeployment'; readonly revision: string; readonly replicas: number }
+  | { readonly kind: 'deleteDeployment'; readonly revision: string }
+  | {
+      readonly kind: 'route';
+      readonly weights: Readonly<Record<string, number>>;
+      readonly subsets: readonly string[];
+      /** Only the weights of the existing routes: set while the manifest has problems. */
+      readonly weightsOnly: boolean;
+    }
+  | { readonly kind: 'unroute' }
+  | {
+      readonly kind: 'finishCommand';
+      readonly name: string;
+      readonly uid: string;
+      readonly phase: 'Executed' | 'Refused';
+      readonly message: string;
+      readonly at: string;
+    }
+  | { readonly kind: 'deleteCommand'; readonly name: string; readonly uid: string };
+
+export interface ReleaseEvent {
+  readonly type: 'Normal' | 'Warning';
+  readonly reason: Reason;
+  readonly message: string;
+}
+
+export interface Decision {
+  /** Written before the effect, when it differs from the present status. */
+  readonly status: CanaryReleaseStatus;
+  readonly effect: Effect | undefined;
+  /** To be told once the status is written. */
+  readonly events: readonly ReleaseEvent[];
+  /** When to look again even if nothing happens (ms since the epoch). */
+  readonly requeueAt: number | undefined;
+}
+
+/** RFC 3339 with milliseconds, as everything in status. */
+export function iso(ms: number): string {
+  return new Date(ms).toISOString();
+}
+
+/** Milliseconds since the epoch of an RFC 3339 time. */
+export function ms(time: string): number {
+  return Date.parse(time);
+}

@@ -1,0 +1,188 @@
+import type { CanaryReleaseStatus, StepStatus } from '../api/index.ts';
+import { durationMs, formatDuration } from '../api/index.ts';
+import { begin, end, promote } from './lifecycle.ts';
+import { type Observed, iso, ms } from './model.ts';
+import { dwellMs, podsFor, stepAfter, stepAt, stepNumber } from './steps.ts';
+
+/** Starts a release when the template describes a revision that is neither stable nor rejected. */
+export function startRelease(
+  status: CanaryReleaseStatus,
+  observed: Observed,
+  now: number,
+): CanaryReleaseStatus {
+  if (status.candidateRevision !== undefined || observed.problems.length > 0) return status;
+  if (observed.target === status.stableRevision) {
+    const { rejected, ...rest } = status;
+    return rest;
+  }
+  if (observed.target === status.rejected?.revision) return status;
+  const started = begin(status, observed, now);
+  // With no pod wanted nothing serves, so there is nothing to shift and nothing to measure.
+  return observed.spec.replicas === 0 ? promote(started, observed, now) : started;
+}
+
+/** Gives the release up when its revision failed, is no longer wanted, or made no progress in time (`abort-first`). */
+export function abortIfDue(
+  status: CanaryReleaseStatus,
+  observed: Observed,
+  now: number,
+): CanaryReleaseStatus {
+  const { candidateRevision: candidate, stableRevision: stable, attempt } = status;
+  if (candidate === undefined || status.ending !== undefined) return status;
+  const wanted =
+    attempt?.returning === true && observed.target === status.rejected?.revision
+      ? candidate
+      : observed.target;
+  if (wanted !== candidate) return replaceCandidate(status, observed, now);
+  if (stable === undefined) return status;
+  if (observed.analysis?.verdict === 'Fail' && status.promotion !== 'full') {
+    return end(status, 'RolledBack', 'AnalysisFailed', observed.analysis.message, now);
+  }
+  return abortAtDeadline(status, observed, now);
+}
+
+function replaceCandidate(status: CanaryReleaseStatus, observed: Observed, now: number): CanaryReleaseStatus {
+  const { candidateRevision: candidate, stableRevision: stable } = status;
+  // Without a stable revision there is nothing to go back to: the new template simply takes the first one's place.
+  if (stable === undefined) return observed.problems.length > 0 ? status : begin(status, observed, now);
+  return observed.target === stable
+    ? end(status, 'Reverted', 'Reverted', `the template went back to the stable revision ${stable}`, now)
+    : end(
+        status,
+        'Superseded',
+        'Superseded',
+        `revision ${observed.target} replaced ${candidate} in mid-release`,
+        now,
+      );
+}
+
+function abortAtDeadline(status: CanaryReleaseStatus, observed: Observed, now: number): CanaryReleaseStatus {
+  const due = deadline(status, observed);
+  if (due === undefined || now < due || status.step === undefined) return status;
+  const limit = formatDuration(durationMs(observed.spec.progressDeadline));
+  const { step } = status;
+  if (step.observedAt === undefined) {
+    const why = waitingFor(status, observed) ?? 'the weight was not observed';
+    return end(
+      status,
+      'RolledBack',
+      'ProgressDeadlineExceeded',
+      `no progress towards ${step.weight}% within ${limit}: ${why}`,
+      now,
+    );
+  }
+  const message = `no verdict at ${step.weight}% within ${limit}: ${observed.analysis?.message ?? 'no data'}`;
+  return observed.spec.analysis.onInconclusive === 'pause'
+    ? { ...status, paused: { by: 'inconclusive', message, since: iso(now) } }
+    : end(status, 'RolledBack', 'Inconclusive', message, now);
+}
+
+/** When the present step is given up (ms since the epoch); undefined while it may wait. */
+export function deadline(status: CanaryReleaseStatus, observed: Observed): number | undefined {
+  const { step, candidateRevision, stableRevision, paused, ending } = status;
+  if (step === undefined || candidateRevision === undefined || stableRevision === undefined) return undefined;
+  if (paused !== undefined || ending !== undefined) return undefined;
+  const dwell = step.observedAt === undefined ? 0 : dwellMs(observed.spec, step.weight);
+  return ms(step.progressAt) + dwell + durationMs(observed.spec.progressDeadline);
+}
+
+/** Notes what weight the routes give, and opens the step's window when it is the wanted one. */
+export function observeWeight(
+  status: CanaryReleaseStatus,
+  observed: Observed,
+  now: number,
+): CanaryReleaseStatus {
+  const { step, candidateRevision: candidate } = status;
+  if (step === undefined || candidate === undefined) return status;
+  const observedWeight = observed.traffic.weights?.[candidate] ?? 0;
+  const reached = observedWeight === step.weight && step.weight > 0 && observed.traffic.effective;
+  const located = {
+    ...step,
+    observedWeight,
+    index: stepNumber(observed.spec.steps, observedWeight),
+    of: observed.spec.steps.length,
+  };
+  if (reached === (step.observedAt !== undefined)) return { ...status, step: located };
+  // A weight that was lost again (someone edited the routes) has no window: it begins anew once it is back.
+  const { observedAt, ...closed } = located;
+  const next: StepStatus = reached ? { ...closed, observedAt: iso(now), progressAt: iso(now) } : closed;
+  return { ...status, step: next };
+}
+
+/** Goes on to the next step, or promotes, when the present one has passed. */
+export function advance(status: CanaryReleaseStatus, observed: Observed, now: number): CanaryReleaseStatus {
+  const { step, candidateRevision: candidate } = status;
+  if (step?.observedAt === undefined || candidate === undefined || status.ending !== undefined) return status;
+  if (status.paused !== undefined || observed.problems.length > 0) return status;
+  const staffed = (observed.workloads[candidate]?.ready ?? 0) >= observed.spec.replicas;
+  if (status.stableRevision === undefined) return staffed ? promote(status, observed, now) : status;
+  if (status.promotion === undefined) {
+    if (!windowPassed(status, observed, now)) return status;
+    const pause = stepAt(observed.spec.steps, step.weight)?.pause === true;
+    if (pause && status.resumedStep !== step.weight) {
+      return {
+        ...status,
+        paused: { by: 'step', message: `pause of the step at ${step.weight}%`, since: iso(now) },
+      };
+    }
+  }
+  if (step.weight === 100) return staffed ? promote(status, observed, now) : status;
+  return raise(status, stepAfter(observed.spec.steps, step.weight)?.weight ?? 100, now);
+}
+
+/** `promoteFull` does not wait for the weight that was on its way. */
+export function hurry(status: CanaryReleaseStatus, now: number): CanaryReleaseStatus {
+  const { step } = status;
+  if (
+    status.promotion !== 'full' ||
+    step === undefined ||
+    status.ending !== undefined ||
+    step.weight === 100
+  ) {
+    return status;
+  }
+  const raised = raise(status, 100, now);
+  return { ...raised, promotion: 'full' };
+}
+
+function raise(status: CanaryReleaseStatus, weight: number, now: number): CanaryReleaseStatus {
+  const { promotion, step, ...rest } = status;
+  if (step === undefined) return status;
+  const { observedAt, ...open } = step;
+  return {
+    ...rest,
+    ...(promotion === 'full' ? { promotion } : {}),
+    step: { ...open, weight, startedAt: iso(now), progressAt: iso(now) },
+  };
+}
+
+/** Dwell elapsed, data complete up to its end, and nothing failing (`fresh-evidence`, `no-data-no-promotion`). */
+function windowPassed(status: CanaryReleaseStatus, observed: Observed, now: number): boolean {
+  const { step } = status;
+  const { analysis } = observed;
+  if (step?.observedAt === undefined || analysis === undefined) return false;
+  if (analysis.windowFrom !== step.observedAt || analysis.verdict !== 'Pass') return false;
+  const dwellEnd = ms(step.observedAt) + dwellMs(observed.spec, step.weight);
+  return (
+    now >= dwellEnd && analysis.completeThrough !== undefined && ms(analysis.completeThrough) >= dwellEnd
+  );
+}
+
+/** What the present step waits for before its weight is there, as a sentence; undefined when it waits for nothing. */
+export function waitingFor(status: CanaryReleaseStatus, observed: Observed): string | undefined {
+  const { step, candidateRevision: candidate } = status;
+  if (step === undefined || candidate === undefined || step.observedAt !== undefined) return undefined;
+  const workload = observed.workloads[candidate];
+  const needed =
+    status.stableRevision === undefined
+      ? observed.spec.replicas
+      : podsFor(step.weight, observed.spec.replicas);
+  const ready = workload?.ready ?? 0;
+  if (ready < needed) {
+    const count = `${ready} of ${needed} pods of revision ${candidate} are ready`;
+    return workload?.problem === undefined ? count : `${count}; ${workload.problem.message}`;
+  }
+  if (step.observedWeight === 0 && observed.telemetry.state === 'failing')
+    return observed.telemetry.problem.message;
+  return `the routes do not give ${step.weight}% to revision ${candidate} yet`;
+}

@@ -1,0 +1,205 @@
+import type { CanaryReleaseStatus, Condition, HistoryEntry, Phase, Reason } from '../api/index.ts';
+import { formatDuration } from '../api/index.ts';
+import { stableIsMissing } from './effects.ts';
+import { type Observed, type ReleaseEvent, iso } from './model.ts';
+import { waitingFor } from './progress.ts';
+import { dwellMs } from './steps.ts';
+
+/** What is going on, as phase, reason and one sentence. */
+interface Summary {
+  phase: Phase;
+  reason: Reason;
+  message: string;
+  /** Someone must mend something before this goes on. */
+  stalled: boolean;
+}
+
+/** Completes a status with what people and tools read: phase, message, conditions, scale. */
+export function summarize(status: CanaryReleaseStatus, observed: Observed, now: number): CanaryReleaseStatus {
+  const summary = describe(status, observed);
+  const pods = Object.values(observed.workloads).reduce((sum, workload) => sum + workload.pods, 0);
+  return {
+    ...status,
+    observedGeneration: observed.generation,
+    phase: summary.phase,
+    message: summary.message,
+    replicas: pods,
+    selector: `songbird.dev/release=${observed.name}`,
+    conditions: conditions(summary, status.conditions ?? [], observed.generation, now),
+  };
+}
+
+function describe(status: CanaryReleaseStatus, observed: Observed): Summary {
+  const summary = course(status, observed);
+  const [problem] = observed.problems;
+  if (problem !== undefined && status.ending === undefined) {
+    return { ...summary, reason: problem.reason, message: problem.message, stalled: true };
+  }
+  return summary;
+}
+
+function course(status: CanaryReleaseStatus, observed: Observed): Summary {
+  const { candidateRevision: candidate, stableRevision: stable, ending, step } = status;
+  if (ending !== undefined) return rollingBack(status, observed);
+  if (candidate === undefined || step === undefined) return atRest(status, observed);
+  const blocked = blocker(status, observed);
+  if (status.paused !== undefined) {
+    return { phase: 'Paused', reason: 'Paused', message: status.paused.message, stalled: false };
+  }
+  const waiting = waitingFor(status, observed);
+  const phase = stable === undefined ? 'Initializing' : step.weight === 100 ? 'Promoting' : 'Progressing';
+  if (waiting !== undefined) {
+    const reason = stable === undefined ? 'Initializing' : 'WaitingForPods';
+    return { phase, reason: blocked?.reason ?? reason, message: waiting, stalled: blocked !== undefined };
+  }
+  const failing = observed.telemetry.state === 'failing' ? observed.telemetry.problem : undefined;
+  const seen = failing?.message ?? status.analysis?.message ?? 'no requests counted yet';
+  const dwell = dwellMs(observed.spec, step.weight);
+  const watched = dwell === 0 ? '' : ` for ${formatDuration(dwell)}`;
+  return {
+    phase,
+    reason: failing?.reason ?? 'Progressing',
+    message: `${step.weight}%${watched}: ${seen}`,
+    stalled: false,
+  };
+}
+
+/** What keeps the candidate from its first request and won't go away by itself. */
+function blocker(status: CanaryReleaseStatus, observed: Observed) {
+  const candidate = status.candidateRevision ?? '';
+  const pods = observed.workloads[candidate]?.problem;
+  if (pods !== undefined && waitingFor(status, observed) !== undefined) return pods;
+  const unmeasured = status.stableRevision !== undefined && status.step?.observedWeight === 0;
+  return unmeasured && observed.telemetry.state === 'failing' ? observed.telemetry.problem : undefined;
+}
+
+function rollingBack(status: CanaryReleaseStatus, observed: Observed): Summary {
+  const why = status.ending?.message ?? '';
+  const missing = stableIsMissing(status, observed);
+  return {
+    phase: 'RollingBack',
+    reason: missing ? 'WaitingForStable' : 'RollingBack',
+    message: missing
+      ? `${why}; traffic goes back as soon as a pod of ${status.stableRevision} is ready`
+      : why,
+    stalled: false,
+  };
+}
+
+function atRest(status: CanaryReleaseStatus, observed: Observed): Summary {
+  const { stableRevision: stable, rejected } = status;
+  if (stable === undefined) {
+    return {
+      phase: 'Initializing',
+      reason: 'Initializing',
+      message: 'nothing is deployed yet',
+      stalled: false,
+    };
+  }
+  if (rejected?.revision === observed.target) {
+    return {
+      phase: 'RolledBack',
+      reason: rejected.reason as Reason,
+      message: `revision ${rejected.revision} was rolled back: ${rejected.message}`,
+      stalled: true,
+    };
+  }
+  const workload = observed.workloads[stable];
+  const ready = workload?.ready ?? 0;
+  if (observed.spec.replicas === 0) {
+    return { phase: 'Healthy', reason: 'ScaledToZero', message: 'scaled to zero', stalled: false };
+  }
+  if (ready < observed.spec.replicas) {
+    return {
+      phase: 'Healthy',
+      reason: 'WaitingForPods',
+      message: `${ready} of ${observed.spec.replicas} pods of revision ${stable} are ready`,
+      stalled: false,
+    };
+  }
+  return {
+    phase: 'Healthy',
+    reason: 'Healthy',
+    message: `revision ${stable} serves all traffic`,
+    stalled: false,
+  };
+}
+
+/**
+ * kstatus: Ready always; Reconciling and Stalled only when true, never both. A Ready that is not yet decided is
+ * Unknown, as in Flux, so that nobody takes a release under way for a failure.
+ */
+function conditions(
+  summary: Summary,
+  before: readonly Condition[],
+  observedGeneration: number,
+  now: number,
+): Condition[] {
+  const { reason, message } = summary;
+  const settled = summary.phase === 'Healthy' && reason !== 'WaitingForPods' && !summary.stalled;
+  const ready = settled ? 'True' : summary.stalled ? 'False' : 'Unknown';
+  const wanted: Pick<Condition, 'type' | 'status'>[] = [{ type: 'Ready', status: ready }];
+  if (summary.stalled) wanted.push({ type: 'Stalled', status: 'True' });
+  else if (!settled) wanted.push({ type: 'Reconciling', status: 'True' });
+  return wanted.map(({ type, status }) => {
+    const old = before.find((condition) => condition.type === type);
+    const lastTransitionTime = old?.status === status ? old.lastTransitionTime : iso(now);
+    return { type, status, reason, message, lastTransitionTime, observedGeneration };
+  });
+}
+
+/** What changed between two statuses that people should be told of. */
+export function eventsBetween(before: CanaryReleaseStatus, after: CanaryReleaseStatus): ReleaseEvent[] {
+  return [...commandEvents(before, after), ...courseEvents(before, after), ...stallEvents(before, after)];
+}
+
+function commandEvents(before: CanaryReleaseStatus, after: CanaryReleaseStatus): ReleaseEvent[] {
+  const known = new Set(before.commands?.map(({ uid }) => uid));
+  return (after.commands ?? [])
+    .filter(({ uid }) => !known.has(uid))
+    .map(({ name, phase, message }) =>
+      phase === 'Executed'
+        ? { type: 'Normal', reason: 'CommandExecuted', message: `${name}: ${message}` }
+        : { type: 'Warning', reason: 'CommandRefused', message: `${name}: ${message}` },
+    );
+}
+
+function courseEvents(before: CanaryReleaseStatus, after: CanaryReleaseStatus): ReleaseEvent[] {
+  const events: ReleaseEvent[] = [];
+  const { ending, step, paused } = after;
+  if (ending !== undefined && before.ending === undefined) {
+    const type = ending.outcome === 'RolledBack' ? 'Warning' : 'Normal';
+    events.push({ type, reason: ending.reason as Reason, message: ending.message });
+  }
+  const [finished] = after.history ?? [];
+  if (finished !== undefined && finished.finishedAt !== before.history?.[0]?.finishedAt) {
+    events.push(finishedEvent(finished));
+  }
+  if (paused !== undefined && before.paused === undefined) {
+    events.push({ type: 'Normal', reason: 'Paused', message: paused.message });
+  }
+  const opened = step?.observedAt !== undefined && step.observedAt !== before.step?.observedAt;
+  if (opened && ending === undefined) {
+    const message = `revision ${after.candidateRevision ?? ''} serves ${step.weight}% of the traffic`;
+    events.push({ type: 'Normal', reason: 'Progressing', message });
+  }
+  return events;
+}
+
+function finishedEvent({ outcome, revision, message }: HistoryEntry): ReleaseEvent {
+  const promoted = outcome === 'Promoted' || outcome === 'Initial';
+  return promoted
+    ? { type: 'Normal', reason: 'Promoted', message }
+    : {
+        type: 'Normal',
+        reason: outcome === 'RolledBack' ? 'RollingBack' : outcome,
+        message: `revision ${revision} has no traffic any more`,
+      };
+}
+
+function stallEvents(before: CanaryReleaseStatus, after: CanaryReleaseStatus): ReleaseEvent[] {
+  const stalled = (status: CanaryReleaseStatus) => status.conditions?.find(({ type }) => type === 'Stalled');
+  const now = stalled(after);
+  if (now === undefined || now.reason === stalled(before)?.reason || after.phase === 'RolledBack') return [];
+  return [{ type: 'Warning', reason: now.reason as Reason, message: now.message }];
+}
