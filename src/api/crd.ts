@@ -93,9 +93,6 @@ function rootSchema(kind: Kind): StructuralSchema {
       spec: structural(kind.spec, `${kind.kind}.spec`),
       status: structural(kind.status, `${kind.kind}.status`),
     },
-    'x-kubernetes-validations': [
-      specRule,
-      ...kind.rules.map(({ cel, message }) => ({ rule: cel, message })),
-    ],
+    'x-kubernetes-validations': [specRule, ...kind.rules.map(({ cel, message }) => ({ rule: cel, message }))],
   };
 }

@@ -47,7 +47,8 @@ export const CANARY_RELEASE: Kind = {
   // Not `canary`: that is the singular of Flagger's kind, and both may be installed at once.
   shortName: 'crel',
   categories: ['all', 'songbird'],
-  description: 'One workload, and how its versions go out: step by step, with live traffic, and back by itself.',
+  description:
+    'One workload, and how its versions go out: step by step, with live traffic, and back by itself.',
   spec: canaryReleaseSpec,
   specMissing: 'spec is missing: give template, service, traffic and steps',
   status: canaryReleaseStatus,
@@ -85,7 +86,8 @@ export const RELEASE_COMMAND: Kind = {
   plural: 'releasecommands',
   shortName: 'rcmd',
   categories: ['songbird'],
-  description: "A person's or a pipeline's order to one revision of one release. It is executed at most once.",
+  description:
+    "A person's or a pipeline's order to one revision of one release. It is executed at most once.",
   spec: releaseCommandSpec,
   specMissing: 'spec is missing: give release, revision and action',
   status: releaseCommandStatus,

@@ -135,8 +135,10 @@ function convertProperties(node: JsonObject, result: JsonObject, at: string): Va
 }
 
 const CEL_RESERVED = new Set(
-  ('true false null in as break const continue else for function if import let loop package namespace return ' +
-    'var void while').split(' '),
+  (
+    'true false null in as break const continue else for function if import let loop package namespace return ' +
+    'var void while'
+  ).split(' '),
 );
 
 /**

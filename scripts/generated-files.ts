@@ -1,0 +1,14 @@
+import { stringify } from 'yaml';
+import { crds } from '../src/api/crd.ts';
+
+const WARNING = '# Made from src/api by `npm run generate`: change the schemas there, not this file.\n';
+
+/** Every generated file: its path from the root of the repository, and its text. */
+export function generatedFiles(): Map<string, string> {
+  const files = new Map<string, string>();
+  for (const crd of crds()) {
+    const text = stringify(crd, { lineWidth: 110, aliasDuplicateObjects: false });
+    files.set(`crds/${crd.metadata.name}.yaml`, WARNING + text);
+  }
+  return files;
+}
