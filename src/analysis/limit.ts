@@ -1,0 +1,41 @@
+import type { Counts } from './telemetry.ts';
+
+/** False-rollback budget of one release, over all its metrics and looks (0–1). */
+export const ALPHA = 0.01;
+
+/** Where a limit is exceeded, by how much is unknown: these odds ratios over the limit's odds are all considered. */
+const ODDS_RATIOS = [1.5, 2, 3, 5, 10, 30, 100, 1000] as const;
+
+/** JSON has no infinity; nobody needs to know more than this. */
+const MOST_LOG10 = 300;
+
+/**
+ * Evidence (log10 of an e-value) that the share of bad events exceeds `limit`.
+ *
+ * A mixture of likelihood ratios of p = limit against larger p: a test martingale under "p ≤ limit", so by Ville's
+ * inequality it ever exceeds 1/α with probability at most α, however often one looks (Ville 1939; Robbins 1970).
+ * Assumes that events are independent given p; clustered errors need a correction for dispersion.
+ *
+ * @param limit the largest share allowed (0–1); with 0, the first bad event is proof
+ */
+export function evidenceAbove({ all, bad }: Counts, limit: number): number {
+  if (bad <= 0) return all <= 0 ? 0 : logMean10(ODDS_RATIOS.map((ratio) => logRatio(0, all, limit, ratio)));
+  if (limit <= 0) return MOST_LOG10;
+  return logMean10(ODDS_RATIOS.map((ratio) => logRatio(bad, all - bad, limit, ratio)));
+}
+
+function logRatio(bad: number, good: number, limit: number, ratio: number): number {
+  if (limit <= 0) return 0;
+  const odds = (ratio * limit) / (1 - limit);
+  const share = odds / (1 + odds);
+  // ln((1−p)/(1−limit)) by log1p: for tiny limits the plain quotient would lose all its digits.
+  return bad * Math.log(share / limit) + good * (Math.log1p(-share) - Math.log1p(-limit));
+}
+
+/** log10 of the mean of exp(x), without overflow. */
+function logMean10(logs: readonly number[]): number {
+  const most = Math.max(...logs);
+  const sum = logs.reduce((total, log) => total + Math.exp(log - most), 0);
+  const result = (most + Math.log(sum / logs.length)) / Math.LN10;
+  return Math.min(MOST_LOG10, Math.max(-MOST_LOG10, result));
+}
