@@ -4,3 +4,4 @@ export * from './errors.ts';
 export * from './canary-release.ts';
 export * from './status.ts';
 export * from './release-command.ts';
+export * from './objects.ts';

@@ -1,0 +1,4 @@
+export * from './revision.ts';
+export * from './intents.ts';
+export * from './pods.ts';
+export * from './checks.ts';
