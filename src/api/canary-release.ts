@@ -1,16 +1,30 @@
 import { z } from 'zod';
-import { matching, ruled } from './rules.ts';
+import { matching, notEmpty, ruled } from './rules.ts';
 import { durationField, percentField, proportion } from './scalars.ts';
 
 const DNS_LABEL = /^[a-z]([-a-z0-9]*[a-z0-9])?$/;
+const PORT_NAME = /^[-a-z0-9]*[a-z][-a-z0-9]*$/;
+const HOST = /^([*]|([*][.])?[a-z0-9]([-a-z0-9.]*[a-z0-9])?)$/;
+const GATEWAY = /^([a-z0-9]([-a-z0-9]*[a-z0-9])?[/])?[a-z0-9]([-a-z0-9.]*[a-z0-9])?$/;
+const PROMETHEUS = /^https?:[/][/]([-A-Za-z0-9._]+|\[[0-9A-Fa-f:.]+\])(:[0-9]{1,5})?([/][^?#\s]*)?$/;
 const PROTOCOLS = 'http|http2|https|grpc|grpc-web|tcp|tls|mongo|mysql|redis|udp';
 
 const container = ruled(
   z.looseObject({
-    name: z.string().max(63).meta({ description: "The container's name." }),
+    name: z.string().max(63).meta({
+      description: "The container's name.",
+      requiredMessage: 'a container of spec.template has no name: give it one, such as name: reviews',
+    }),
     image: z.string().max(1024).optional().meta({ description: 'Its image. A new image is a new revision.' }),
   }),
   { 'x-kubernetes-preserve-unknown-fields': true },
+  [
+    {
+      cel: "has(self.image) && self.image != ''",
+      check: ({ image }) => image !== undefined && image !== '',
+      message: 'a container of spec.template has no image: give it one, such as image: registry/reviews:v1',
+    },
+  ],
 );
 
 const podTemplate = ruled(
@@ -24,13 +38,26 @@ const podTemplate = ruled(
       .meta({ description: 'Labels and annotations of the pods.' }),
     spec: ruled(
       z.looseObject({
-        containers: z
-          .array(container)
-          .min(1)
-          .max(64)
-          .meta({ description: 'At least one container.', 'x-kubernetes-list-type': 'atomic' }),
+        containers: ruled(
+          z.array(container).max(64),
+          {
+            description: 'At least one container.',
+            'x-kubernetes-list-type': 'atomic',
+            requiredMessage:
+              'spec.template.spec.containers is missing: list at least one container with name and image',
+          },
+          [
+            notEmpty(
+              'spec.template.spec.containers is empty: list at least one container with name and image',
+            ),
+          ],
+        ),
       }),
-      { description: 'A PodSpec, as in a Deployment.', 'x-kubernetes-preserve-unknown-fields': true },
+      {
+        description: 'A PodSpec, as in a Deployment.',
+        'x-kubernetes-preserve-unknown-fields': true,
+        requiredMessage: 'spec.template.spec is missing: put the PodSpec there, as in a Deployment',
+      },
     ),
   }),
   {
@@ -46,7 +73,6 @@ const service = ruled(
         DNS_LABEL,
         63,
         'spec.service.name must be a DNS label: lower-case letters, digits and -, beginning with a letter',
-        'Name of the Service. Made when there is none; one that is there is used as it is.',
       ),
       {
         description: 'Name of the Service. Made when there is none; one that is there is used as it is.',
@@ -73,10 +99,24 @@ const service = ruled(
         },
       ],
     ),
-    targetPort: ruled(z.union([z.int().min(1).max(65_535), z.string().max(15)]).optional(), {
-      description: "The pods' port, by number or by name; the Service's port when left out.",
-      'x-kubernetes-int-or-string': true,
-    }),
+    targetPort: ruled(
+      z.union([z.int(), z.string()]),
+      {
+        description: "The pods' port, by number or by name; the Service's port when left out.",
+        'x-kubernetes-int-or-string': true,
+      },
+      [
+        {
+          cel: `type(self) == int ? self >= 1 && self <= 65535 : self.size() <= 15 && self.matches('${PORT_NAME.source}')`,
+          check: (port) =>
+            typeof port === 'number'
+              ? port >= 1 && port <= 65_535
+              : port.length <= 15 && PORT_NAME.test(port),
+          message:
+            "spec.service.targetPort must be a number from 1 to 65535, or the name of a container's port, such as 9080 or http",
+        },
+      ],
+    ).optional(),
   }),
   {
     description: 'The Service in front of the workload.',
@@ -86,14 +126,40 @@ const service = ruled(
 
 const istio = z
   .object({
-    hosts: z.array(z.string().min(1).max(253)).min(1).max(32).meta({
-      description: 'Hosts whose traffic is split: Services, or names served by the gateways.',
-      'x-kubernetes-list-type': 'set',
-    }),
-    gateways: z.array(z.string().min(1).max(253)).min(1).max(32).default(['mesh']).meta({
-      description: 'Gateways as `namespace/name` or `name`; `mesh` stands for all sidecars.',
-      'x-kubernetes-list-type': 'set',
-    }),
+    hosts: ruled(
+      z
+        .array(
+          matching(
+            HOST,
+            253,
+            'write a host as a name without scheme, port or path, such as reviews or shop.example.com',
+          ),
+        )
+        .max(32),
+      {
+        description: 'Hosts whose traffic is split: Services, or names served by the gateways.',
+        'x-kubernetes-list-type': 'set',
+        requiredMessage:
+          'spec.traffic.istio.hosts is missing: list the hosts whose traffic is split, such as hosts: [reviews]',
+      },
+      [
+        notEmpty(
+          'spec.traffic.istio.hosts is empty: list the hosts whose traffic is split, such as hosts: [reviews]',
+        ),
+      ],
+    ),
+    gateways: ruled(
+      z
+        .array(
+          matching(GATEWAY, 253, 'write a gateway as namespace/name or name, such as istio-system/public'),
+        )
+        .max(32),
+      {
+        description: 'Gateways as `namespace/name` or `name`; `mesh` stands for all sidecars.',
+        'x-kubernetes-list-type': 'set',
+      },
+      [notEmpty('spec.traffic.istio.gateways is empty: leave it out for all sidecars, or list gateways')],
+    ).default(['mesh']),
   })
   .meta({ description: 'Istio: a VirtualService and a DestinationRule that Songbird makes and owns.' });
 
@@ -115,8 +181,14 @@ const traffic = ruled(
 
 const step = z
   .object({
-    weight: z.int().min(1).max(100).meta({ description: "The candidate's share of the traffic in percent." }),
-    for: durationField('How long the candidate is watched at this weight before the next step.').optional(),
+    weight: z.int().min(1).max(100).meta({
+      description: "The candidate's share of the traffic in percent.",
+      requiredMessage:
+        'a step of spec.steps has no weight: give it one from 1 to 100, such as {weight: 5, for: 2m}',
+    }),
+    for: ruled(durationField().optional(), {
+      description: 'How long the candidate is watched at this weight before the next step.',
+    }),
     pause: z
       .boolean()
       .optional()
@@ -125,7 +197,7 @@ const step = z
   .meta({ description: 'One step: a weight, and how long it is watched.' });
 
 const steps = ruled(
-  z.array(step).min(1).max(50),
+  z.array(step).max(50),
   {
     description: 'The steps by which traffic goes to a new revision.',
     'x-kubernetes-list-type': 'atomic',
@@ -134,13 +206,13 @@ const steps = ruled(
   },
   [
     {
-      cel: 'self.map(s, s.weight).isSorted() && self.all(s, self.exists_one(t, t.weight == s.weight))',
+      cel: '!self.all(s, has(s.weight)) || (self.map(s, s.weight).isSorted() && self.all(s, self.exists_one(t, t.weight == s.weight)))',
       check: (list) => list.every((s, i) => i === 0 || s.weight > (list[i - 1]?.weight ?? 0)),
       message:
         'spec.steps must rise: give each step a higher weight than the step before it, such as 5, 40, 60, 100',
     },
     {
-      cel: 'self.size() > 0 && self[self.size() - 1].weight == 100',
+      cel: 'self.size() > 0 && (!has(self[self.size() - 1].weight) || self[self.size() - 1].weight == 100)',
       check: (list) => list.at(-1)?.weight === 100,
       message: 'spec.steps must end at 100: add {weight: 100} as the last step',
     },
@@ -150,16 +222,16 @@ const steps = ruled(
 const prometheus = z
   .object({
     address: ruled(
-      z.string().max(2048),
-      { description: 'Base URL, such as http://prometheus.istio-system:9090.' },
-      [
-        {
-          cel: "self.matches('^https?://[^/ ]+')",
-          check: (text) => /^https?:\/\/[^/ ]+/.test(text),
-          message:
-            'spec.analysis.prometheus.address must be a URL with http:// or https://, such as http://prometheus.istio-system:9090',
-        },
-      ],
+      matching(
+        PROMETHEUS,
+        2048,
+        'spec.analysis.prometheus.address must be a URL with http:// or https:// and a host, without user, query or fragment, such as http://prometheus.istio-system:9090',
+      ),
+      {
+        description: 'Base URL, such as http://prometheus.istio-system:9090.',
+        requiredMessage:
+          'spec.analysis.prometheus.address is missing: give the base URL, such as http://prometheus.istio-system:9090',
+      },
     ),
   })
   .meta({ description: "The Prometheus to ask; the operator's own setting when left out." });
@@ -169,7 +241,7 @@ const latency = ruled(
     Object.fromEntries(
       (['p50', 'p90', 'p95', 'p99'] as const).map((quantile) => [
         quantile,
-        ruled(durationField('', `spec.analysis.latency.${quantile}`).optional(), {
+        ruled(durationField(`spec.analysis.latency.${quantile}`).optional(), {
           description: `The longest ${quantile} latency allowed: at most ${100 - Number(quantile.slice(1))}% of requests may take longer.`,
         }),
       ]),
@@ -200,15 +272,17 @@ const analysis = ruled(
     errorRate: z
       .object({
         max: ruled(
-          percentField('The largest share of failed requests allowed, such as 1%.'),
+          percentField(),
           {
             description:
-              'The largest share of failed requests allowed, such as 1%: HTTP 5xx, or the gRPC statuses that are the server’s fault.',
+              "The largest share of failed requests allowed, such as 1%: HTTP 5xx, or the gRPC statuses that are the server's fault.",
+            requiredMessage:
+              'spec.analysis.errorRate.max is missing: give the largest share of failed requests allowed, such as 1%',
           },
           [
             {
-              cel: "self != '100%'",
-              check: (text) => proportion(text) < 1,
+              cel: "!self.matches('^100([.]0+)?%$')",
+              check: (text) => proportion(text) !== 1,
               message:
                 'spec.analysis.errorRate.max must be below 100%: a limit that nothing can exceed is no limit',
             },
@@ -256,11 +330,11 @@ export const canaryReleaseSpec = z.object({
   traffic,
   steps,
   analysis: analysis.default(DEFAULT_ANALYSIS),
-  progressDeadline: ruled(durationField('', 'spec.progressDeadline').default('10m'), {
+  progressDeadline: ruled(durationField('spec.progressDeadline').default('10m'), {
     description:
       'A step that has neither passed nor failed so long after it could have is taken back (or paused, see analysis.onInconclusive).',
   }),
-  scaleDownDelay: ruled(durationField('').default('30s'), {
+  scaleDownDelay: ruled(durationField().default('30s'), {
     description: 'The pods of a revision that lost its traffic stay so long, for an instant return.',
   }),
   revisionHistoryLimit: z.int().min(0).max(100).default(3).meta({

@@ -89,10 +89,13 @@ function rootSchema(kind: Kind): StructuralSchema {
     properties: {
       apiVersion: { type: 'string' },
       kind: { type: 'string' },
-      metadata: { type: 'object' },
+      metadata: { type: 'object', properties: { name: { type: 'string' } } },
       spec: structural(kind.spec, `${kind.kind}.spec`),
       status: structural(kind.status, `${kind.kind}.status`),
     },
-    'x-kubernetes-validations': [specRule, ...kind.rules.map(({ cel, message }) => ({ rule: cel, message }))],
+    'x-kubernetes-validations': [
+      specRule,
+      ...kind.rules.map(({ cel, message }) => ({ rule: cel, message, fieldPath: '.metadata.name' })),
+    ],
   };
 }

@@ -23,7 +23,9 @@ export const releaseCommandSpec = ruled(
         '`pause`, `resume`, `promote` (to the next step now), `promoteFull` (to the end now), `abort` (take the candidate back), `retry` (try a rolled-back revision again), `rollbackTo` (return to an earlier revision at once).',
       requiredMessage: `spec.action is missing: one of ${ACTIONS.join(', ')}`,
     }),
-    ttl: durationField('How long the object is kept once it was executed or refused.').default('1h'),
+    ttl: ruled(durationField().default('1h'), {
+      description: 'How long the object is kept once it was executed or refused.',
+    }),
   }),
   {
     description: 'An order to one revision of one release.',

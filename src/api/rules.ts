@@ -39,17 +39,30 @@ export function ruled<S extends z.ZodType>(
   for (const rule of rules) {
     result = result.refine((value) => rule.check(value), { message: rule.message });
   }
-  const validations = rules.map(({ cel, message }) => ({ rule: cel, message }));
+  // A schema's own meta hides that of the schema it was made from, so earlier rules have to be repeated.
+  const validations = [...earlierRules(schema), ...rules.map(({ cel, message }) => ({ rule: cel, message }))];
   return result.meta({
     ...meta,
     ...(validations.length > 0 ? { 'x-kubernetes-validations': validations } : {}),
   });
 }
 
+function earlierRules(schema: z.ZodType): { rule: string; message: string }[] {
+  const own = schema.meta() as Meta | undefined;
+  if (own?.['x-kubernetes-validations'] !== undefined) return own['x-kubernetes-validations'];
+  const isWrapper = schema instanceof z.ZodOptional || schema instanceof z.ZodDefault;
+  return isWrapper ? earlierRules(schema.unwrap() as z.ZodType) : [];
+}
+
+/** For an array: its sentence when it is empty. */
+export function notEmpty(message: string): Rule<readonly unknown[]> {
+  return { cel: 'self.size() > 0', check: (list) => list.length > 0, message };
+}
+
 /** A string that must match; the sentence says what it should look like. */
-export function matching(pattern: RegExp, maxLength: number, message: string, description: string) {
+export function matching(pattern: RegExp, maxLength: number, message: string, description?: string) {
   const cel = `self.matches('${pattern.source.replaceAll('\\', '\\\\').replaceAll("'", "\\'")}')`;
-  return ruled(z.string().max(maxLength), { description }, [
+  return ruled(z.string().max(maxLength), description === undefined ? {} : { description }, [
     { cel, check: (value) => pattern.test(value), message },
   ]);
 }

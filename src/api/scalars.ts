@@ -3,13 +3,14 @@ import { type Rule, matching, ruled } from './rules.ts';
 
 const DURATION_UNITS_MS = { ms: 1, s: 1000, m: 60_000, h: 3_600_000 } as const;
 
-const DURATION = /^([0-9]+([.][0-9]+)?(ms|s|m|h))+$/;
+// Eight digits a unit: longer ones would leave the range of dates.
+const DURATION = /^([0-9]{1,8}([.][0-9]+)?(ms|s|m|h))+$/;
 
 /**
  * A length of time as Go and Kubernetes write it: `500ms`, `90s`, `2m`, `1h30m`.
  * @param positiveField the field's path, where a length of zero makes no sense
  */
-export function durationField(description: string, positiveField?: string) {
+export function durationField(positiveField?: string) {
   const rules: Rule<string>[] = [
     {
       cel: `self.matches('${DURATION.source}')`,
@@ -19,12 +20,12 @@ export function durationField(description: string, positiveField?: string) {
   ];
   if (positiveField !== undefined) {
     rules.push({
-      cel: "self.matches('[1-9]')",
-      check: (text) => /[1-9]/.test(text),
+      cel: `self.matches('[1-9]') || !self.matches('${DURATION.source}')`,
+      check: (text) => /[1-9]/.test(text) || !DURATION.test(text),
       message: `${positiveField} must be more than zero`,
     });
   }
-  return ruled(z.string().max(32), { description }, rules);
+  return ruled(z.string().max(32), {}, rules);
 }
 
 /** Milliseconds of a duration such as `1h30m`. The text must have passed {@link durationField}'s rule. */
@@ -52,12 +53,11 @@ export function formatDuration(ms: number): string {
 }
 
 /** A share written as a percentage: `1%`, `0.5%`, `100%`. */
-export function percentField(description: string) {
+export function percentField() {
   return matching(
     /^(100([.]0+)?|[0-9]{1,2}([.][0-9]+)?)%$/,
     16,
     'write a share as a percentage between 0% and 100%, such as 1% or 0.5%',
-    description,
   );
 }
 

@@ -142,7 +142,8 @@ export const canaryReleaseStatus = z.object({
     description: 'Weight of the step whose pause was lifted: it is not paused at again.',
   }),
   promotion: z.enum(['step', 'full']).optional().meta({
-    description: 'Set by the commands promote and promoteFull: this step, or all that remain, pass without analysis.',
+    description:
+      'Set by the commands promote and promoteFull: this step, or all that remain, pass without analysis.',
   }),
   ending: ending.optional().meta({
     description: 'Set once, when a release is given up: from then on the candidate only loses traffic.',
