@@ -80,6 +80,8 @@ export interface ListOptions {
   limit?: number | undefined;
   continue?: string | undefined;
   resourceVersion?: string | undefined;
+  /** Gives the request up: it rejects with an ApiError of code 0. An implementation in memory may ignore it. */
+  signal?: AbortSignal | undefined;
 }
 
 export interface ListResult<T extends KubeObject> {
@@ -111,6 +113,8 @@ export interface WriteOptions {
   dryRun?: boolean | undefined;
   /** A subresource such as `status` or `scale`. */
   subresource?: string | undefined;
+  /** Is not held up by our own rate limits (a rollback must not queue behind routine writes); the server never sees it. */
+  urgent?: boolean | undefined;
 }
 
 /** `json` is RFC 6902, `merge` RFC 7386, `apply` server-side apply. */
