@@ -67,6 +67,8 @@ export interface Observed {
   readonly traffic: TrafficView;
   /** What must be mended before this manifest may touch traffic. */
   readonly problems: readonly Problem[];
+  /** The last write for this release was refused for a reason that only a person can mend. */
+  readonly refusedWrite?: Problem | undefined;
   readonly commands: readonly PendingCommand[];
   readonly telemetry: TelemetryState;
   /** The candidate's analysis with all that has been read up to now. */

@@ -35,7 +35,10 @@ function describe(status: CanaryReleaseStatus, observed: Observed): Summary {
   if (problem !== undefined && status.ending === undefined) {
     return { ...summary, reason: problem.reason, message: problem.message, stalled: true };
   }
-  return summary;
+  const { refusedWrite } = observed;
+  return refusedWrite === undefined
+    ? summary
+    : { ...summary, reason: refusedWrite.reason, message: refusedWrite.message, stalled: true };
 }
 
 function course(status: CanaryReleaseStatus, observed: Observed): Summary {

@@ -2,3 +2,4 @@ export * from './revision.ts';
 export * from './intents.ts';
 export * from './pods.ts';
 export * from './checks.ts';
+export * from './claims.ts';

@@ -1,0 +1,229 @@
+import {
+  type CanaryRelease,
+  type CanaryReleaseStatus,
+  type DestinationRule,
+  FIELD_MANAGER,
+  FINALIZER,
+  type Problem,
+  type VirtualService,
+  isOwnedBy,
+  workloadName,
+} from '../../api/index.ts';
+import type { Effect } from '../../core/model.ts';
+import type { OwnWrites } from '../../kube/own-writes.ts';
+import { type ApiClient, type KubeObject, type ResourceType, isApiError, keyOf } from '../../kube/types.ts';
+import { deployments, destinationRules, services, virtualServices } from '../../kube/well-known.ts';
+import { istioRouter } from '../../traffic/istio/router.ts';
+import type { TrafficWrite } from '../../traffic/router.ts';
+import { deploymentOf, serviceOf } from '../../workloads/index.ts';
+import { canaryReleases, releaseCommands } from '../kinds.ts';
+import type { Gathered } from './observe.ts';
+
+/** A write that was refused in a way that only a person can mend. */
+export class RefusedWrite extends Error {
+  override readonly name = 'RefusedWrite';
+  readonly problem: Problem;
+
+  constructor(problem: Problem, cause?: unknown) {
+    super(problem.message, { cause });
+    this.problem = problem;
+  }
+}
+
+/** Carries out what `decide` ordered. Every write is noted, so that the next pass waits until the caches show it. */
+export class Actor {
+  readonly #client: ApiClient;
+  readonly #writes: OwnWrites;
+
+  constructor(client: ApiClient, writes: OwnWrites) {
+    this.#client = client;
+    this.#writes = writes;
+  }
+
+  /**
+   * Writes the status of the very version that was decided on.
+   * @throws ApiError 409 when the object has changed meanwhile: the decision is void, observe again
+   */
+  async writeStatus(release: CanaryRelease | KubeObject, status: CanaryReleaseStatus): Promise<void> {
+    const object: KubeObject & { status: CanaryReleaseStatus } = { ...release, status };
+    const options = { subresource: 'status', fieldManager: FIELD_MANAGER };
+    const written = await this.#client.update<KubeObject>(canaryReleases, object, options);
+    this.#writes.wrote(keyOf(release.metadata), canaryReleases, written);
+  }
+
+  /**
+   * @throws RefusedWrite when a person must mend something first
+   * @throws ApiError otherwise; a conflict means: observe again
+   */
+  async perform(effect: Effect, gathered: Gathered): Promise<void> {
+    const { release } = gathered;
+    try {
+      await this.#perform(effect, gathered);
+    } catch (error) {
+      throw refusal(error, effect, release) ?? error;
+    }
+  }
+
+  async #perform(effect: Effect, gathered: Gathered): Promise<void> {
+    const { release, istio } = gathered;
+    switch (effect.kind) {
+      case 'addFinalizer':
+        return this.#setFinalizers(release, [...(release.metadata.finalizers ?? []), FINALIZER]);
+      case 'removeFinalizer':
+        return this.#setFinalizers(
+          release,
+          (release.metadata.finalizers ?? []).filter((name) => name !== FINALIZER),
+        );
+      case 'applyService':
+        return this.#apply(services, release, serviceOf(release));
+      case 'applyDeployment':
+        return this.#apply(deployments, release, deploymentOf(release, effect.revision, effect.replicas));
+      case 'scaleDeployment':
+        return this.#scale(gathered, effect.revision, effect.replicas);
+      case 'deleteDeployment':
+        return this.#delete(deployments, release, gathered.deployments[effect.revision]);
+      case 'route':
+        return this.#routing(release, istioRouter.plan(release, effect, istio));
+      case 'unroute':
+        return this.#routing(release, istioRouter.remove(release, istio));
+      case 'finishCommand':
+      case 'deleteCommand':
+        return this.#command(release, effect);
+    }
+  }
+
+  async #setFinalizers(release: CanaryRelease, finalizers: string[]): Promise<void> {
+    const { metadata } = release;
+    const patched = await this.#client.patch(
+      canaryReleases,
+      metadata,
+      'merge',
+      { metadata: { finalizers, resourceVersion: metadata.resourceVersion, uid: metadata.uid } },
+      { fieldManager: FIELD_MANAGER },
+    );
+    // The last finalizer's removal deletes the object.
+    if (patched.metadata.finalizers?.length === undefined && metadata.deletionTimestamp !== undefined) {
+      this.#writes.deleted(keyOf(metadata), canaryReleases, patched);
+    } else this.#writes.wrote(keyOf(metadata), canaryReleases, patched);
+  }
+
+  /**
+   * Server-side apply of an object that this release owns. The cache may not show an object of someone else (informers
+   * select by label), so before making one, and only then, the API server is asked.
+   */
+  async #apply(type: ResourceType, release: CanaryRelease, intent: KubeObject): Promise<void> {
+    const { metadata } = intent;
+    const live = await this.#client.get<KubeObject>(type, metadata).catch((error: unknown) => {
+      if (isApiError(error, 404)) return undefined;
+      throw error;
+    });
+    if (live !== undefined && !isOwnedBy(live, release)) {
+      throw new RefusedWrite({
+        reason: 'NameConflict',
+        message: `${type.kind} ${metadata.name} exists and does not belong to CanaryRelease ${release.metadata.name}: delete or rename it`,
+      });
+    }
+    const { resourceVersion } = live?.metadata ?? {};
+    const precondition = resourceVersion === undefined ? {} : { resourceVersion };
+    const applied = await this.#client.patch<KubeObject>(
+      type,
+      metadata,
+      'apply',
+      { ...intent, metadata: { ...metadata, ...precondition } },
+      { fieldManager: FIELD_MANAGER, force: live !== undefined },
+    );
+    this.#writes.wrote(keyOf(release.metadata), type, applied);
+  }
+
+  async #scale(gathered: Gathered, revision: string, replicas: number): Promise<void> {
+    const deployment = gathered.deployments[revision];
+    if (deployment === undefined) return;
+    const { uid, resourceVersion } = deployment.metadata;
+    const scaled = await this.#client.patch<KubeObject>(
+      deployments,
+      deployment.metadata,
+      'merge',
+      { metadata: { uid, resourceVersion }, spec: { replicas } },
+      { fieldManager: FIELD_MANAGER },
+    );
+    this.#writes.wrote(keyOf(gathered.release.metadata), deployments, scaled);
+  }
+
+  async #delete(type: ResourceType, release: CanaryRelease, object: KubeObject | undefined): Promise<void> {
+    if (object === undefined) return;
+    const { uid, resourceVersion } = object.metadata;
+    await this.#client
+      .delete(type, object.metadata, {
+        propagationPolicy: 'Background',
+        preconditions: {
+          ...(uid === undefined ? {} : { uid }),
+          ...(resourceVersion === undefined ? {} : { resourceVersion }),
+        },
+      })
+      .catch((error: unknown) => {
+        if (!isApiError(error, 404)) throw error;
+      });
+    this.#writes.deleted(keyOf(release.metadata), type, object);
+  }
+
+  async #routing(
+    release: CanaryRelease,
+    write: TrafficWrite<VirtualService | DestinationRule> | undefined,
+  ): Promise<void> {
+    if (write === undefined) return;
+    const type = write.object.kind === 'VirtualService' ? virtualServices : destinationRules;
+    return write.kind === 'apply'
+      ? this.#apply(type, release, write.object)
+      : this.#delete(type, release, write.object);
+  }
+
+  async #command(
+    release: CanaryRelease,
+    effect: Extract<Effect, { kind: 'finishCommand' | 'deleteCommand' }>,
+  ): Promise<void> {
+    const key = keyOf(release.metadata);
+    const ref = { namespace: release.metadata.namespace, name: effect.name };
+    try {
+      if (effect.kind === 'deleteCommand') {
+        await this.#client.delete(releaseCommands, ref, { preconditions: { uid: effect.uid } });
+        return;
+      }
+      const { phase, message, at: finishedAt } = effect;
+      const patch = { metadata: { uid: effect.uid }, status: { phase, message, finishedAt } };
+      const options = { subresource: 'status', fieldManager: FIELD_MANAGER };
+      const told = await this.#client.patch<KubeObject>(releaseCommands, ref, 'merge', patch, options);
+      this.#writes.wrote(key, releaseCommands, told);
+    } catch (error) {
+      // Deleted meanwhile, or another one has its name now: nobody is left to be told.
+      if (!isApiError(error, 404) && !isApiError(error, 409)) throw error;
+    }
+  }
+}
+
+/** What a person must mend, for the answers that trying again cannot change. */
+function refusal(error: unknown, effect: Effect, release: CanaryRelease): RefusedWrite | undefined {
+  if (!isApiError(error)) return undefined;
+  const what = `${effect.kind}${'revision' in effect ? ` ${workloadName(release.metadata.name, effect.revision)}` : ''}`;
+  if (error.code === 403) {
+    const forbidden = error.reason === 'Forbidden' && error.message.includes('cannot ');
+    return new RefusedWrite(
+      forbidden
+        ? {
+            reason: 'PermissionDenied',
+            message: `${what}: ${error.message}; give the operator's ClusterRole this permission`,
+          }
+        : { reason: 'ApiWriteFailed', message: `${what} was refused: ${error.message}` },
+      error,
+    );
+  }
+  if (error.code === 400 || error.code === 422) {
+    return new RefusedWrite(
+      {
+        reason: 'ApiWriteFailed',
+        message: `${what} was refused as invalid: ${error.message}; mend spec accordingly`,
+      },
+      error,
+    );
+  }
+  return undefined;
+}

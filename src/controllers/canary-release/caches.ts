@@ -1,0 +1,39 @@
+import type {
+  CanaryReleaseObject,
+  Deployment,
+  DestinationRule,
+  Pod,
+  ReleaseCommand,
+  Service,
+  VirtualService,
+} from '../../api/index.ts';
+import type { KubeObject } from '../../kube/types.ts';
+
+/** What a pass reads of an informer. Its objects are shared: read-only. */
+export interface Cache<T extends KubeObject> {
+  get(key: string): T | undefined;
+  list(namespace?: string): readonly T[];
+  byIndex(index: string, value: string): readonly T[];
+  /** False until the first list is there; stays so where the cluster does not serve the kind. */
+  hasSynced(): boolean;
+}
+
+/** Everything that a pass sees of the cluster. */
+export interface Caches {
+  readonly releases: Cache<CanaryReleaseObject>;
+  readonly commands: Cache<ReleaseCommand>;
+  readonly deployments: Cache<Deployment>;
+  readonly pods: Cache<Pod>;
+  readonly services: Cache<Service>;
+  readonly virtualServices: Cache<VirtualService>;
+  readonly destinationRules: Cache<DestinationRule>;
+  readonly gateways: Cache<KubeObject>;
+}
+
+/** Names of the informers' indexes. */
+export const INDEX = {
+  /** Deployments, pods and commands by `namespace/release`. */
+  release: 'release',
+  /** CanaryReleases by what only one of them may manage; see {@link claimsOf}. */
+  claim: 'claim',
+} as const;

@@ -1,0 +1,18 @@
+import { GROUP, VERSION } from '../api/index.ts';
+import type { ResourceType } from '../kube/types.ts';
+
+export const canaryReleases: ResourceType = {
+  group: GROUP,
+  version: VERSION,
+  plural: 'canaryreleases',
+  kind: 'CanaryRelease',
+  namespaced: true,
+};
+
+export const releaseCommands: ResourceType = {
+  group: GROUP,
+  version: VERSION,
+  plural: 'releasecommands',
+  kind: 'ReleaseCommand',
+  namespaced: true,
+};
