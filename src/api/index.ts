@@ -5,3 +5,4 @@ export * from './canary-release.ts';
 export * from './status.ts';
 export * from './release-command.ts';
 export * from './objects.ts';
+export * from './validate.ts';
