@@ -1,0 +1,80 @@
+import type { Target } from '../../analysis/telemetry.ts';
+import { Ledger } from '../ledger.ts';
+import type { Part } from '../ledger.ts';
+import { increase } from '../series.ts';
+import type { ProxyReading } from '../series.ts';
+import type { Flavour, Statistics } from './statistics.ts';
+
+/** What is known of a pod's counters. */
+interface PodState {
+  /** A time when the pod did not serve yet, so that all it has counted came after; undefined when nobody knows. */
+  readonly bornAfter: number | undefined;
+  readonly last?: (ProxyReading & { readonly flavour: Flavour }) | undefined;
+}
+
+/**
+ * The counters of a release's pods, folded round by round into a ledger.
+ *
+ * What a pod's counters held before they were first read is history of unknown age, and never counted. But a pod that
+ * was not among the targets of an earlier round was born since, and counts from zero; where its whole revision is new to
+ * the targets, only if that revision is fresh (a stable one that appears may have served for years). So the pods of a
+ * candidate that starts while its release is being read count from their first request, and those that the operator
+ * finds when it starts again count from then.
+ */
+export class PodCounters {
+  readonly ledger = new Ledger();
+  readonly #pods = new Map<string, PodState>();
+  readonly #completeThrough = new Map<string, number>();
+  #round: { readonly time: number; readonly revisions: ReadonlySet<string> } | undefined;
+
+  /**
+   * Takes in one round of reading, begun at `time`: the statistics of each pod by uid, as far as it could be read.
+   * Rounds come in order of time.
+   */
+  fold(time: number, targets: readonly Target[], read: ReadonlyMap<string, Statistics>): void {
+    const parts = targets.flatMap((target) => this.#foldTarget(time, target, read));
+    if (read.size > 0) this.ledger.append(time, parts);
+    this.#forgetReadings(targets);
+    this.#round = { time, revisions: new Set(targets.map((target) => target.revision)) };
+  }
+
+  /** The time of the last round in which every pod of the revision was read. */
+  completeThrough(revision: string): number | undefined {
+    return this.#completeThrough.get(revision);
+  }
+
+  #foldTarget(time: number, target: Target, read: ReadonlyMap<string, Statistics>): Part[] {
+    const bornAfter =
+      target.fresh || this.#round?.revisions.has(target.revision) === true ? this.#round?.time : undefined;
+    const parts: Part[] = [];
+    for (const { uid } of target.pods) {
+      const known = this.#pods.get(uid) ?? { bornAfter };
+      const statistics = read.get(uid);
+      const now = statistics === undefined ? undefined : { time, ...statistics };
+      if (now !== undefined) parts.push(...partsOf(target.revision, known, now));
+      this.#pods.set(uid, { ...known, last: now ?? known.last });
+    }
+    if (target.pods.length > 0 && target.pods.every((pod) => read.has(pod.uid))) {
+      this.#completeThrough.set(target.revision, time);
+    }
+    return parts;
+  }
+
+  /** A pod that left stays known, so that it isn't taken for a new one when it comes back; its counters are dropped. */
+  #forgetReadings(targets: readonly Target[]): void {
+    const present = new Set(targets.flatMap((target) => target.pods.map((pod) => pod.uid)));
+    for (const uid of this.#pods.keys()) {
+      if (!present.has(uid)) this.#pods.set(uid, { bornAfter: undefined });
+    }
+  }
+}
+
+function partsOf(revision: string, known: PodState, now: ProxyReading & { flavour: Flavour }): Part[] {
+  const last = known.last;
+  // The two flavours count the same requests. Istio's metrics appear with the first request; where Envoy's had counted
+  // before, a request could be in both.
+  const switched = last !== undefined && last.flavour !== now.flavour && last.series.size > 0;
+  const since = last?.time ?? known.bornAfter;
+  if (since === undefined || switched) return [];
+  return [...increase(last, now).values()].map((tally) => ({ revision, reporter: '', since, tally }));
+}

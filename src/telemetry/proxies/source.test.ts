@@ -1,0 +1,331 @@
+import { describe, expect, it } from 'vitest';
+import type { Reading, Target, TelemetryQuery } from '../../analysis/telemetry.ts';
+import { createHttp } from '../http.ts';
+import type { Http } from '../http.ts';
+import { fakeHttp, withServer } from '../testing/http.ts';
+import { ProxiesSource } from './source.ts';
+
+interface Pod {
+  served: number;
+  failed: number;
+  durations?: Record<string, number>;
+  down?: boolean;
+}
+
+function print({ served, failed, durations = {} }: Pod): string {
+  const cluster = 'envoy_cluster_name="inbound|9080||"';
+  return [
+    'envoy_server_live{} 1',
+    `envoy_cluster_upstream_rq{envoy_response_code="200",${cluster}} ${served - failed}`,
+    ...(failed > 0 ? [`envoy_cluster_upstream_rq{envoy_response_code="503",${cluster}} ${failed}`] : []),
+    ...Object.entries(durations).map(
+      ([le, count]) => `envoy_cluster_upstream_rq_time_bucket{${cluster},le="${le}"} ${count}`,
+    ),
+    '',
+  ].join('\n');
+}
+
+/** A network of pods by IP. */
+function network(pods: Record<string, Pod>): { http: Http; scrapes: string[] } {
+  const scrapes: string[] = [];
+  const http = fakeHttp(({ url }) => {
+    const { hostname, port, pathname } = new URL(url);
+    expect(port + pathname).toBe('15090/stats/prometheus');
+    scrapes.push(hostname);
+    const pod = pods[hostname];
+    return pod === undefined || pod.down === true ? undefined : { body: print(pod) };
+  });
+  return { http, scrapes };
+}
+
+function target(revision: string, ips: string[], fresh = false): Target {
+  const pods = ips.map((ip) => ({ name: `pod-${ip}`, uid: `uid-${ip}`, ip, statsPort: 15090 }));
+  return { revision, workload: `reviews-${revision}`, fresh, pods };
+}
+
+function query(now: number, targets: Target[], more: Partial<TelemetryQuery> = {}): TelemetryQuery {
+  const metrics = [{ name: 'errors', kind: 'errors' as const }];
+  return { namespace: 'bookinfo', release: 'reviews', targets, metrics, from: 0, now, ...more };
+}
+
+/** All and bad events of a revision, over all intervals. */
+function sum(reading: Reading, revision: string, metric = 'errors'): [number, number] {
+  if (!reading.ok) throw new Error(reading.message);
+  const counts = reading.intervals.map((interval) => interval.counts[revision]?.[metric]);
+  return [
+    counts.reduce((total, count) => total + (count?.all ?? 0), 0),
+    counts.reduce((total, count) => total + (count?.bad ?? 0), 0),
+  ];
+}
+
+function warningOf(reading: Reading): string {
+  return (reading.ok ? reading.warning : reading.message) ?? '';
+}
+
+describe('ProxiesSource', () => {
+  it('counts what happens between its reads, by revision, in disjoint intervals', async () => {
+    const pods: Record<string, Pod> = {
+      '10.0.0.1': { served: 1000, failed: 100 },
+      '10.0.0.2': { served: 500, failed: 0 },
+    };
+    const source = new ProxiesSource(network(pods).http);
+    const targets = [target('old', ['10.0.0.1']), target('new', ['10.0.0.2'])];
+    await source.read(query(1000, targets));
+    pods['10.0.0.1'] = { served: 1050, failed: 101 };
+    pods['10.0.0.2'] = { served: 510, failed: 4 };
+    await source.read(query(2000, targets));
+    pods['10.0.0.1'] = { served: 1060, failed: 101 };
+    const reading = await source.read(query(3000, targets));
+    expect(reading).toEqual({
+      ok: true,
+      intervals: [
+        {
+          from: 1000,
+          to: 2000,
+          counts: { old: { errors: { all: 50, bad: 1 } }, new: { errors: { all: 10, bad: 4 } } },
+        },
+        {
+          from: 2000,
+          to: 3000,
+          counts: { old: { errors: { all: 10, bad: 0 } }, new: { errors: { all: 0, bad: 0 } } },
+        },
+      ],
+      completeThrough: { old: 3000, new: 3000 },
+    });
+  });
+
+  it('never counts what happened before the window', async () => {
+    const pods = { '10.0.0.1': { served: 10, failed: 10 } };
+    const source = new ProxiesSource(network(pods).http);
+    const targets = [target('a', ['10.0.0.1'])];
+    await source.read(query(1000, targets));
+    pods['10.0.0.1'].served = 20;
+    await source.read(query(2000, targets));
+    pods['10.0.0.1'].served = 23;
+    expect(sum(await source.read(query(3000, targets)), 'a')).toEqual([13, 0]);
+    expect(sum(await source.read(query(3000, targets, { from: 1500 })), 'a')).toEqual([3, 0]);
+    expect(sum(await source.read(query(3000, targets, { from: 2000 })), 'a')).toEqual([3, 0]);
+    expect(sum(await source.read(query(3000, targets, { from: 2001 })), 'a')).toEqual([0, 0]);
+  });
+
+  it('counts a fresh candidate that starts meanwhile from its first request', async () => {
+    const pods: Record<string, Pod> = { '10.0.0.1': { served: 10, failed: 0 } };
+    const source = new ProxiesSource(network(pods).http);
+    const old = target('old', ['10.0.0.1']);
+    await source.read(query(1000, [old]));
+    pods['10.0.0.2'] = { served: 7, failed: 5 };
+    const reading = await source.read(query(2000, [old, target('new', ['10.0.0.2'], true)]));
+    expect(sum(reading, 'new')).toEqual([7, 5]);
+  });
+
+  it('takes the first reading as the baseline after a restart, for the candidate too', async () => {
+    const pods = { '10.0.0.2': { served: 700, failed: 500 } };
+    const source = new ProxiesSource(network(pods).http);
+    const targets = [target('new', ['10.0.0.2'], true)];
+    expect(sum(await source.read(query(1000, targets)), 'new')).toEqual([0, 0]);
+    pods['10.0.0.2'] = { served: 703, failed: 501 };
+    expect(sum(await source.read(query(2000, targets)), 'new')).toEqual([3, 1]);
+  });
+
+  it('does not take stable pods for newborn when their revision joins the targets', async () => {
+    const pods = { '10.0.0.1': { served: 900, failed: 9 }, '10.0.0.2': { served: 0, failed: 0 } };
+    const source = new ProxiesSource(network(pods).http);
+    const fresh = target('new', ['10.0.0.2'], true);
+    await source.read(query(1000, [fresh]));
+    const reading = await source.read(query(2000, [fresh, target('old', ['10.0.0.1'])]));
+    expect(sum(reading, 'old')).toEqual([0, 0]);
+  });
+
+  it('counts a pod of a scale-up from zero, and one that only comes back from where it is', async () => {
+    const pods: Record<string, Pod> = {
+      '10.0.0.1': { served: 100, failed: 0 },
+      '10.0.0.2': { served: 200, failed: 0 },
+    };
+    const source = new ProxiesSource(network(pods).http);
+    await source.read(query(1000, [target('a', ['10.0.0.1', '10.0.0.2'])]));
+    await source.read(query(2000, [target('a', ['10.0.0.1'])]));
+    pods['10.0.0.3'] = { served: 4, failed: 1 };
+    const all = [target('a', ['10.0.0.1', '10.0.0.2', '10.0.0.3'])];
+    expect(sum(await source.read(query(3000, all)), 'a')).toEqual([4, 1]);
+    pods['10.0.0.2'] = { served: 205, failed: 0 };
+    expect(sum(await source.read(query(4000, all)), 'a')).toEqual([9, 1]);
+  });
+
+  it('counts from zero after a proxy restarted', async () => {
+    const pods = { '10.0.0.1': { served: 100, failed: 50 } };
+    const source = new ProxiesSource(network(pods).http);
+    const targets = [target('a', ['10.0.0.1'])];
+    await source.read(query(1000, targets));
+    pods['10.0.0.1'] = { served: 6, failed: 2 };
+    expect(sum(await source.read(query(2000, targets)), 'a')).toEqual([6, 2]);
+  });
+
+  it('is complete only as far as every pod was read, and catches up without losing anything', async () => {
+    const pods: Record<string, Pod> = {
+      '10.0.0.1': { served: 0, failed: 0 },
+      '10.0.0.2': { served: 0, failed: 0 },
+    };
+    const source = new ProxiesSource(network(pods).http);
+    const targets = [target('a', ['10.0.0.1']), target('b', ['10.0.0.2'])];
+    await source.read(query(1000, targets));
+    pods['10.0.0.2'] = { served: 5, failed: 0, down: true };
+    const partial = await source.read(query(2000, targets));
+    expect(partial).toMatchObject({ ok: true, completeThrough: { a: 2000, b: 1000 } });
+    expect(warningOf(partial)).toMatch(
+      /pod-10\.0\.0\.2 .*10\.0\.0\.2:15090.*ECONNREFUSED.*statistics.*NetworkPolicy/,
+    );
+    pods['10.0.0.2'] = { served: 8, failed: 2 };
+    const whole = await source.read(query(3000, targets));
+    expect(whole).toMatchObject({ ok: true, completeThrough: { a: 3000, b: 3000 } });
+    expect(sum(whole, 'b')).toEqual([8, 2]);
+    // The pod was last read at 1000: of what it counted by 3000, nobody knows what came after 1500.
+    expect(sum(await source.read(query(3000, targets, { from: 1500 })), 'b')).toEqual([0, 0]);
+  });
+
+  it('says that it is blind when no pod can be read, and goes on when one can', async () => {
+    const pods: Record<string, Pod> = { '10.0.0.1': { served: 0, failed: 0, down: true } };
+    const source = new ProxiesSource(network(pods).http);
+    const targets = [target('a', ['10.0.0.1'])];
+    expect(await source.read(query(1000, targets))).toMatchObject({
+      ok: false,
+      code: 'TelemetryUnreachable',
+    });
+    pods['10.0.0.1'] = { served: 3, failed: 0 };
+    expect(await source.read(query(2000, targets))).toMatchObject({ ok: true, intervals: [] });
+  });
+
+  it('knows a release without pods from one that is well', async () => {
+    const reading = await new ProxiesSource(network({}).http).read(query(1000, [target('a', [])]));
+    expect(reading).toMatchObject({
+      ok: true,
+      completeThrough: {},
+      warning: expect.stringContaining('no pod'),
+    });
+  });
+
+  it('reads each pod once for reads that come together or soon after one another', async () => {
+    const { http, scrapes } = network({ '10.0.0.1': { served: 1, failed: 0 } });
+    const source = new ProxiesSource(http);
+    const targets = [target('a', ['10.0.0.1'])];
+    await Promise.all([source.read(query(1000, targets)), source.read(query(1000, targets))]);
+    await source.read(query(1800, targets));
+    expect(scrapes).toHaveLength(1);
+    await source.read(query(1900, targets));
+    expect(scrapes).toHaveLength(2);
+  });
+
+  it('begins anew when the clock was set back, and when a release is forgotten', async () => {
+    const pods = { '10.0.0.1': { served: 1, failed: 0 } };
+    const source = new ProxiesSource(network(pods).http);
+    const targets = [target('a', ['10.0.0.1'])];
+    await source.read(query(100_000, targets));
+    pods['10.0.0.1'].served = 5;
+    expect(sum(await source.read(query(50_000, targets)), 'a')).toEqual([0, 0]);
+    pods['10.0.0.1'].served = 6;
+    expect(sum(await source.read(query(51_000, targets)), 'a')).toEqual([1, 0]);
+    source.forget('bookinfo', 'reviews');
+    expect(await source.read(query(52_000, targets))).toMatchObject({ intervals: [] });
+  });
+
+  it('counts slow requests from the buckets, and says when a bound is out of their reach', async () => {
+    const pods: Record<string, Pod> = {
+      '10.0.0.1': { served: 0, failed: 0, durations: { 100: 0, 500: 0, '+Inf': 0 } },
+    };
+    const metrics = [
+      { name: 'p99', kind: 'slow' as const, slowerThanMs: 300 },
+      { name: 'p50', kind: 'slow' as const, slowerThanMs: 900 },
+    ];
+    const source = new ProxiesSource(network(pods).http);
+    const targets = [target('a', ['10.0.0.1'])];
+    await source.read(query(1000, targets, { metrics }));
+    pods['10.0.0.1'] = { served: 20, failed: 0, durations: { 100: 10, 500: 18, '+Inf': 20 } };
+    const reading = await source.read(query(2000, targets, { metrics }));
+    expect(sum(reading, 'a', 'p99')).toEqual([20, 6]);
+    expect(sum(reading, 'a', 'p50')).toEqual([0, 0]);
+    expect(warningOf(reading)).toMatch(/p50.*900 ms.*highest bucket/);
+  });
+
+  it('does not grow without end, and loses no count when it makes room', async () => {
+    const pods = { '10.0.0.1': { served: 0, failed: 0 } };
+    const source = new ProxiesSource(network(pods).http);
+    const targets = [target('a', ['10.0.0.1'])];
+    await source.read(query(0, targets));
+    for (let second = 1; second <= 2000; second++) {
+      pods['10.0.0.1'] = { served: second * 10, failed: second };
+      await source.read(query(second * 1000, targets));
+    }
+    const reading = await source.read(query(2_000_000, targets));
+    expect(reading.ok ? reading.intervals.length : 0).toBeLessThanOrEqual(360);
+    expect(sum(reading, 'a')).toEqual([20_000, 2000]);
+  });
+});
+
+describe('ProxiesSource over real HTTP', () => {
+  const { http } = createHttp();
+  const local = (port: number): Target[] => [
+    {
+      revision: 'a',
+      workload: 'reviews-a',
+      fresh: false,
+      pods: [{ name: 'reviews-a-1', uid: 'u1', ip: '127.0.0.1', statsPort: port }],
+    },
+  ];
+
+  it('reads a proxy', async () => {
+    let served = 3;
+    await withServer(
+      (request, response) => {
+        response.statusCode = request.url === '/stats/prometheus' ? 200 : 404;
+        response.end(print({ served, failed: 1 }));
+      },
+      async (port) => {
+        const source = new ProxiesSource(http);
+        await source.read(query(1000, local(port)));
+        served = 10;
+        expect(sum(await source.read(query(2000, local(port))), 'a')).toEqual([7, 0]);
+      },
+    );
+  });
+
+  it.each([
+    ['a page that is no statistics', 200, '<html>hello</html>', /begins with envoy_ or istio_/],
+    ['an error page', 404, 'not found', /HTTP 404 .*15090/],
+    ['more than it would read', 200, 'envoy_x 1\n'.repeat(1000), /longer than 5000 bytes/],
+  ])('names the pod and the mend for %s', async (_, status, body, sentence) => {
+    await withServer(
+      (_request, response) => {
+        response.statusCode = status;
+        response.end(body);
+      },
+      async (port) => {
+        const source = new ProxiesSource(http, { maxBytes: 5000 });
+        const reading = await source.read(query(1000, local(port)));
+        expect(reading).toMatchObject({ ok: false, code: 'TelemetryUnreachable' });
+        expect(warningOf(reading)).toMatch(sentence);
+        expect(warningOf(reading)).toContain('reviews-a-1');
+      },
+    );
+  });
+
+  it('does not wait for a proxy that hangs, nor believe half an answer', async () => {
+    await withServer(
+      (_request, response) => {
+        response.write(print({ served: 3, failed: 1 }));
+      },
+      async (port) => {
+        const reading = await new ProxiesSource(http, { timeoutMs: 100 }).read(query(1000, local(port)));
+        expect(warningOf(reading)).toMatch(/within 100 ms/);
+      },
+    );
+    await withServer(
+      (_request, response) => {
+        response.writeHead(200, { 'content-length': '5000' });
+        response.write(print({ served: 3, failed: 1 }), () => response.destroy());
+      },
+      async (port) => {
+        const reading = await new ProxiesSource(http).read(query(1000, local(port)));
+        expect(reading).toMatchObject({ ok: false, code: 'TelemetryUnreachable' });
+      },
+    );
+  });
+});
