@@ -1,5 +1,6 @@
 import { stringify } from 'yaml';
 import { crds } from '../src/api/crd.ts';
+import { kindPage, reasonsPage } from './reference.ts';
 
 const WARNING = '# Made from src/api by `npm run generate`: change the schemas there, not this file.\n';
 
@@ -9,6 +10,8 @@ export function generatedFiles(): Map<string, string> {
   for (const crd of crds()) {
     const text = stringify(crd, { lineWidth: 110, aliasDuplicateObjects: false });
     files.set(`crds/${crd.metadata.name}.yaml`, WARNING + text);
+    files.set(`docs/reference/${crd.spec.names.singular}.md`, kindPage(crd));
   }
+  files.set('docs/reference/errors.md', reasonsPage());
   return files;
 }

@@ -31,8 +31,11 @@ const podTemplate = ruled(
   z.object({
     metadata: z
       .object({
-        labels: z.record(z.string(), z.string()).optional(),
-        annotations: z.record(z.string(), z.string()).optional(),
+        labels: z
+          .record(z.string(), z.string())
+          .optional()
+          .describe('Labels; `app`, `version` and those of songbird.dev are added.'),
+        annotations: z.record(z.string(), z.string()).optional().describe('Annotations.'),
       })
       .optional()
       .meta({ description: 'Labels and annotations of the pods.' }),

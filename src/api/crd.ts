@@ -1,5 +1,5 @@
 import { KINDS, type Kind } from './kinds.ts';
-import { GROUP, VERSION } from './names.ts';
+import { API_VERSION, GROUP, VERSION } from './names.ts';
 import { type StructuralSchema, type Validation, structural } from './structural.ts';
 
 /** An apiextensions.k8s.io/v1 CustomResourceDefinition with one version, as we make it. */
@@ -87,11 +87,14 @@ function rootSchema(kind: Kind): StructuralSchema {
     type: 'object',
     description: kind.description,
     properties: {
-      apiVersion: { type: 'string' },
-      kind: { type: 'string' },
+      apiVersion: { type: 'string', description: API_VERSION },
+      kind: { type: 'string', description: kind.kind },
       metadata: { type: 'object', properties: { name: { type: 'string' } } },
-      spec: structural(kind.spec, `${kind.kind}.spec`),
-      status: structural(kind.status, `${kind.kind}.status`),
+      spec: { description: 'What is wanted.', ...structural(kind.spec, `${kind.kind}.spec`) },
+      status: {
+        description: 'What is; written by Songbird.',
+        ...structural(kind.status, `${kind.kind}.status`),
+      },
     },
     'x-kubernetes-validations': [
       specRule,

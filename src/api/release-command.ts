@@ -43,9 +43,12 @@ export type ReleaseCommandSpec = z.output<typeof releaseCommandSpec>;
 
 /** `status` of a ReleaseCommand. */
 export const releaseCommandStatus = z.object({
-  phase: z.enum(['Executed', 'Refused']).optional(),
+  phase: z.enum(['Executed', 'Refused']).optional().describe('Empty until the command was handled.'),
   message: z.string().optional().meta({ description: 'What was done, or why not.' }),
-  finishedAt: z.string().meta({ format: 'date-time' }).optional(),
+  finishedAt: z
+    .string()
+    .meta({ format: 'date-time', description: 'When it was handled; `spec.ttl` counts from here.' })
+    .optional(),
 });
 
 export type ReleaseCommandStatus = z.output<typeof releaseCommandStatus>;

@@ -18,12 +18,12 @@ export const VERDICTS = ['Pass', 'Fail', 'Inconclusive'] as const;
 export type Verdict = (typeof VERDICTS)[number];
 
 const condition = z.object({
-  type: z.string(),
-  status: z.enum(['True', 'False', 'Unknown']),
-  reason: z.string(),
-  message: z.string(),
-  lastTransitionTime: time,
-  observedGeneration: z.int(),
+  type: z.string().describe('`Ready` always; `Reconciling` and `Stalled` only while they are true.'),
+  status: z.enum(['True', 'False', 'Unknown']).describe('Whether the condition holds.'),
+  reason: z.string().describe('One word of the catalogue of reasons.'),
+  message: z.string().describe('Why, in one sentence.'),
+  lastTransitionTime: time.describe('When `status` last changed.'),
+  observedGeneration: z.int().describe('The generation of the manifest that this is about.'),
 });
 export type Condition = z.output<typeof condition>;
 
@@ -35,7 +35,7 @@ const counts = z.object({
 const metric = z.object({
   name: z.string().meta({ description: '`errors`, or `latency-p99` and the like.' }),
   limit: z.number().meta({ description: 'The largest share of bad events allowed (0–1).' }),
-  verdict: z.enum(VERDICTS),
+  verdict: z.enum(VERDICTS).describe('The verdict by this metric alone.'),
   message: z.string().meta({ description: 'Why, in numbers.' }),
   candidate: counts.meta({ description: "The candidate's events since this release began." }),
   stable: counts.meta({ description: "The stable revision's events in the same time." }),
@@ -47,15 +47,18 @@ const metric = z.object({
 export type MetricStatus = z.output<typeof metric>;
 
 const analysis = z.object({
-  revision: z.string(),
+  revision: z.string().describe('The candidate that was analysed.'),
   windowFrom: time.optional().meta({ description: 'The windows of the metrics count from here.' }),
   through: time.meta({ description: 'Everything up to this time has been counted.' }),
   completeThrough: time.optional().meta({
     description: 'Up to this time the data of the candidate are complete: every proxy or series answered.',
   }),
-  verdict: z.enum(VERDICTS),
-  message: z.string(),
-  metrics: z.array(metric).meta({ 'x-kubernetes-list-type': 'atomic' }),
+  verdict: z.enum(VERDICTS).describe('Fail when one metric fails; Pass when all pass.'),
+  message: z.string().describe('Why, in one sentence.'),
+  metrics: z.array(metric).meta({
+    description: 'One entry for each limit of spec.analysis.',
+    'x-kubernetes-list-type': 'atomic',
+  }),
 });
 export type AnalysisStatus = z.output<typeof analysis>;
 
@@ -76,21 +79,21 @@ const OUTCOMES = ['Initial', 'Promoted', 'RolledBack', 'Reverted', 'Superseded']
 export type Outcome = (typeof OUTCOMES)[number];
 
 const ending = z.object({
-  outcome: z.enum(['RolledBack', 'Reverted', 'Superseded']),
-  reason: z.string(),
-  message: z.string(),
-  at: time,
+  outcome: z.enum(['RolledBack', 'Reverted', 'Superseded']).describe('What becomes of the release.'),
+  reason: z.string().describe('One word of the catalogue of reasons.'),
+  message: z.string().describe('Why it was given up, in one sentence.'),
+  at: time.describe('When it was given up.'),
 });
 export type Ending = z.output<typeof ending>;
 
 const historyEntry = z.object({
-  revision: z.string(),
-  version: z.string().optional(),
-  outcome: z.enum(OUTCOMES),
-  reason: z.string(),
-  message: z.string(),
-  startedAt: time,
-  finishedAt: time,
+  revision: z.string().describe('The revision that went out, or was to go out.'),
+  version: z.string().optional().describe('Its spec.version, where it had one.'),
+  outcome: z.enum(OUTCOMES).describe('How the release ended.'),
+  reason: z.string().describe('One word of the catalogue of reasons.'),
+  message: z.string().describe('Why, in one sentence.'),
+  startedAt: time.describe('When the release began.'),
+  finishedAt: time.describe('When it was over.'),
   requests: z
     .number()
     .meta({ description: 'Requests that this revision served while it was the candidate.' }),
@@ -99,31 +102,34 @@ const historyEntry = z.object({
 export type HistoryEntry = z.output<typeof historyEntry>;
 
 const retired = z.object({
-  revision: z.string(),
+  revision: z.string().describe('A revision without traffic.'),
   scaleDownAt: time.meta({ description: 'Its pods stay until then.' }),
 });
 export type Retired = z.output<typeof retired>;
 
 const handledCommand = z.object({
-  name: z.string(),
-  uid: z.string(),
-  phase: z.enum(['Executed', 'Refused']),
-  message: z.string(),
-  at: time,
+  name: z.string().describe('Name of the ReleaseCommand.'),
+  uid: z.string().describe('Its uid: another command may have the same name later.'),
+  phase: z.enum(['Executed', 'Refused']).describe('What became of it.'),
+  message: z.string().describe('What was done, or why not.'),
+  at: time.describe('When it was handled.'),
 });
 export type HandledCommand = z.output<typeof handledCommand>;
 
 /** `status` of a CanaryRelease. Everything that must survive a restart of the operator is here. */
 export const canaryReleaseStatus = z.object({
-  observedGeneration: z.int().optional(),
-  phase: z.enum(PHASES).optional(),
+  observedGeneration: z
+    .int()
+    .optional()
+    .describe('The generation of the manifest that this status is about.'),
+  phase: z.enum(PHASES).optional().describe('Where the workload stands, in one word.'),
   message: z.string().optional().meta({ description: 'What is going on, in one sentence.' }),
-  stableRevision: z.string().optional(),
-  candidateRevision: z.string().optional(),
+  stableRevision: z.string().optional().describe('The revision that a rollback returns to.'),
+  candidateRevision: z.string().optional().describe('The revision that is going out, or being taken back.'),
   attempt: z
     .object({
       number: z.int().meta({ description: 'Counts the releases of this object from 1.' }),
-      startedAt: time,
+      startedAt: time.describe('When it began.'),
       returning: z.boolean().optional().meta({
         description: 'True when a command rollbackTo ordered this return to an earlier revision.',
       }),
@@ -133,11 +139,14 @@ export const canaryReleaseStatus = z.object({
   step: step.optional().meta({ description: 'Where the release in progress is.' }),
   paused: z
     .object({
-      by: z.enum(['step', 'command', 'inconclusive']),
-      message: z.string(),
-      since: time,
+      by: z
+        .enum(['step', 'command', 'inconclusive'])
+        .describe('What paused it: a step with `pause`, a ReleaseCommand, or a deadline without a verdict.'),
+      message: z.string().describe('What it waits for, in one sentence.'),
+      since: time.describe('When the pause began.'),
     })
-    .optional(),
+    .optional()
+    .describe('Set while the release waits for a person.'),
   resumedStep: z.int().optional().meta({
     description: 'Weight of the step whose pause was lifted: it is not paused at again.',
   }),
@@ -149,10 +158,15 @@ export const canaryReleaseStatus = z.object({
     description: 'Set once, when a release is given up: from then on the candidate only loses traffic.',
   }),
   rejected: z
-    .object({ revision: z.string(), reason: z.string(), message: z.string(), at: time })
+    .object({
+      revision: z.string().describe('The revision.'),
+      reason: z.string().describe('One word of the catalogue of reasons.'),
+      message: z.string().describe('Why it was rolled back, in one sentence.'),
+      at: time.describe('When it was rolled back.'),
+    })
     .optional()
     .meta({ description: 'The revision that was rolled back. It is tried again only on the command retry.' }),
-  analysis: analysis.optional(),
+  analysis: analysis.optional().describe('What was counted of the candidate, and the verdict.'),
   retired: z.array(retired).optional().meta({
     description: 'Revisions without traffic whose Deployments are still there, the latest first.',
     'x-kubernetes-list-type': 'atomic',
@@ -171,6 +185,7 @@ export const canaryReleaseStatus = z.object({
     .array(condition)
     .optional()
     .meta({
+      description: 'Conditions as kstatus reads them.',
       'x-kubernetes-list-type': 'map',
       'x-kubernetes-list-map-keys': ['type'],
     }),

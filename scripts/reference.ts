@@ -1,0 +1,129 @@
+import { CATALOGUE } from '../src/api/errors.ts';
+import type { CustomResourceDefinition } from '../src/api/crd.ts';
+import type { StructuralSchema } from '../src/api/structural.ts';
+
+const WARNING =
+  '<!-- Made from src/api by `npm run generate`: change the schemas there, not this file. -->\n\n';
+
+/** The reference page of a kind: every field and every rule, from its CRD. */
+export function kindPage(crd: CustomResourceDefinition): string {
+  const { names, group, scope, versions } = crd.spec;
+  const version = versions[0];
+  const root = version?.schema.openAPIV3Schema;
+  if (version === undefined || root === undefined) throw new Error(`${crd.metadata.name} has no version`);
+  const { spec = {}, status = {} } = root.properties ?? {};
+  const subresources = Object.keys(version.subresources);
+  return [
+    `${WARNING}# ${names.kind}\n`,
+    `${root.description ?? ''}\n`,
+    `- API version: \`${group}/${version.name}\`, ${scope.toLowerCase()}`,
+    `- kubectl: \`${names.plural}\`, short \`${names.shortNames.join(', ')}\`, in ${names.categories.map((name) => `\`kubectl get ${name}\``).join(' and ')}`,
+    `- Subresources: ${subresources.map((name) => `\`${name}\``).join(', ')}\n`,
+    `## spec\n`,
+    'A required field is required where the object that holds it is given.\n',
+    table(['Field', 'Type', 'Default', 'Meaning'], fieldRows('spec', spec)),
+    `## Rules\n`,
+    'The API server refuses an object that breaks one of these, with this sentence.\n',
+    ruleTable(root),
+    `## status\n`,
+    'Songbird writes it; nobody else should.\n',
+    table(
+      ['Field', 'Type', 'Meaning'],
+      fieldRows('status', status).map(([field = '', type = '', , meaning = '']) => [field, type, meaning]),
+    ),
+    `## Columns of kubectl get\n`,
+    table(
+      ['Column', 'Field', ''],
+      version.additionalPrinterColumns.map((column) => [
+        column.name,
+        `\`${column.jsonPath.slice(1)}\``,
+        [column.description, column.priority === 1 ? 'Only with `-o wide`.' : undefined]
+          .filter((text) => text !== undefined)
+          .join(' '),
+      ]),
+    ),
+  ].join('\n');
+}
+
+/** The page of all reasons that conditions, Events and log lines carry. */
+export function reasonsPage(): string {
+  return [
+    `${WARNING}# Reasons\n`,
+    "Every condition, Event and log line of Songbird carries one of these words. The object's own message tells the particulars.\n",
+    table(
+      ['Reason', 'Meaning'],
+      Object.entries(CATALOGUE).map(([reason, meaning]) => [`\`${reason}\``, meaning]),
+    ),
+  ].join('\n');
+}
+
+/** Path, type, default and meaning of each field. */
+function fieldRows(path: string, schema: StructuralSchema): string[][] {
+  const needed = requiredOf(schema);
+  return Object.entries(schema.properties ?? {}).flatMap(([name, field]) => {
+    const at = `${path}.${name}`;
+    const fallback = field.default === undefined ? '' : `\`${JSON.stringify(field.default)}\``;
+    const row = [
+      `\`${at}\``,
+      typeOf(field),
+      needed.has(name) ? '**required**' : fallback,
+      field.description ?? '',
+    ];
+    const inner = field.items === undefined ? fieldRows(at, field) : fieldRows(`${at}[]`, field.items);
+    return [row, ...inner];
+  });
+}
+
+/** Required in the schema's own words, or by a rule with a better sentence. */
+function requiredOf(schema: StructuralSchema): Set<string> {
+  const byRule = (schema['x-kubernetes-validations'] ?? [])
+    .filter(({ reason }) => reason === 'FieldValueRequired')
+    .map(({ fieldPath = '' }) => fieldPath.slice(1));
+  return new Set([...(schema.required ?? []), ...byRule]);
+}
+
+function typeOf(schema: StructuralSchema): string {
+  if (schema['x-kubernetes-int-or-string'] === true) return 'integer or string';
+  if (schema.enum !== undefined) return schema.enum.map((value) => `\`${String(value)}\``).join(', ');
+  if (schema.type === 'array') {
+    const most = schema.maxItems === undefined ? '' : `, at most ${schema.maxItems}`;
+    return `list of ${schema.items === undefined ? 'anything' : typeOf(schema.items)}${most}`;
+  }
+  if (schema.additionalProperties !== undefined) return `map of ${typeOf(schema.additionalProperties)}`;
+  if (schema.format === 'date-time') return 'time (RFC 3339)';
+  return `${schema.type ?? 'anything'}${boundsOf(schema)}`;
+}
+
+function boundsOf({ minimum, maximum }: StructuralSchema): string {
+  if (minimum === undefined) return maximum === undefined ? '' : `, at most ${maximum}`;
+  return maximum === undefined ? `, at least ${minimum}` : `, ${minimum} to ${maximum}`;
+}
+
+function ruleTable(root: StructuralSchema): string {
+  return table(['Field', 'Sentence'], ruleRows('', root));
+}
+
+function ruleRows(path: string, schema: StructuralSchema): string[][] {
+  const own = (schema['x-kubernetes-validations'] ?? []).map(({ message, fieldPath = '' }) => [
+    `\`${`${path}${fieldPath}`.replace(/^[.]/, '')}\``,
+    message,
+  ]);
+  const inner = Object.entries(schema.properties ?? {}).flatMap(([name, field]) =>
+    ruleRows(path === '' ? name : `${path}.${name}`, field),
+  );
+  return [...own, ...inner, ...(schema.items === undefined ? [] : ruleRows(`${path}[]`, schema.items))];
+}
+
+function table(head: string[], rows: string[][]): string {
+  const line = (cells: string[]) => `| ${cells.map(escaped).join(' | ')} |`;
+  return `${[line(head), line(head.map(() => '---')), ...rows.map(line)].join('\n')}\n`;
+}
+
+/** Outside of code, where Markdown shows it as it is, `<` would begin a tag. */
+function escaped(cell: string): string {
+  return cell
+    .replaceAll('|', '\\|')
+    .split('`')
+    .map((part, i) => (i % 2 === 1 ? part : part.replaceAll('<', '&lt;')))
+    .join('`');
+}
