@@ -44,11 +44,20 @@ export class Actor {
    * Writes the status of the very version that was decided on.
    * @throws ApiError 409 when the object has changed meanwhile: the decision is void, observe again
    */
-  async writeStatus(release: CanaryRelease | KubeObject, status: CanaryReleaseStatus): Promise<void> {
+  async writeStatus(release: KubeObject, status: CanaryReleaseStatus): Promise<KubeObject> {
     const object: KubeObject & { status: CanaryReleaseStatus } = { ...release, status };
     const options = { subresource: 'status', fieldManager: FIELD_MANAGER };
     const written = await this.#client.update<KubeObject>(canaryReleases, object, options);
     this.#writes.wrote(keyOf(release.metadata), canaryReleases, written);
+    return written;
+  }
+
+  /** Removes the finalizer of an object that cannot be understood: its routes go with it, by their owner references. */
+  async letGo(object: KubeObject): Promise<void> {
+    await this.#setFinalizers(
+      object,
+      (object.metadata.finalizers ?? []).filter((name) => name !== FINALIZER),
+    );
   }
 
   /**
@@ -92,7 +101,7 @@ export class Actor {
     }
   }
 
-  async #setFinalizers(release: CanaryRelease, finalizers: string[]): Promise<void> {
+  async #setFinalizers(release: KubeObject, finalizers: string[]): Promise<void> {
     const { metadata } = release;
     const patched = await this.#client.patch(
       canaryReleases,
@@ -101,8 +110,8 @@ export class Actor {
       { metadata: { finalizers, resourceVersion: metadata.resourceVersion, uid: metadata.uid } },
       { fieldManager: FIELD_MANAGER },
     );
-    // The last finalizer's removal deletes the object.
-    if (patched.metadata.finalizers?.length === undefined && metadata.deletionTimestamp !== undefined) {
+    // The removal of the last finalizer deletes the object.
+    if (finalizers.length === 0 && metadata.deletionTimestamp !== undefined) {
       this.#writes.deleted(keyOf(metadata), canaryReleases, patched);
     } else this.#writes.wrote(keyOf(metadata), canaryReleases, patched);
   }

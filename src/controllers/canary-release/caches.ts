@@ -15,7 +15,7 @@ export interface Cache<T extends KubeObject> {
   list(namespace?: string): readonly T[];
   byIndex(index: string, value: string): readonly T[];
   /** False until the first list is there; stays so where the cluster does not serve the kind. */
-  hasSynced(): boolean;
+  readonly hasSynced: boolean;
 }
 
 /** Everything that a pass sees of the cluster. */

@@ -4,6 +4,8 @@ import {
   ANNOTATIONS,
   type CanaryRelease,
   type CanaryReleaseObject,
+  type CanaryReleaseSpec,
+  type CanaryReleaseStatus,
   type Deployment,
   FINALIZER,
   LABELS,
@@ -66,14 +68,15 @@ export function gather(
   object: CanaryReleaseObject,
   caches: Caches,
   refusedWrite: Problem | undefined,
-): Gathered | { problems: readonly Problem[] } {
+): Gathered | { problems: readonly Problem[]; status: CanaryReleaseStatus } {
   const parsed = parseRelease(object);
-  if (!parsed.ok) return { problems: parsed.problems };
+  if (!parsed.ok) return { problems: parsed.problems, status: parsed.status };
   const release: CanaryRelease = { ...object, spec: parsed.spec, status: parsed.status };
   const { metadata, spec, status } = release;
   const key = keyOf(metadata);
   const namespace = metadata.namespace ?? '';
-  const target = revisionOf(spec);
+  // Of the object as the user wrote it: what a newer schema adds to the parsed one must not start a release.
+  const target = revisionOf(object.spec as Pick<CanaryReleaseSpec, 'template' | 'version'>);
   const deployments = byRevision(
     caches.deployments.byIndex(INDEX.release, key).filter((it) => isOwnedBy(it, release)),
   );
@@ -82,7 +85,7 @@ export function gather(
     (pod) => pod.metadata.labels?.[LABELS.revision] ?? '',
   ) as Record<string, Pod[]>;
   const istio: IstioLive = {
-    installed: caches.virtualServices.hasSynced() && caches.destinationRules.hasSynced(),
+    installed: caches.virtualServices.hasSynced && caches.destinationRules.hasSynced,
     virtualService: caches.virtualServices.get(key),
     destinationRule: caches.destinationRules.get(key),
     hasService: (name, inNamespace) => caches.services.get(`${inNamespace}/${name}`) !== undefined,

@@ -1,0 +1,134 @@
+import {
+  type CanaryReleaseObject,
+  type CanaryReleaseStatus,
+  FINALIZER,
+  type Problem,
+} from '../../api/index.ts';
+import { decide } from '../../core/decide.ts';
+import type { Decision, ReleaseEvent } from '../../core/model.ts';
+import { stalledStatus } from '../../core/unparsable.ts';
+import type { Clock } from '../../kube/clock.ts';
+import { deepEqual } from '../../kube/json.ts';
+import type { CacheLookup, OwnWrites } from '../../kube/own-writes.ts';
+import { type KubeObject, isApiError } from '../../kube/types.ts';
+import { type Actor, RefusedWrite } from './act.ts';
+import type { Caches } from './caches.ts';
+import { type Gathered, type TelemetryAccess, gather, readTelemetry } from './observe.ts';
+
+/** What a pass tells the outside beside its writes. */
+export interface PassObserver {
+  /** A decision was made; the status is not yet written. */
+  decided(key: string, gathered: Gathered, decision: Decision): void;
+  /** The status that caused this event is written. */
+  event(release: KubeObject, event: ReleaseEvent): void;
+  /** The release is gone. */
+  forgotten(key: string): void;
+}
+
+export interface ControllerDependencies {
+  readonly caches: Caches;
+  readonly lookup: CacheLookup;
+  readonly writes: OwnWrites;
+  readonly actor: Actor;
+  readonly telemetry: TelemetryAccess;
+  readonly clock: Clock;
+  readonly observer: PassObserver;
+}
+
+/** When to pass again (ms since the epoch), or that only an event can bring news. */
+export type NextPass = { readonly at: number } | undefined;
+
+/** While a write of ours has not come back through the watch, its event wakes the key; this is for a lost one (ms). */
+const RECHECK_MS = 500;
+
+/** observe → decide → act for one release at a time. Holds nothing that a restart may not lose. */
+export class CanaryReleaseController {
+  readonly #deps: ControllerDependencies;
+  /** By key: the refusal of the last write, shown in status until a write succeeds. */
+  readonly #refused = new Map<string, Problem>();
+
+  constructor(dependencies: ControllerDependencies) {
+    this.#deps = dependencies;
+  }
+
+  /**
+   * One pass over the release with this key.
+   * @throws ApiError, RefusedWrite: to be tried again later, with backoff
+   */
+  async pass(key: string): Promise<NextPass> {
+    const { caches, writes, lookup, clock } = this.#deps;
+    const object = caches.releases.get(key);
+    if (object === undefined) {
+      this.#forget(key);
+      return undefined;
+    }
+    if (writes.pending(key, lookup)) return { at: clock.now() + RECHECK_MS };
+    const gathered = gather(object, caches, this.#refused.get(key));
+    return 'problems' in gathered ? this.#stall(object, gathered) : this.#pass(key, object, gathered);
+  }
+
+  async #pass(key: string, object: CanaryReleaseObject, gathered: Gathered): Promise<NextPass> {
+    const { telemetry, clock, observer } = this.#deps;
+    const observed = await readTelemetry(gathered, telemetry, clock.now());
+    const decision = decide(observed, clock.now());
+    observer.decided(key, gathered, decision);
+    if (decision.status.candidateRevision === undefined) this.#forgetTelemetry(object);
+    const release = await this.#write(object, decision.status, decision.events);
+    if (decision.effect !== undefined) {
+      // The status write gave the object a new version, which effects on the object itself must name.
+      const current = { ...gathered, release: { ...gathered.release, metadata: release.metadata } };
+      try {
+        await this.#deps.actor.perform(decision.effect, current);
+      } catch (error) {
+        if (error instanceof RefusedWrite) this.#refused.set(key, error.problem);
+        throw error;
+      }
+    }
+    this.#refused.delete(key);
+    return decision.requeueAt === undefined ? undefined : { at: decision.requeueAt };
+  }
+
+  /** An object whose spec cannot be understood: say so, and touch nothing but what deletion needs. */
+  async #stall(
+    object: CanaryReleaseObject,
+    parsed: Exclude<ReturnType<typeof gather>, Gathered>,
+  ): Promise<NextPass> {
+    const { clock, actor } = this.#deps;
+    if (object.metadata.deletionTimestamp !== undefined) {
+      if (object.metadata.finalizers?.includes(FINALIZER) === true) await actor.letGo(object);
+      return undefined;
+    }
+    const { generation = 0 } = object.metadata;
+    await this.#write(object, stalledStatus(parsed.status, parsed.problems, generation, clock.now()), []);
+    return undefined;
+  }
+
+  async #write(
+    object: CanaryReleaseObject,
+    status: CanaryReleaseStatus,
+    events: readonly ReleaseEvent[],
+  ): Promise<KubeObject> {
+    const { actor, observer } = this.#deps;
+    const written = deepEqual(status, object.status) ? object : await actor.writeStatus(object, status);
+    for (const event of events) observer.event(written, event);
+    return written;
+  }
+
+  #forget(key: string): void {
+    this.#refused.delete(key);
+    this.#deps.writes.forget(key);
+    const [namespace = '', name = ''] = key.split('/');
+    for (const source of Object.values(this.#deps.telemetry.sources)) source.forget(namespace, name);
+    this.#deps.observer.forgotten(key);
+  }
+
+  #forgetTelemetry({ metadata }: CanaryReleaseObject): void {
+    const { sources } = this.#deps.telemetry;
+    for (const source of Object.values(sources)) source.forget(metadata.namespace ?? '', metadata.name);
+  }
+}
+
+/** True for an answer that means: someone was faster, look again. */
+export function isStale(error: unknown): boolean {
+  return isApiError(error, 409) || isApiError(error, 404);
+}

@@ -1,0 +1,95 @@
+import {
+  type CanaryReleaseObject,
+  type Deployment,
+  type DestinationRule,
+  LABELS,
+  type Meta,
+  type Pod,
+  type ReleaseCommand,
+  type Service,
+  type VirtualService,
+} from '../api/index.ts';
+import type { Clock } from '../kube/clock.ts';
+import { Informer, type InformerPhase } from '../kube/informer.ts';
+import type { ApiClient, KubeObject, ResourceType } from '../kube/types.ts';
+import {
+  deployments,
+  destinationRules,
+  gateways,
+  pods,
+  services,
+  virtualServices,
+} from '../kube/well-known.ts';
+import { claimsOf } from '../workloads/index.ts';
+import { INDEX } from './canary-release/caches.ts';
+import { canaryReleases, releaseCommands } from './kinds.ts';
+
+export interface InformerDependencies {
+  readonly client: ApiClient;
+  readonly clock: Clock;
+  /** Only this namespace; all when undefined. */
+  readonly namespace: string | undefined;
+  readonly random?: () => number;
+  readonly onError: (type: ResourceType, error: unknown, phase: InformerPhase) => void;
+}
+
+/** One cache a kind, each with just the objects and indexes that passes need. */
+export interface Informers {
+  readonly releases: Informer<CanaryReleaseObject>;
+  readonly commands: Informer<ReleaseCommand>;
+  readonly deployments: Informer<Deployment>;
+  readonly pods: Informer<Pod>;
+  readonly services: Informer<Service>;
+  readonly virtualServices: Informer<VirtualService>;
+  readonly destinationRules: Informer<DestinationRule>;
+  readonly gateways: Informer<KubeObject>;
+}
+
+export function createInformers(dependencies: InformerDependencies): Informers {
+  const { client, clock, namespace, random, onError } = dependencies;
+  const make = <T extends KubeObject>(
+    type: ResourceType,
+    more: { labelSelector?: string; indexers?: Record<string, (object: T) => readonly string[]> } = {},
+  ) =>
+    new Informer<T>({
+      client,
+      type,
+      clock,
+      namespace,
+      transform: dropManagedFields,
+      onError: (error, phase) => {
+        onError(type, error, phase);
+      },
+      ...(random === undefined ? {} : { random }),
+      ...more,
+    });
+  const byLabel = { [INDEX.release]: releaseOfLabel };
+  return {
+    releases: make<CanaryReleaseObject>(canaryReleases, { indexers: { [INDEX.claim]: claimsOf } }),
+    commands: make<ReleaseCommand>(releaseCommands, {
+      indexers: {
+        [INDEX.release]: ({ metadata, spec }: ReleaseCommand) => [
+          `${metadata.namespace ?? ''}/${spec.release}`,
+        ],
+      },
+    }),
+    deployments: make<Deployment>(deployments, { labelSelector: LABELS.release, indexers: byLabel }),
+    pods: make<Pod>(pods, { labelSelector: LABELS.release, indexers: byLabel }),
+    services: make<Service>(services),
+    virtualServices: make<VirtualService>(virtualServices, { labelSelector: LABELS.release }),
+    destinationRules: make<DestinationRule>(destinationRules, { labelSelector: LABELS.release }),
+    gateways: make<KubeObject>(gateways),
+  };
+}
+
+/** `namespace/release` of an object that carries the release's label. */
+export function releaseOfLabel({ metadata }: { metadata: Meta }): string[] {
+  const release = metadata.labels?.[LABELS.release];
+  return release === undefined ? [] : [`${metadata.namespace ?? ''}/${release}`];
+}
+
+/** Half of an object's bytes, and nothing here reads them. */
+function dropManagedFields<T extends KubeObject>(object: T): T {
+  delete (object.metadata as { managedFields?: unknown }).managedFields;
+  return object;
+}

@@ -1,0 +1,179 @@
+import { describe, expect, it } from 'vitest';
+import { type Pod, type Service, ownerRefOf } from '../api/index.ts';
+import {
+  checkClaims,
+  checkDeploymentName,
+  checkService,
+  deploymentOf,
+  isReady,
+  revisionOf,
+  serviceOf,
+  startProblem,
+} from './index.ts';
+import { aRelease } from './testing.ts';
+
+describe('a revision', () => {
+  const { spec } = aRelease();
+
+  it('is the same whatever the order of the keys, and another for any change of the template', () => {
+    const reordered = JSON.parse(
+      JSON.stringify({ spec: spec.template.spec, metadata: spec.template.metadata }),
+    ) as typeof spec.template;
+    expect(revisionOf({ template: reordered })).toBe(revisionOf(spec));
+    expect(revisionOf({ template: { ...spec.template, metadata: { labels: { team: 'b' } } } })).not.toBe(
+      revisionOf(spec),
+    );
+  });
+
+  it('does not change with the number of replicas or the steps, and does with the version', () => {
+    expect(revisionOf(aRelease({ replicas: 9, steps: [{ weight: 100 }] }).spec)).toBe(revisionOf(spec));
+    expect(revisionOf(aRelease({ version: 'v2' }).spec)).not.toBe(revisionOf(spec));
+  });
+
+  it('stays what it is: an upgrade of Songbird must not start releases', () => {
+    expect(revisionOf(spec)).toBe('ab524f3419');
+  });
+});
+
+describe('the Deployment of a revision', () => {
+  it('selects by labels that no other revision carries, and tells Istio app and version', () => {
+    const deployment = deploymentOf(aRelease({ version: 'v1' }), 'abc', 3);
+    expect(deployment.metadata).toMatchObject({
+      name: 'reviews-abc',
+      ownerReferences: [{ uid: 'uid-reviews' }],
+    });
+    expect(deployment.spec).toMatchObject({
+      replicas: 3,
+      selector: { matchLabels: { 'songbird.dev/release': 'reviews', 'songbird.dev/revision': 'abc' } },
+      template: {
+        metadata: { labels: { team: 'shop', app: 'reviews', version: 'v1', 'songbird.dev/revision': 'abc' } },
+      },
+    });
+  });
+
+  it('keeps the app label that the user gave', () => {
+    const template = {
+      metadata: { labels: { app: 'mine' } },
+      spec: { containers: [{ name: 'a', image: 'a' }] },
+    };
+    expect(deploymentOf(aRelease({ template }), 'abc', 1).metadata.labels).toMatchObject({
+      app: 'mine',
+      version: 'abc',
+    });
+  });
+});
+
+describe('an existing Service', () => {
+  const foreign = (spec: Service['spec']): Service => ({
+    apiVersion: 'v1',
+    kind: 'Service',
+    metadata: { name: 'reviews', namespace: 'bookinfo' },
+    spec,
+  });
+  const check = (spec: Service['spec']) =>
+    checkService(aRelease(), foreign(spec), 'abc').map(({ message }) => message);
+
+  it('is used as it is when it fits', () => {
+    expect(check({ selector: { app: 'reviews' }, ports: [{ name: 'http', port: 9080 }] })).toEqual([]);
+    expect(check({ selector: { app: 'reviews' }, ports: [{ port: 9080, appProtocol: 'http' }] })).toEqual([]);
+    expect(checkService(aRelease(), serviceOf(aRelease()), 'abc')).toEqual([]);
+  });
+
+  it('is refused with the field and the mend when it does not', () => {
+    expect(check({ selector: { app: 'reviews' }, ports: [{ name: 'http', port: 80 }] })).toEqual([
+      'Service reviews has no port 9080 (it has 80): set spec.service.port to one of its ports, or add the port',
+    ]);
+    expect(check({ selector: { app: 'reviews' }, ports: [{ port: 9080 }] })).toEqual([
+      'port 9080 of Service reviews is unnamed: name it <protocol>[-suffix], such as http, since Istio reads the protocol from it',
+    ]);
+    expect(check({ selector: { app: 'ratings' }, ports: [{ name: 'http', port: 9080 }] })).toEqual([
+      "Service reviews selects app=ratings, which this release's pods don't carry: add the labels to spec.template.metadata.labels",
+    ]);
+    expect(check({ ports: [{ name: 'http', port: 9080 }] })).toEqual([
+      "Service reviews has no selector, so it cannot select this release's pods: give it the selector songbird.dev/release=reviews",
+    ]);
+  });
+});
+
+describe('two releases for one workload', () => {
+  const older = aRelease();
+  const younger = aRelease();
+  younger.metadata = {
+    ...younger.metadata,
+    name: 'reviews-2',
+    uid: 'uid-2',
+    creationTimestamp: '2030-01-02T00:00:00Z',
+  };
+
+  it('the older keeps it, the younger is told', () => {
+    expect(checkClaims(older, [older, younger])).toEqual([]);
+    expect(checkClaims(younger, [older, younger])).toMatchObject([
+      {
+        reason: 'WorkloadConflict',
+        message: expect.stringContaining(
+          'CanaryRelease bookinfo/reviews already manages Service bookinfo/reviews',
+        ) as string,
+      },
+    ]);
+  });
+
+  it('a Deployment of the same name that someone else made is not taken over', () => {
+    const deployment = deploymentOf(older, 'abc', 1);
+    expect(checkDeploymentName(older, 'abc', deployment)).toEqual([]);
+    expect(checkDeploymentName(younger, 'abc', deployment)).toMatchObject([{ reason: 'NameConflict' }]);
+  });
+});
+
+describe('pods', () => {
+  const pod = (status: Pod['status'], metadata = {}): Pod => ({
+    apiVersion: 'v1',
+    kind: 'Pod',
+    metadata: { name: 'reviews-abc-1', ownerReferences: [ownerRefOf(aRelease())], ...metadata },
+    ...(status === undefined ? {} : { status }),
+  });
+  const ready = { conditions: [{ type: 'Ready', status: 'True' }] };
+
+  it('serve when Ready and not on their way out', () => {
+    expect(isReady(pod(ready))).toBe(true);
+    expect(isReady(pod(ready, { deletionTimestamp: '2030-01-01T00:00:00Z' }))).toBe(false);
+    expect(isReady(pod(undefined))).toBe(false);
+  });
+
+  it('that cannot start are told with field, cause and mend', () => {
+    const waiting = (reason: string, message?: string) =>
+      startProblem(
+        [
+          pod({
+            containerStatuses: [
+              {
+                name: 'reviews',
+                image: 'reviews:typo',
+                restartCount: 4,
+                state: { waiting: { reason, ...(message === undefined ? {} : { message }) } },
+                lastState: { terminated: { exitCode: 3 } },
+              },
+            ],
+          }),
+        ],
+        undefined,
+      )?.message;
+    expect(waiting('ErrImagePull', 'not found')).toBe(
+      'spec.template.spec.containers[name=reviews].image: reviews:typo cannot be pulled (ErrImagePull: not found); set an image that exists and that the nodes may pull',
+    );
+    expect(waiting('CrashLoopBackOff')).toContain(
+      'keeps crashing with exit code 3 (4 restarts); see kubectl logs reviews-abc-1',
+    );
+    expect(waiting('CreateContainerConfigError', 'secret "x" not found')).toContain('secret "x" not found');
+    expect(waiting('ContainerCreating')).toBeUndefined();
+  });
+
+  it('that a quota refuses are told by their Deployment', () => {
+    const deployment = deploymentOf(aRelease(), 'abc', 1);
+    deployment.status = {
+      conditions: [{ type: 'ReplicaFailure', status: 'True', message: 'exceeded quota' }],
+    };
+    expect(startProblem([], deployment)?.message).toBe(
+      'pods of Deployment reviews-abc are refused: exceeded quota',
+    );
+  });
+});
