@@ -26,6 +26,9 @@ const HOP_BY_HOP = new Set([
   'upgrade',
 ]);
 
+// Less than the apps keep idle connections, so that no request goes into one that is being closed.
+const IDLE_MS = 30_000;
+
 const RESET_MESSAGE = 'upstream connect error or disconnect/reset before headers';
 
 /**
@@ -36,7 +39,7 @@ export class Front {
   readonly #router: Router;
   readonly #sidecars: ReadonlyMap<string, Sidecar>;
   readonly #clock: Clock;
-  readonly #agent = new Agent({ keepAlive: true, maxFreeSockets: 64, scheduling: 'lifo' });
+  readonly #agent = new Agent({ keepAlive: true, maxFreeSockets: 64, scheduling: 'lifo', timeout: IDLE_MS });
   readonly #server: Server;
 
   /** @param sidecars by the pod's uid */

@@ -51,10 +51,23 @@ export interface ContainerPort {
   containerPort: number;
 }
 
+/** Names one key of a ConfigMap or Secret. */
+export interface KeyRef {
+  name: string;
+  key: string;
+  optional?: boolean;
+}
+
 export interface EnvVar {
   name: string;
   value?: string;
-  valueFrom?: unknown;
+  valueFrom?: { configMapKeyRef?: KeyRef; secretKeyRef?: KeyRef; fieldRef?: { fieldPath: string } };
+}
+
+export interface EnvFrom {
+  prefix?: string;
+  configMapRef?: { name: string; optional?: boolean };
+  secretRef?: { name: string; optional?: boolean };
 }
 
 export interface Probe {
@@ -68,8 +81,15 @@ export interface Container {
   name: string;
   image?: string;
   env?: EnvVar[];
+  envFrom?: EnvFrom[];
   ports?: ContainerPort[];
   readinessProbe?: Probe;
+}
+
+export interface PodCondition {
+  type: string;
+  status: string;
+  lastTransitionTime?: string;
 }
 
 export interface Pod extends KubeObject {
@@ -77,7 +97,7 @@ export interface Pod extends KubeObject {
   status?: {
     phase?: string;
     podIP?: string;
-    conditions?: { type: string; status: string }[];
+    conditions?: PodCondition[];
   };
 }
 
