@@ -1,0 +1,212 @@
+import { mkdir, rm } from 'node:fs/promises';
+import { join } from 'node:path';
+import { setTimeout as delay } from 'node:timers/promises';
+import { messageOf } from '../control-plane/build.ts';
+import type { Log } from '../control-plane/build.ts';
+import type { Processes } from '../control-plane/processes.ts';
+import { ContainerRunner, now } from './container.ts';
+import { startEnvoy } from './envoy.ts';
+import type { Envoy } from './envoy.ts';
+import { Refused } from './kube.ts';
+import type { Kube } from './kube.ts';
+import { NODE_IP } from './network.ts';
+import type { Condition, Pod } from './objects.ts';
+import { sidecarBootstrap } from './sidecar.ts';
+
+const RETRY_MS = 300;
+
+export interface PodOptions {
+  readonly kube: Kube;
+  readonly processes: Processes;
+  readonly envoy: string;
+  /** A directory of the node, for sockets and configuration. */
+  readonly dir: string;
+  readonly pod: Pod;
+  readonly ip: string;
+  /** Runs `start` when there is room for one more pod that starts. */
+  readonly admit: (start: () => Promise<void>) => Promise<void>;
+  readonly log: Log;
+}
+
+/** One pod on this node: its sidecar, its containers, and what the API server is told of them. */
+export class PodRunner {
+  readonly uid: string;
+  readonly ip: string;
+  readonly containers: readonly ContainerRunner[];
+  readonly #options: PodOptions;
+  readonly #dir: string;
+  readonly #stopped = new AbortController();
+  readonly #startTime = now();
+  #sidecar: Envoy | undefined;
+  #sidecarUp = false;
+  #terminating: Promise<void> | undefined;
+  #conditions: Condition[];
+  #written = '';
+  #writing = false;
+
+  constructor(options: PodOptions) {
+    this.#options = options;
+    this.uid = options.pod.metadata.uid ?? '';
+    this.ip = options.ip;
+    this.#dir = join(options.dir, options.ip);
+    this.#conditions = options.pod.status?.conditions ?? [];
+    this.containers = options.pod.spec.containers.map((container, index) => {
+      const { kube, processes, pod } = options;
+      const onChange = () => {
+        this.#publish();
+      };
+      const socket = join(this.#dir, `${index}.sock`);
+      return new ContainerRunner({ kube, processes, pod, container, socket, onChange });
+    });
+  }
+
+  get name(): string {
+    return `${this.#options.pod.metadata.namespace ?? ''}/${this.#options.pod.metadata.name}`;
+  }
+
+  /** The proxy of this pod, once it runs. */
+  get sidecar(): Envoy | undefined {
+    return this.#sidecar;
+  }
+
+  /** Starts proxy and containers; resolves when the processes have been started. */
+  async start(): Promise<void> {
+    this.#publish();
+    await mkdir(this.#dir, { recursive: true });
+    if (this.#options.pod.spec.initContainers !== undefined) {
+      this.#options.log(
+        `node: ${this.name} has initContainers, which this node does not run: it stays Pending`,
+      );
+      return;
+    }
+    await this.#options.admit(async () => {
+      if (this.#ended()) return;
+      await this.#startSidecar();
+      if (this.#ended()) return;
+      for (const container of this.containers) container.start();
+    });
+  }
+
+  /**
+   * Ends the pod as a kubelet does: not ready at once, SIGTERM to the containers, SIGKILL after the grace, the proxy last,
+   * then the pod is gone from the API server.
+   */
+  terminate(graceSeconds: number): Promise<void> {
+    this.#terminating ??= (async () => {
+      this.#publish();
+      await Promise.all(this.containers.map((container) => container.terminate(graceSeconds * 1000)));
+      await this.#sidecar?.stop();
+      await this.#forget();
+      this.#stopped.abort();
+      await rm(this.#dir, { recursive: true, force: true });
+    })();
+    return this.#terminating;
+  }
+
+  /** Ends everything at once, for a pod that is gone from the API server already. */
+  async kill(): Promise<void> {
+    this.#stopped.abort();
+    await Promise.all(this.containers.map((container) => container.terminate(0)));
+    await this.#sidecar?.stop();
+    await rm(this.#dir, { recursive: true, force: true });
+  }
+
+  #ended(): boolean {
+    return this.#terminating !== undefined || this.#stopped.signal.aborted;
+  }
+
+  /** One proxy for the pod. Each port goes to the container that names it. */
+  async #startSidecar(): Promise<void> {
+    const { processes, envoy, pod, ip, log } = this.#options;
+    const ports = pod.spec.containers.flatMap((container, index) =>
+      (container.ports ?? []).map(({ containerPort }) => ({
+        port: containerPort,
+        socket: join(this.#dir, `${index}.sock`),
+      })),
+    );
+    this.#sidecar = await startEnvoy(processes, {
+      program: envoy,
+      name: `${pod.metadata.namespace ?? ''}_${pod.metadata.name}.proxy`,
+      dir: this.#dir,
+      address: ip,
+      bootstrap: sidecarBootstrap(ip, ports),
+    });
+    this.#sidecarUp = true;
+    void this.#sidecar.program.ended.then((how) => {
+      this.#sidecarUp = false;
+      if (!this.#ended()) log(`node: the proxy of ${this.name} ended by itself (${how})`);
+      this.#publish();
+    });
+  }
+
+  /** Tells the API server the present status, again and again until it has taken it. */
+  #publish(): void {
+    if (this.#writing) return;
+    this.#writing = true;
+    void (async () => {
+      for (;;) {
+        const status = this.#status();
+        const text = JSON.stringify(status);
+        if (text === this.#written || this.#stopped.signal.aborted) break;
+        if (await this.#attempt(() => this.#patch(status))) this.#written = text;
+      }
+      this.#writing = false;
+    })();
+  }
+
+  async #patch(status: object): Promise<void> {
+    const { kube, pod } = this.#options;
+    const { namespace = '', name } = pod.metadata;
+    const patch = { metadata: { uid: this.uid }, status };
+    await kube.patch('Pod', namespace, name, patch, { type: 'strategic', subresource: 'status' });
+  }
+
+  /** Removes the pod from the API server, however long that takes. */
+  async #forget(): Promise<void> {
+    const { kube, pod } = this.#options;
+    const { namespace = '', name } = pod.metadata;
+    const remove = () => kube.delete('Pod', namespace, name, { graceSeconds: 0, uid: this.uid });
+    while (!this.#stopped.signal.aborted && !(await this.#attempt(remove)));
+  }
+
+  /** False after a pause when the server cannot be reached; a pod that is gone or another one counts as done. */
+  async #attempt(write: () => Promise<unknown>): Promise<boolean> {
+    try {
+      await write();
+      return true;
+    } catch (error) {
+      if (error instanceof Refused && [404, 409, 422].includes(error.status)) {
+        if (error.status === 422) this.#options.log(`node: ${this.name}: ${messageOf(error)}`);
+        return true;
+      }
+      await delay(RETRY_MS, undefined, { signal: this.#stopped.signal }).catch(() => undefined);
+      return false;
+    }
+  }
+
+  #status(): object {
+    const statuses = this.containers.map((container) => container.status);
+    const ready = !this.#ended() && this.#sidecarUp && statuses.every((status) => status.ready);
+    const running = statuses.some((status) => status.state.waiting === undefined || status.restartCount > 0);
+    this.#condition('Initialized', this.#options.pod.spec.initContainers === undefined, 'PodInitializing');
+    this.#condition('ContainersReady', ready, 'ContainersNotReady');
+    this.#condition('Ready', ready, 'ContainersNotReady');
+    return {
+      phase: running ? 'Running' : 'Pending',
+      hostIP: NODE_IP,
+      podIP: this.ip,
+      podIPs: [{ ip: this.ip }],
+      startTime: this.#startTime,
+      conditions: this.#conditions,
+      containerStatuses: statuses,
+    };
+  }
+
+  #condition(type: string, value: boolean, reason: string): void {
+    const status = value ? 'True' : 'False';
+    const before = this.#conditions.find((condition) => condition.type === type);
+    if (before?.status === status) return;
+    const next = { type, status, lastTransitionTime: now(), reason: value ? '' : reason } as const;
+    this.#conditions = [...this.#conditions.filter((condition) => condition.type !== type), next];
+  }
+}
