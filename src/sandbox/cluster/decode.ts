@@ -1,0 +1,115 @@
+import type { Json } from '../../kube/types.ts';
+import { badRequest, invalid, invalidValue } from './errors.ts';
+import { decodeTyped } from './kinds/decode.ts';
+import { objectMeta, struct } from './kinds/types.ts';
+import { isMetadataField, metadataOf, tidyMetadata } from './metadata.ts';
+import { isObject, objectOf, textOf, type JsonObject, type Stored } from './object.ts';
+import type { ApiRequest } from './request.ts';
+import { groupVersion, type Resource } from './resource.ts';
+
+const metadataOnly = struct({ metadata: objectMeta });
+
+/** A decoded object, and what was unknown in it. */
+export interface Decoded {
+  readonly object: Stored;
+  readonly warnings: string[];
+}
+
+/**
+ * Makes an object of a request's body: checks apiVersion and kind, drops unknown fields, fills in defaults.
+ * @throws ApiError 400 or 422 with the real server's sentences; for `fieldValidation: Strict` also for unknown fields.
+ */
+export function decodeBody(
+  resource: Resource,
+  body: Json | undefined,
+  old: Stored | undefined,
+  request: ApiRequest,
+): Decoded {
+  if (!isObject(body)) {
+    throw badRequest(
+      `the object provided is unrecognized (must be of type ${resource.kind}): couldn't get version/kind; json parse error: the body is no JSON object`,
+    );
+  }
+  checkType(resource, body);
+  const typed = {
+    ...body,
+    apiVersion: groupVersion(resource),
+    kind: resource.kind,
+  };
+  const { metadata: tidied } = decodeTyped(resource.kind, resource.version, metadataOnly, typed);
+  const metadata = tidyMetadata(objectOf(tidied));
+  const pruned = resource.rules.decode({ ...typed, metadata }, old);
+  const object: Stored = { ...pruned, apiVersion: typed.apiVersion, kind: typed.kind, metadata };
+  return { object, warnings: checkFields(resource, body, object, request) };
+}
+
+function checkType(resource: Resource, body: JsonObject): void {
+  const apiVersion = textOf(body['apiVersion']);
+  const kind = textOf(body['kind']);
+  const expected = groupVersion(resource);
+  if (resource.custom && (kind === '' || apiVersion === '')) {
+    const shown = JSON.stringify(body);
+    const what = kind === '' ? 'Kind' : 'apiVersion';
+    throw badRequest(
+      `the object provided is unrecognized (must be of type ${resource.kind}): Object '${what}' is missing in '${shown}' (${shown.length > 30 ? `${shown.slice(0, 29)} ...` : shown})`,
+    );
+  }
+  if (apiVersion !== '' && apiVersion !== expected) {
+    throw badRequest(
+      `the API version in the data (${apiVersion}) does not match the expected API version (${expected})`,
+    );
+  }
+  if (kind === '' || kind === resource.kind) return;
+  if (resource.custom) {
+    const name = textOf(metadataOf(body)['name']);
+    throw invalid(resource.group, kind, name, [invalidValue('kind', kind, `must be ${resource.kind}`)]);
+  }
+  throw badRequest(
+    `${kind} in version "${resource.version}" cannot be handled as a ${resource.kind}: converting (${resource.version}.${kind}) to (${resource.kind}): unknown conversion`,
+  );
+}
+
+function checkFields(resource: Resource, body: JsonObject, object: Stored, request: ApiRequest): string[] {
+  const policy = request.options.fieldValidation ?? 'Warn';
+  if (policy === 'Ignore') return [];
+  const unknown = [
+    ...Object.keys(metadataOf(body))
+      .filter((field) => !isMetadataField(field))
+      .map((field) => `unknown field "metadata.${field}"`),
+    ...unknownFields(body, object, resource.schema, ''),
+  ];
+  if (unknown.length === 0 || policy === 'Warn') return unknown;
+  throw badRequest(
+    `${resource.kind} in version "${resource.version}" cannot be handled as a ${resource.kind}: strict decoding error: ${unknown.join(', ')}`,
+  );
+}
+
+function unknownFields(sent: JsonObject, kept: JsonObject, schema: JsonObject, path: string): string[] {
+  if (schema['x-kubernetes-preserve-unknown-fields'] === true) return [];
+  const properties = objectOf(schema['properties']);
+  const values = schema['additionalProperties'];
+  return Object.entries(sent).flatMap(([key, value]) => {
+    if (path === '' && (key === 'metadata' || key === 'apiVersion' || key === 'kind')) return [];
+    const field = path === '' ? key : `${path}.${key}`;
+    const property = properties[key] ?? values;
+    if (property === undefined) return key in kept ? [] : [`unknown field "${field}"`];
+    return unknownIn(value, kept[key], objectOf(property), field);
+  });
+}
+
+function unknownIn(
+  sent: Json | undefined,
+  kept: Json | undefined,
+  schema: JsonObject,
+  path: string,
+): string[] {
+  if (Array.isArray(sent)) {
+    const items = objectOf(schema['items']);
+    return sent.flatMap((item, index) =>
+      unknownIn(item, Array.isArray(kept) ? kept[index] : undefined, items, `${path}[${index}]`),
+    );
+  }
+  return isObject(sent) && schema['type'] === 'object'
+    ? unknownFields(sent, objectOf(kept), schema, path)
+    : [];
+}

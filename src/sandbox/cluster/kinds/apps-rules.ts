@@ -1,0 +1,109 @@
+import { type FieldError, invalidValue, requiredValue } from '../errors.ts';
+import { validateLabels } from '../names.ts';
+import { at, equal, isObject, numberOf, objectOf, textOf, type JsonObject, type Stored } from '../object.ts';
+import type { Rules, ScalePaths } from '../resource.ts';
+import { labelSelectorOf } from '../selectors.ts';
+import { completePodSpec, unsupported, validatePodSpec } from './pod-rules.ts';
+
+/** Where Deployments and ReplicaSets have what their scale subresource shows. */
+export const workloadScale: ScalePaths = {
+  specReplicas: ['spec', 'replicas'],
+  statusReplicas: ['status', 'replicas'],
+  selector: ['spec', 'selector'],
+};
+
+function completeTemplate(workload: Stored): JsonObject {
+  const spec = objectOf(workload['spec']);
+  const template = objectOf(spec['template']);
+  return { ...spec, template: { ...template, spec: completePodSpec(objectOf(template['spec'])) } };
+}
+
+function prepareDeployment(deployment: Stored, old: Stored | undefined): Stored {
+  const spec = completeTemplate(deployment);
+  const strategy = objectOf(spec['strategy']);
+  if (strategy['type'] === 'RollingUpdate') {
+    const rolling = objectOf(strategy['rollingUpdate']);
+    spec['strategy'] = {
+      type: 'RollingUpdate',
+      rollingUpdate: {
+        maxUnavailable: rolling['maxUnavailable'] ?? '25%',
+        maxSurge: rolling['maxSurge'] ?? '25%',
+      },
+    };
+  }
+  return { ...deployment, spec, status: old === undefined ? {} : deployment['status'] };
+}
+
+function validateWorkload(workload: Stored, old: Stored | undefined): FieldError[] {
+  const replicas = numberOf(at(workload, 'spec', 'replicas'));
+  const selector = at(workload, 'spec', 'selector');
+  const labels = at(workload, 'spec', 'template', 'metadata', 'labels');
+  const errors: FieldError[] = [];
+  if (replicas < 0)
+    errors.push(invalidValue('spec.replicas', replicas, 'must be greater than or equal to 0'));
+  if (!isObject(selector)) {
+    errors.push(requiredValue('spec.selector'));
+  } else {
+    errors.push(...validateLabels(objectOf(selector['matchLabels']), 'spec.selector.matchLabels'));
+    if (Object.keys(selector).length === 0) {
+      errors.push(invalidValue('spec.selector', {}, 'empty selector is invalid for deployment'));
+    }
+  }
+  const matches = isObject(selector) && labelSelectorOf(selector)(labelsOf(labels));
+  if (!matches) {
+    errors.push(
+      invalidValue(
+        'spec.template.metadata.labels',
+        labels ?? null,
+        '`selector` does not match template `labels`',
+      ),
+    );
+  }
+  errors.push(...validateLabels(objectOf(labels), 'spec.template.metadata.labels'));
+  errors.push(...validatePodSpec(objectOf(at(workload, 'spec', 'template', 'spec')), 'spec.template.spec'));
+  const restart = textOf(at(workload, 'spec', 'template', 'spec', 'restartPolicy'));
+  if (restart !== 'Always') errors.push(unsupported('spec.template.spec.restartPolicy', restart, ['Always']));
+  if (old !== undefined && !equal(selector, at(old, 'spec', 'selector'))) {
+    errors.push(invalidValue('spec.selector', selector ?? null, 'field is immutable'));
+  }
+  return errors;
+}
+
+/** The labels of a JSON value, as strings. */
+export function labelsOf(value: unknown): Record<string, string> {
+  const labels: Record<string, string> = {};
+  if (!isObject(value)) return labels;
+  for (const [key, label] of Object.entries(value)) if (typeof label === 'string') labels[key] = label;
+  return labels;
+}
+
+// A write to /status may change annotations, finalizers and owners too, but not labels.
+function prepareWorkloadStatus(sent: Stored, old: Stored): Stored {
+  const { labels } = old.metadata;
+  const metadata = { ...sent.metadata };
+  if (labels === undefined) delete metadata.labels;
+  else metadata.labels = labels;
+  return { ...sent, metadata, spec: old['spec'] };
+}
+
+/** The rules of Deployments. */
+export const deploymentRules: Partial<Rules> = {
+  // A change of annotations is a new generation of a Deployment, unlike of any other kind.
+  newGeneration: (after, before) =>
+    !equal(after['spec'], before['spec']) || !equal(after.metadata.annotations, before.metadata.annotations),
+  prepare: prepareDeployment,
+  validate: validateWorkload,
+  prepareStatus: prepareWorkloadStatus,
+};
+
+/** The rules of ReplicaSets. */
+export const replicaSetRules: Partial<Rules> = {
+  newGeneration: (after, before) => !equal(after['spec'], before['spec']),
+  prepare: (replicaSet, old) => ({
+    ...replicaSet,
+    spec: completeTemplate(replicaSet),
+    status: old === undefined ? { replicas: 0 } : replicaSet['status'],
+  }),
+  validate: validateWorkload,
+  prepareStatus: prepareWorkloadStatus,
+};

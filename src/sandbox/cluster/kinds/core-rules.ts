@@ -1,0 +1,191 @@
+import { type FieldError, forbiddenField, invalidValue, requiredValue } from '../errors.ts';
+import { configKeyFaults } from '../names.ts';
+import {
+  at,
+  equal,
+  listOf,
+  numberOf,
+  objectOf,
+  textOf,
+  without,
+  type JsonObject,
+  type Stored,
+} from '../object.ts';
+import type { Env, Rules } from '../resource.ts';
+import { unsupported, validatePort } from './pod-rules.ts';
+
+/** The rules of Namespaces. */
+export const namespaceRules: Partial<Rules> = {
+  name: 'label',
+  prepare: (namespace, old) => {
+    const labels = { ...namespace.metadata.labels, 'kubernetes.io/metadata.name': namespace.metadata.name };
+    const metadata = { ...namespace.metadata, labels };
+    if (old !== undefined) return { ...namespace, metadata, spec: namespace['spec'] ?? old['spec'] };
+    return { ...namespace, metadata, spec: { finalizers: ['kubernetes'] }, status: { phase: 'Active' } };
+  },
+  prepareDelete: (namespace) => ({
+    ...namespace,
+    metadata: without(namespace.metadata, 'deletionGracePeriodSeconds'),
+    status: { ...objectOf(namespace['status']), phase: 'Terminating' },
+  }),
+  held: (namespace) => listOf(at(namespace, 'spec', 'finalizers')).length > 0,
+  selectable: (namespace) => ({ 'status.phase': textOf(at(namespace, 'status', 'phase')) }),
+};
+
+function validateData(object: Stored, old: Stored | undefined): FieldError[] {
+  const errors = ['data', 'binaryData'].flatMap((field) =>
+    Object.keys(objectOf(object[field])).flatMap((key) =>
+      configKeyFaults(key).map((why) => invalidValue(`${field}[${key}]`, key, why)),
+    ),
+  );
+  if (old?.['immutable'] === true) {
+    if (object['immutable'] !== true) {
+      errors.push(forbiddenField('immutable', 'field is immutable when `immutable` is set'));
+    }
+    for (const field of ['data', 'binaryData']) {
+      if (!equal(object[field], old[field])) {
+        errors.push(forbiddenField(field, 'field is immutable when `immutable` is set'));
+      }
+    }
+  }
+  return errors;
+}
+
+/** The rules of ConfigMaps. */
+export const configMapRules: Partial<Rules> = { validate: validateData };
+
+/** The rules of Secrets. */
+export const secretRules: Partial<Rules> = {
+  prepare: (secret) => {
+    const plain = Object.entries(objectOf(secret['stringData']));
+    if (plain.length === 0) return without(secret, 'stringData');
+    const encoded = plain.map(
+      ([key, value]) => [key, Buffer.from(textOf(value)).toString('base64')] as const,
+    );
+    return {
+      ...without(secret, 'stringData'),
+      data: { ...objectOf(secret['data']), ...Object.fromEntries(encoded) },
+    };
+  },
+  validate: (secret, old) => {
+    const errors = validateData(secret, old);
+    if (old !== undefined && secret['type'] !== old['type']) {
+      errors.push(invalidValue('type', secret['type'] ?? null, 'field is immutable'));
+    }
+    return errors;
+  },
+  selectable: (secret) => ({ type: textOf(secret['type']) }),
+};
+
+const SERVICE_TYPES = ['ClusterIP', 'ExternalName', 'LoadBalancer', 'NodePort'];
+
+function prepareService(service: Stored, old: Stored | undefined, env: Env): Stored {
+  const spec: JsonObject = { ...objectOf(service['spec']) };
+  spec['ports'] = listOf(spec['ports']).map((item) => {
+    const port = objectOf(item);
+    return { ...port, targetPort: port['targetPort'] ?? port['port'] };
+  });
+  if (listOf(spec['ports']).length === 0) delete spec['ports'];
+  if (spec['type'] === 'ExternalName')
+    return { ...service, spec, status: service['status'] ?? { loadBalancer: {} } };
+  const kept = objectOf(old?.['spec']);
+  const address = textOf(spec['clusterIP']) || textOf(kept['clusterIP']) || freeAddress(env);
+  Object.assign(spec, {
+    clusterIP: address,
+    clusterIPs: spec['clusterIPs'] ?? [address],
+    ipFamilies: spec['ipFamilies'] ?? ['IPv4'],
+    ipFamilyPolicy: spec['ipFamilyPolicy'] ?? 'SingleStack',
+    internalTrafficPolicy: spec['internalTrafficPolicy'] ?? 'Cluster',
+  });
+  if (spec['type'] === 'LoadBalancer' || spec['type'] === 'NodePort') {
+    spec['externalTrafficPolicy'] ??= 'Cluster';
+    spec['ports'] = withNodePorts(listOf(spec['ports']), env);
+    if (spec['type'] === 'LoadBalancer') spec['allocateLoadBalancerNodePorts'] ??= true;
+  }
+  return { ...service, spec, status: service['status'] ?? { loadBalancer: {} } };
+}
+
+function freeAddress({ random, list }: Env): string {
+  const taken = new Set(list('services').map((service) => textOf(at(service, 'spec', 'clusterIP'))));
+  for (;;) {
+    const address = `10.96.${random.below(256)}.${1 + random.below(254)}`;
+    if (!taken.has(address)) return address;
+  }
+}
+
+function withNodePorts(ports: JsonObject[string][], { random, list }: Env): JsonObject[] {
+  const taken = new Set(
+    list('services').flatMap((service) =>
+      listOf(at(service, 'spec', 'ports')).map((port) => numberOf(objectOf(port)['nodePort'])),
+    ),
+  );
+  return ports.map((item) => {
+    const port = objectOf(item);
+    if (port['nodePort'] !== undefined) return port;
+    let nodePort = 30_000 + random.below(2768);
+    while (taken.has(nodePort)) nodePort = 30_000 + ((nodePort - 29_999) % 2768);
+    taken.add(nodePort);
+    return { ...port, nodePort };
+  });
+}
+
+function validateService(service: Stored, old: Stored | undefined): FieldError[] {
+  const spec = objectOf(service['spec']);
+  const ports = listOf(spec['ports']).map(objectOf);
+  const type = textOf(spec['type']);
+  const errors: FieldError[] = [];
+  if (!SERVICE_TYPES.includes(type)) errors.push(unsupported('spec.type', type, SERVICE_TYPES));
+  if (ports.length === 0 && type !== 'ExternalName' && spec['clusterIP'] !== 'None') {
+    errors.push(requiredValue('spec.ports'));
+  }
+  const names = new Set<string>();
+  ports.forEach((port, index) => {
+    const field = `spec.ports[${index}]`;
+    const name = textOf(port['name']);
+    if (name === '' && ports.length > 1) errors.push(requiredValue(`${field}.name`));
+    if (name !== '' && names.has(name)) {
+      errors.push({
+        field: `${field}.name`,
+        reason: 'FieldValueDuplicate',
+        message: `Duplicate value: ${JSON.stringify(name)}`,
+      });
+    }
+    names.add(name);
+    errors.push(...validatePort(numberOf(port['port']), `${field}.port`));
+  });
+  const before = textOf(at(old?.['spec'], 'clusterIP'));
+  if (before !== '' && before !== 'None' && spec['clusterIP'] !== before && type !== 'ExternalName') {
+    errors.push(invalidValue('spec.clusterIPs[0]', [spec['clusterIP']], 'may not change once set'));
+  }
+  return errors;
+}
+
+/** The rules of Services. */
+export const serviceRules: Partial<Rules> = {
+  name: 'label',
+  prepare: prepareService,
+  validate: validateService,
+  prepareStatus: (sent, old) => ({ ...sent, spec: old['spec'] }),
+  selectable: (service) => ({
+    'spec.clusterIP': textOf(at(service, 'spec', 'clusterIP')),
+    'spec.type': textOf(at(service, 'spec', 'type')),
+  }),
+};
+
+/** The rules of Leases. */
+export const leaseRules: Partial<Rules> = {
+  unconditionalUpdate: false,
+  createOnUpdate: true,
+  validate: (lease) => {
+    const errors: FieldError[] = [];
+    const seconds = at(lease, 'spec', 'leaseDurationSeconds');
+    if (typeof seconds === 'number' && seconds <= 0) {
+      errors.push(invalidValue('spec.leaseDurationSeconds', seconds, 'must be greater than 0'));
+    }
+    const transitions = at(lease, 'spec', 'leaseTransitions');
+    if (typeof transitions === 'number' && transitions < 0) {
+      errors.push(invalidValue('spec.leaseTransitions', transitions, 'must be greater than or equal to 0'));
+    }
+    return errors;
+  },
+};

@@ -1,0 +1,146 @@
+import { type FieldError, invalidValue, requiredValue } from '../errors.ts';
+import { compileCrd } from '../shim.ts';
+import { at, equal, listOf, objectOf, textOf, type JsonObject, type Stored } from '../object.ts';
+import type { Rules } from '../resource.ts';
+import { unsupported } from './pod-rules.ts';
+import type { TypeSchema } from './types.ts';
+import {
+  anything,
+  atomic,
+  conditions,
+  flag,
+  int,
+  listOfType,
+  long,
+  optional,
+  preset,
+  struct,
+  text,
+} from './types.ts';
+
+const names = struct({
+  plural: optional(text),
+  singular: text,
+  shortNames: listOfType(text),
+  kind: optional(text),
+  listKind: text,
+  categories: listOfType(text),
+});
+
+const version = struct({
+  name: text,
+  served: optional(flag),
+  storage: optional(flag),
+  deprecated: flag,
+  deprecationWarning: optional(text),
+  schema: struct({ openAPIV3Schema: anything }),
+  subresources: struct({
+    status: struct({}),
+    scale: struct({ specReplicasPath: text, statusReplicasPath: text, labelSelectorPath: optional(text) }),
+  }),
+  additionalPrinterColumns: listOfType(
+    struct({ name: text, type: text, format: text, description: text, priority: int, jsonPath: text }),
+  ),
+  selectableFields: listOfType(struct({ jsonPath: text })),
+});
+
+/** Fields of a CustomResourceDefinition. */
+export const crdFields: Readonly<Record<string, TypeSchema>> = {
+  spec: struct({
+    group: text,
+    names,
+    scope: text,
+    versions: listOfType(version),
+    conversion: { ...preset(atomic(struct({ strategy: text, webhook: anything })), { strategy: 'None' }) },
+    preserveUnknownFields: flag,
+  }),
+  status: struct({
+    conditions: conditions({ observedGeneration: long }),
+    acceptedNames: names,
+    storedVersions: listOfType(text),
+    observedGeneration: long,
+  }),
+};
+
+function prepareCrd(crd: Stored, old: Stored | undefined): Stored {
+  const spec = objectOf(crd['spec']);
+  const given = objectOf(spec['names']);
+  const kind = textOf(given['kind']);
+  const completed: JsonObject = {
+    ...given,
+    singular: textOf(given['singular']) || kind.toLowerCase(),
+    listKind: textOf(given['listKind']) || `${kind}List`,
+  };
+  const storage = listOf(spec['versions'])
+    .map(objectOf)
+    .find((item) => item['storage'] === true);
+  const status = old?.['status'] ?? {
+    conditions: [],
+    acceptedNames: { plural: '', kind: '' },
+    storedVersions: storage === undefined ? [] : [textOf(storage['name'])],
+  };
+  return { ...crd, spec: { ...spec, names: completed }, status };
+}
+
+function validateCrd(crd: Stored, old: Stored | undefined): FieldError[] {
+  const spec = objectOf(crd['spec']);
+  const given = objectOf(spec['names']);
+  const group = textOf(spec['group']);
+  const plural = textOf(given['plural']);
+  const versions = listOf(spec['versions']).map(objectOf);
+  const errors: FieldError[] = [];
+  if (crd.metadata.name !== `${plural}.${group}`) {
+    errors.push(invalidValue('metadata.name', crd.metadata.name, 'must be spec.names.plural+"."+spec.group'));
+  }
+  if (group === '') errors.push(requiredValue('spec.group'));
+  else if (!group.includes('.')) {
+    errors.push(invalidValue('spec.group', group, 'should be a domain with at least one dot'));
+  }
+  const scope = textOf(spec['scope']);
+  if (scope !== 'Cluster' && scope !== 'Namespaced') {
+    errors.push(unsupported('spec.scope', scope, ['Cluster', 'Namespaced']));
+  }
+  for (const field of ['plural', 'kind']) {
+    if (textOf(given[field]) === '') errors.push(requiredValue(`spec.names.${field}`));
+  }
+  versions.forEach((item, index) => {
+    if (at(item, 'schema', 'openAPIV3Schema') === undefined) {
+      errors.push(requiredValue(`spec.versions[${index}].schema.openAPIV3Schema`));
+    }
+  });
+  if (versions.filter((item) => item['storage'] === true).length !== 1) {
+    errors.push(
+      invalidValue(
+        'spec.versions',
+        spec['versions'] ?? null,
+        'must have exactly one version marked as storage version',
+      ),
+    );
+  }
+  if (old !== undefined) {
+    for (const path of [['group'], ['scope'], ['names', 'kind'], ['names', 'plural']]) {
+      const value = at(spec, ...path);
+      if (!equal(value, at(old['spec'], ...path))) {
+        errors.push(invalidValue(`spec.${path.join('.')}`, value ?? null, 'field is immutable'));
+      }
+    }
+  }
+  return errors.length > 0 ? errors : schemaErrors(crd);
+}
+
+function schemaErrors(crd: Stored): FieldError[] {
+  try {
+    compileCrd(crd);
+    return [];
+  } catch (error) {
+    if (!(error instanceof Error)) throw error;
+    return [invalidValue('spec.versions', null, error.message)];
+  }
+}
+
+/** The rules of CustomResourceDefinitions. */
+export const crdRules: Partial<Rules> = {
+  newGeneration: (after, before) => !equal(after['spec'], before['spec']),
+  prepare: prepareCrd,
+  validate: validateCrd,
+};

@@ -1,0 +1,63 @@
+import type { JsonObject } from '../object.ts';
+import { type Column, groupResource, type Resource, type Rules, type ScalePaths } from '../resource.ts';
+import { decodeTyped } from './decode.ts';
+import { publicSchema, topLevel, type TypeSchema } from './types.ts';
+
+/** How a built-in kind is described; what is left out is as for most kinds. */
+export interface Definition {
+  group?: string;
+  version?: string;
+  plural: string;
+  kind: string;
+  shortNames?: string[];
+  categories?: string[];
+  clusterScoped?: boolean;
+  /** Fields besides apiVersion, kind and metadata. */
+  fields: Readonly<Record<string, TypeSchema>>;
+  subresources?: string[];
+  scale?: ScalePaths;
+  rules?: Partial<Rules>;
+  columns?: Column[];
+  /** Where another kind's table holds the objects. */
+  table?: string;
+  fromStored?: Resource['fromStored'];
+  toStored?: Resource['toStored'];
+}
+
+/** The columns that every kind without its own has. */
+export const DEFAULT_COLUMNS: readonly Column[] = [
+  { name: 'Name', type: 'string', format: 'name', priority: 0, value: ({ metadata }) => metadata.name },
+  {
+    name: 'Created At',
+    type: 'date',
+    priority: 0,
+    value: ({ metadata }) => metadata.creationTimestamp ?? '<unknown>',
+  },
+];
+
+/** Makes a resource of a built-in kind. */
+export function define(definition: Definition): Resource {
+  const { group = '', version = 'v1', plural, kind } = definition;
+  const schema = topLevel(definition.fields);
+  const decode = (object: JsonObject) => decodeTyped(kind, version, schema, object);
+  return {
+    group,
+    version,
+    plural,
+    singular: kind.toLowerCase(),
+    kind,
+    listKind: `${kind}List`,
+    shortNames: definition.shortNames ?? [],
+    categories: definition.categories ?? [],
+    namespaced: definition.clusterScoped !== true,
+    table: definition.table ?? groupResource({ group, plural }),
+    custom: false,
+    subresources: definition.subresources ?? [],
+    scale: definition.scale,
+    columns: definition.columns ?? DEFAULT_COLUMNS,
+    schema: publicSchema(schema),
+    rules: { name: 'subdomain', unconditionalUpdate: true, decode, ...definition.rules },
+    ...(definition.fromStored === undefined ? {} : { fromStored: definition.fromStored }),
+    ...(definition.toStored === undefined ? {} : { toStored: definition.toStored }),
+  };
+}

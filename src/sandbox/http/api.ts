@@ -1,0 +1,169 @@
+import type { IncomingMessage, ServerResponse } from 'node:http';
+import { parse as parseYaml } from 'yaml';
+import { ApiError, type Json } from '../../kube/types.ts';
+import type { Cluster } from '../cluster/cluster.ts';
+import {
+  badRequest,
+  methodNotAllowed,
+  noSuchResource,
+  requiredValue,
+  unsupportedMediaType,
+} from '../cluster/errors.ts';
+import { without, type Stored } from '../cluster/object.ts';
+import type { ApiRequest, ApiResult, ObjectList, Verb } from '../cluster/request.ts';
+import { groupVersion, type Resource } from '../cluster/resource.ts';
+import { publicStatus, sendJson, sendText } from './respond.ts';
+import { mediaType, optionsError, optionsOf, parsePath, patchKindOf, type Route, verbOf } from './route.ts';
+import { tableOf, wantsTable } from './table.ts';
+import { serveWatch } from './watch.ts';
+
+const LARGEST_BODY = 3 * 1024 * 1024;
+
+/**
+ * Answers a request to a resource.
+ * @throws ApiError
+ */
+export async function handleApi(
+  cluster: Cluster,
+  url: URL,
+  incoming: IncomingMessage,
+  response: ServerResponse,
+): Promise<void> {
+  const route = parsePath(url.pathname);
+  const resource =
+    route === undefined ? undefined : cluster.core.resources.find(route.group, route.version, route.plural);
+  if (route === undefined || resource === undefined) {
+    if (route?.group !== '' || !url.pathname.startsWith('/api/v1/')) {
+      sendText(response, 404, '404 page not found\n');
+      return;
+    }
+    throw noSuchResource();
+  }
+  const request = await requestOf(resource, route, url, incoming);
+  const { accept = '' } = incoming.headers;
+  if (request.verb === 'watch') {
+    await serveWatch(cluster, resource, request, accept, response);
+    return;
+  }
+  send(cluster, resource, request, accept, await cluster.handle(request), response);
+}
+
+async function requestOf(
+  resource: Resource,
+  route: Route,
+  url: URL,
+  incoming: IncomingMessage,
+): Promise<ApiRequest> {
+  const verb = verbOf(incoming.method ?? 'GET', route, url.searchParams);
+  if (verb === undefined) throw methodNotAllowed();
+  if (verb === 'create' && route.name !== undefined && route.subresource === undefined)
+    throw methodNotAllowed();
+  if (resource.namespaced && route.namespace === undefined && verb !== 'list' && verb !== 'watch') {
+    throw methodNotAllowed();
+  }
+  const contentType = incoming.headers['content-type'] ?? '';
+  const body = await readBody(incoming, contentType);
+  const options = optionsOf(verb, url.searchParams, body);
+  const patchKind = verb === 'patch' ? patchKindOf(contentType) : undefined;
+  if (verb === 'patch' && patchKind === undefined) {
+    throw unsupportedMediaType('415: Unsupported Media Type');
+  }
+  if (patchKind === 'apply' && (options.fieldManager ?? '') === '') {
+    throw optionsError(verb, [requiredValue('fieldManager', 'is required for apply patch')]);
+  }
+  return { verb, ...route, user: userOf(incoming), patchKind, body, options: watchOne(verb, route, options) };
+}
+
+// `?watch` on a single object, as kubectl does it, is a watch with a field selector.
+function watchOne(verb: Verb, { name }: Route, options: ApiRequest['options']): ApiRequest['options'] {
+  return verb === 'watch' && name !== undefined
+    ? { ...options, fieldSelector: `metadata.name=${name}` }
+    : options;
+}
+
+function userOf({ headers }: IncomingMessage): string {
+  return (headers['user-agent'] ?? '').split('/')[0] || 'unknown';
+}
+
+async function readBody(incoming: IncomingMessage, contentType: string): Promise<Json | undefined> {
+  const chunks: Buffer[] = [];
+  let size = 0;
+  for await (const chunk of incoming as AsyncIterable<Buffer>) {
+    size += chunk.length;
+    if (size > LARGEST_BODY) {
+      throw new ApiError(413, 'RequestEntityTooLarge', 'Request entity too large: limit is 3145728');
+    }
+    chunks.push(chunk);
+  }
+  if (size === 0) return undefined;
+  const text = Buffer.concat(chunks).toString('utf8');
+  const type = mediaType(contentType);
+  if (type.includes('protobuf') || type.includes('cbor')) {
+    throw unsupportedMediaType(
+      'the body of the request was in an unknown format - accepted media types include: application/json, application/yaml',
+    );
+  }
+  return type.endsWith('yaml') ? parseAsYaml(text) : parseAsJson(text);
+}
+
+function parseAsJson(text: string): Json {
+  try {
+    return JSON.parse(text) as Json;
+  } catch (error) {
+    if (!(error instanceof SyntaxError)) throw error;
+    throw badRequest(
+      `the object provided is unrecognized (must be of a known type): couldn't get version/kind; json parse error: ${error.message}`,
+    );
+  }
+}
+
+function parseAsYaml(text: string): Json {
+  try {
+    return parseYaml(text) as Json;
+  } catch (error) {
+    if (!(error instanceof Error)) throw error;
+    throw badRequest(`error decoding YAML: ${error.message}`);
+  }
+}
+
+function send(
+  cluster: Cluster,
+  resource: Resource,
+  request: ApiRequest,
+  accept: string,
+  result: ApiResult,
+  response: ServerResponse,
+): void {
+  if (result.type === 'status') {
+    sendJson(response, 200, publicStatus(result.status));
+    return;
+  }
+  const now = cluster.core.clock.now();
+  if (result.type === 'list') {
+    const { list } = result;
+    const asTable = wantsTable(accept);
+    sendJson(response, 200, asTable ? tableOf(resource, list.items, now, list) : listBody(resource, list));
+    return;
+  }
+  const { object, created, warnings } = result;
+  const headers: Record<string, string | string[]> =
+    warnings.length === 0 ? {} : { Warning: warnings.map((text) => `299 - ${JSON.stringify(text)}`) };
+  const body = wantsTable(accept) && request.verb === 'get' ? tableOf(resource, [object], now) : object;
+  sendJson(response, created ? 201 : 200, body, headers);
+}
+
+function listBody(resource: Resource, list: ObjectList): unknown {
+  return {
+    kind: resource.listKind,
+    apiVersion: groupVersion(resource),
+    metadata: {
+      resourceVersion: list.resourceVersion,
+      ...(list.continue === undefined ? {} : { continue: list.continue }),
+      ...(list.remaining === undefined ? {} : { remainingItemCount: list.remaining }),
+    },
+    // Items of typed lists say their type only once, at the list.
+    items: resource.custom
+      ? list.items
+      : list.items.map((item: Stored) => without(item, 'kind', 'apiVersion')),
+  };
+}

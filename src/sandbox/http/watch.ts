@@ -1,0 +1,68 @@
+import type { ServerResponse } from 'node:http';
+import { ApiError } from '../../kube/types.ts';
+import type { Cluster } from '../cluster/cluster.ts';
+import type { ApiRequest, ClusterEvent } from '../cluster/request.ts';
+import type { Resource } from '../cluster/resource.ts';
+import { statusOf } from './respond.ts';
+import { tableOf, wantsTable } from './table.ts';
+
+/**
+ * Streams a watch as one JSON document a line, until either side ends it. An error after the start is an ERROR event,
+ * as from the real server.
+ * @throws ApiError where the watch can't begin
+ */
+export async function serveWatch(
+  cluster: Cluster,
+  resource: Resource,
+  request: ApiRequest,
+  accept: string,
+  response: ServerResponse,
+): Promise<void> {
+  const abort = new AbortController();
+  response.on('close', () => {
+    abort.abort();
+  });
+  const events = cluster.watch(request, abort.signal);
+  const asTable = wantsTable(accept);
+  const begin = () => {
+    if (response.headersSent) return;
+    response.writeHead(200, { 'Content-Type': 'application/json', 'Cache-Control': 'no-cache, private' });
+    response.flushHeaders();
+  };
+  // Selectors and the like fail before the first event; the headers must not wait for that event, though.
+  const early = setImmediate(begin);
+  try {
+    for await (const event of events) {
+      begin();
+      await write(response, asTable ? tableEvent(resource, event, cluster.core.clock.now()) : event);
+    }
+    begin();
+  } catch (error) {
+    if (!(error instanceof ApiError)) throw error;
+    if (error.code !== 410 && !response.headersSent) throw error;
+    begin();
+    if (error.code === 0) response.destroy();
+    else await write(response, { type: 'ERROR', object: statusOf(error) });
+  } finally {
+    clearImmediate(early);
+  }
+  response.end();
+}
+
+function tableEvent(resource: Resource, event: ClusterEvent, now: number): unknown {
+  return { type: event.type, object: tableOf(resource, [event.object], now) };
+}
+
+function write(response: ServerResponse, event: unknown): Promise<void> {
+  if (response.writableEnded || response.destroyed) return Promise.resolve();
+  if (response.write(`${JSON.stringify(event)}\n`)) return Promise.resolve();
+  return new Promise((resolve) => {
+    const done = () => {
+      response.off('drain', done);
+      response.off('close', done);
+      resolve();
+    };
+    response.once('drain', done);
+    response.once('close', done);
+  });
+}
