@@ -21,6 +21,8 @@ export interface PassObserver {
   decided(key: string, gathered: Gathered, decision: Decision): void;
   /** The status that caused this event is written. */
   event(release: KubeObject, event: ReleaseEvent): void;
+  /** The API server refused a write in a way that a person must mend. */
+  refused(release: KubeObject, problem: Problem): void;
   /** The release is gone. */
   forgotten(key: string): void;
 }
@@ -41,6 +43,9 @@ export type NextPass = { readonly at: number } | undefined;
 /** While a write of ours has not come back through the watch, its event wakes the key; this is for a lost one (ms). */
 const RECHECK_MS = 500;
 
+/** How long after a refused write it is tried again (ms). */
+const RETRY_REFUSED_MS = 5000;
+
 /** observe → decide → act for one release at a time. Holds nothing that a restart may not lose. */
 export class CanaryReleaseController {
   readonly #deps: ControllerDependencies;
@@ -53,7 +58,7 @@ export class CanaryReleaseController {
 
   /**
    * One pass over the release with this key.
-   * @throws ApiError, RefusedWrite: to be tried again later, with backoff
+   * @throws ApiError: to be tried again later, with backoff
    */
   async pass(key: string): Promise<NextPass> {
     const { caches, writes, lookup, clock } = this.#deps;
@@ -80,12 +85,22 @@ export class CanaryReleaseController {
       try {
         await this.#deps.actor.perform(decision.effect, current);
       } catch (error) {
-        if (error instanceof RefusedWrite) this.#refused.set(key, error.problem);
-        throw error;
+        if (!(error instanceof RefusedWrite)) throw error;
+        return this.#refuse(key, object, error.problem);
       }
     }
     this.#refused.delete(key);
     return decision.requeueAt === undefined ? undefined : { at: decision.requeueAt };
+  }
+
+  /** Shows a refusal in status at once, and tries the write again from time to time: someone may have mended it. */
+  #refuse(key: string, object: CanaryReleaseObject, problem: Problem): NextPass {
+    const { clock, observer } = this.#deps;
+    const known = this.#refused.get(key);
+    this.#refused.set(key, problem);
+    if (known?.message === problem.message) return { at: clock.now() + RETRY_REFUSED_MS };
+    observer.refused(object, problem);
+    return { at: clock.now() };
   }
 
   /** An object whose spec cannot be understood: say so, and touch nothing but what deletion needs. */

@@ -23,7 +23,7 @@ import {
   type Workload,
   ms,
 } from '../../core/model.ts';
-import { contains } from '../../kube/apply.ts';
+import { contains } from '../../kube/contains.ts';
 import { keyOf } from '../../kube/types.ts';
 import type { IstioLive } from '../../traffic/istio/checks.ts';
 import { istioRouter } from '../../traffic/istio/router.ts';

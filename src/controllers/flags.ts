@@ -1,0 +1,85 @@
+import { parseArgs } from 'node:util';
+
+/** The operator's settings, as flags give them. */
+export interface Flags {
+  readonly metricsAddress: string;
+  readonly healthAddress: string;
+  readonly leaderElect: boolean;
+  readonly leaderElectionNamespace: string;
+  readonly prometheusAddress: string | undefined;
+  readonly namespace: string | undefined;
+  readonly workers: number;
+  /** Most writes a second to the API server, on average. */
+  readonly writesPerSecond: number;
+  readonly logLevel: (typeof LOG_LEVELS)[number];
+}
+
+const LOG_LEVELS = ['debug', 'info', 'warn', 'error'] as const;
+
+export const USAGE = `Songbird, an operator for progressive delivery
+
+  node src/main.ts [flags]
+
+  --metrics-address HOST:PORT        where /metrics is served (0.0.0.0:8080; port 0 takes any free one)
+  --health-address HOST:PORT         where /healthz and /readyz are served (0.0.0.0:8081)
+  --leader-elect                     several replicas: only the one that holds the lease works
+  --leader-election-namespace NS     namespace of the lease (songbird-system)
+  --prometheus-address URL           Prometheus for releases that name none themselves
+  --namespace NS                     only this namespace (all)
+  --workers N                        releases worked on at the same time (8)
+  --writes-per-second N              most writes to the API server, on average (50)
+  --log-level LEVEL                  ${LOG_LEVELS.join(', ')} (info)
+
+The cluster is that of KUBECONFIG, or of ~/.kube/config, or the one that the operator runs in.
+`;
+
+/**
+ * Reads the command line.
+ * @returns the flags, 'help', or what is wrong with them, as a sentence
+ */
+export function parseFlags(args: readonly string[]): Flags | 'help' | { error: string } {
+  try {
+    const { values } = parseArgs({
+      args: [...args],
+      options: {
+        help: { type: 'boolean', short: 'h', default: false },
+        'metrics-address': { type: 'string', default: '0.0.0.0:8080' },
+        'health-address': { type: 'string', default: '0.0.0.0:8081' },
+        'leader-elect': { type: 'boolean', default: false },
+        'leader-election-namespace': { type: 'string', default: 'songbird-system' },
+        'prometheus-address': { type: 'string' },
+        namespace: { type: 'string' },
+        workers: { type: 'string', default: '8' },
+        'writes-per-second': { type: 'string', default: '50' },
+        'log-level': { type: 'string', default: 'info' },
+      },
+    });
+    if (values.help) return 'help';
+    const logLevel = LOG_LEVELS.find((level) => level === values['log-level']);
+    if (logLevel === undefined) return { error: `--log-level must be one of ${LOG_LEVELS.join(', ')}` };
+    const prometheus = values['prometheus-address'];
+    if (prometheus !== undefined && !/^https?:\/\/[^/ ]+/.test(prometheus)) {
+      return { error: '--prometheus-address must be a URL with http:// or https://' };
+    }
+    return {
+      metricsAddress: values['metrics-address'],
+      healthAddress: values['health-address'],
+      leaderElect: values['leader-elect'],
+      leaderElectionNamespace: values['leader-election-namespace'],
+      prometheusAddress: prometheus,
+      namespace: values.namespace,
+      workers: positive('--workers', values.workers),
+      writesPerSecond: positive('--writes-per-second', values['writes-per-second']),
+      logLevel,
+    };
+  } catch (error) {
+    return { error: error instanceof Error ? error.message : String(error) };
+  }
+}
+
+function positive(flag: string, text: string): number {
+  const value = Number(text);
+  if (!Number.isInteger(value) || value < 1)
+    throw new Error(`${flag} must be a whole number above 0, not ${text}`);
+  return value;
+}

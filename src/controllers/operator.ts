@@ -1,0 +1,253 @@
+import shell, {
+  type ResourceEvent,
+  type ResourceMeta,
+  ResourceEventType,
+  ResourceMetaImpl,
+} from '@dot-i/k8s-operator';
+import type { KubeConfig, KubernetesObject } from '@kubernetes/client-node';
+import { FIELD_MANAGER } from '../api/index.ts';
+import type { Clock } from '../kube/clock.ts';
+import type { Informer } from '../kube/informer.ts';
+import { OwnWrites } from '../kube/own-writes.ts';
+import {
+  type ApiClient,
+  type KubeObject,
+  type ResourceType,
+  apiVersionOf,
+  isApiError,
+} from '../kube/types.ts';
+import { Workqueue, exponentialBackoff } from '../kube/workqueue.ts';
+import { Actor } from './canary-release/act.ts';
+import { CanaryReleaseController, isStale } from './canary-release/controller.ts';
+import type { TelemetryAccess } from './canary-release/observe.ts';
+import { type WatchedKind, keysOf } from './canary-release/triggers.ts';
+import { type Informers, createInformers } from './informers.ts';
+import type { OperatorMetrics } from './metrics.ts';
+import type { PassReporter } from './reporter.ts';
+
+export interface OperatorOptions {
+  /** Makes the client from the configuration that the shell has loaded. */
+  readonly connect: (config: KubeConfig) => ApiClient;
+  readonly clock: Clock;
+  /** Only this namespace; all when undefined. */
+  readonly namespace: string | undefined;
+  /** Releases worked on at the same time. */
+  readonly workers: number;
+  readonly telemetry: TelemetryAccess;
+  readonly metrics: OperatorMetrics;
+  readonly reporter: (client: ApiClient) => PassReporter;
+  /** Called with everything that goes wrong on the way; nothing stops because of it. */
+  readonly onError: (error: unknown, where: string) => void;
+}
+
+/** A rollback must not wait longer than this for the API server's return (ms). */
+const LONGEST_BACKOFF_MS = 5000;
+/** How soon to look again after someone else was faster (ms). */
+const AFTER_CONFLICT_MS = 100;
+
+/** What is watched, which releases its changes concern, and whether the cluster may lack the kind. */
+const WATCHES: readonly { cache: keyof Informers; kind: WatchedKind; optional?: true }[] = [
+  { cache: 'releases', kind: 'release' },
+  { cache: 'commands', kind: 'command' },
+  { cache: 'deployments', kind: 'labelled' },
+  { cache: 'pods', kind: 'labelled' },
+  { cache: 'services', kind: 'service' },
+  { cache: 'virtualServices', kind: 'labelled', optional: true },
+  { cache: 'destinationRules', kind: 'labelled', optional: true },
+  { cache: 'gateways', kind: 'gateway', optional: true },
+];
+
+/**
+ * Songbird as an operator of the kopf kind: the shell gives life cycle and vocabulary (watch a resource, get its events,
+ * set its status and finalizers), `kube/` does their I/O. Events become keys in a queue, keys become passes.
+ */
+export class SongbirdOperator extends shell.default {
+  readonly client: ApiClient;
+  readonly informers: Informers;
+  readonly #options: OperatorOptions;
+  readonly #queue: Workqueue;
+  readonly #controller: CanaryReleaseController;
+  readonly #absent = new Map<string, PromiseWithResolvers<void>>();
+
+  constructor(options: OperatorOptions) {
+    super();
+    const { clock, namespace, metrics, telemetry, onError } = options;
+    this.#options = options;
+    this.client = options.connect(this.kubeConfig);
+    this.informers = createInformers({
+      client: this.client,
+      clock,
+      namespace,
+      onError: (type, error, phase) => {
+        if (phase === 'list' && isApiError(error, 404)) this.#absent.get(type.plural)?.resolve();
+        onError(error, `${phase} of ${type.plural}`);
+      },
+    });
+    const writes = new OwnWrites(clock);
+    this.#controller = new CanaryReleaseController({
+      caches: this.informers,
+      lookup: (type, key) => this.#informerOf(type.plural).get(key),
+      writes,
+      actor: new Actor(this.client, writes),
+      telemetry,
+      clock,
+      observer: options.reporter(this.client),
+    });
+    this.#queue = new Workqueue({
+      clock,
+      concurrency: options.workers,
+      worker: (key) => this.#work(key),
+      backoffMs: exponentialBackoff(200, LONGEST_BACKOFF_MS),
+      onError: (error, key) => {
+        onError(error, `pass over ${key}`);
+      },
+      metrics: {
+        depth: (keys) => {
+          metrics.queueDepth.set(keys);
+        },
+      },
+    });
+  }
+
+  /** True once every cache holds what the cluster had. */
+  get ready(): boolean {
+    return WATCHES.every(({ cache, optional }) => optional === true || this.informers[cache].hasSynced);
+  }
+
+  /** Starts the passes; the caches must be there. */
+  work(): void {
+    this.#queue.start();
+  }
+
+  /** Finishes the passes in progress, begins no other, and ends all watches. */
+  async shutdown(): Promise<void> {
+    await this.#queue.shutdown();
+    await Promise.all(WATCHES.map(({ cache }) => this.informers[cache].stop()));
+  }
+
+  override stop(): void {
+    this.shutdown().catch((error: unknown) => {
+      this.#options.onError(error, 'shutdown');
+    });
+  }
+
+  /** Fills the caches, waits for them, and from then on turns every event into the keys that it concerns. */
+  protected override async init(): Promise<void> {
+    const watches = WATCHES.map(async ({ cache, kind, optional }) => {
+      const informer = this.informers[cache];
+      const { group, version, plural } = informer.type;
+      const absent = Promise.withResolvers<void>();
+      this.#absent.set(plural, absent);
+      await this.watchResource(group, version, plural, async ({ object }) => {
+        for (const key of keysOf(kind, rawOf(object), this.informers.releases)) this.#queue.add(key);
+      });
+      const synced = informer.whenSynced();
+      if (optional !== true) return synced;
+      void synced.then(
+        () => {
+          this.#lookAtAll();
+        },
+        () => undefined,
+      );
+      return Promise.race([synced, absent.promise]);
+    });
+    await Promise.all(watches);
+  }
+
+  protected override async watchResource(
+    group: string,
+    version: string,
+    plural: string,
+    onEvent: (event: ResourceEvent) => Promise<void>,
+  ): Promise<void> {
+    const informer: Informer<KubeObject> = this.#informerOf(plural);
+    const tell = (type: ResourceEventType) => (object: KubeObject) => {
+      const raw = shellOf(object);
+      onEvent({ meta: ResourceMetaImpl.createWithPlural(plural, raw), type, object: raw }).catch(
+        (error: unknown) => {
+          this.#options.onError(error, `event of ${plural}.${group}/${version}`);
+        },
+      );
+    };
+    informer.addHandlers({
+      added: tell(ResourceEventType.Added),
+      updated: tell(ResourceEventType.Modified),
+      deleted: tell(ResourceEventType.Deleted),
+    });
+    informer.start();
+  }
+
+  protected override async setResourceStatus(
+    meta: ResourceMeta,
+    status: unknown,
+  ): Promise<ResourceMeta | null> {
+    return this.#patchStatus(meta, 'json', [
+      { op: 'test', path: '/metadata/resourceVersion', value: meta.resourceVersion },
+      { op: 'add', path: '/status', value: status },
+    ]);
+  }
+
+  protected override async patchResourceStatus(
+    meta: ResourceMeta,
+    status: unknown,
+  ): Promise<ResourceMeta | null> {
+    return this.#patchStatus(meta, 'merge', { metadata: { resourceVersion: meta.resourceVersion }, status });
+  }
+
+  protected override async setResourceFinalizers(meta: ResourceMeta, finalizers: string[]): Promise<void> {
+    const patch = { metadata: { resourceVersion: meta.resourceVersion, finalizers } };
+    await this.client.patch(this.#typeOf(meta), meta, 'merge', patch, { fieldManager: FIELD_MANAGER });
+  }
+
+  async #patchStatus(meta: ResourceMeta, kind: 'json' | 'merge', patch: unknown): Promise<ResourceMeta> {
+    const options = { subresource: 'status', fieldManager: FIELD_MANAGER };
+    const written = await this.client.patch(this.#typeOf(meta), meta, kind, patch, options);
+    return ResourceMetaImpl.createWithId(meta.id, shellOf(written));
+  }
+
+  async #work(key: string): Promise<void> {
+    const { clock, metrics } = this.#options;
+    const startedAt = clock.monotonic();
+    let result = 'ok';
+    try {
+      const next = await this.#controller.pass(key);
+      if (next !== undefined) this.#queue.addAt(key, next.at);
+    } catch (error) {
+      result = isStale(error) ? 'stale' : 'error';
+      if (!isStale(error)) throw error;
+      this.#queue.addAfter(key, AFTER_CONFLICT_MS);
+    } finally {
+      metrics.passSeconds.observe({ result }, (clock.monotonic() - startedAt) / 1000);
+    }
+  }
+
+  #lookAtAll(): void {
+    for (const { metadata } of this.informers.releases.list()) {
+      this.#queue.add(`${metadata.namespace ?? ''}/${metadata.name}`);
+    }
+  }
+
+  #informerOf(plural: string): Informer<KubeObject> {
+    const found = Object.values(this.informers as unknown as Record<string, Informer<KubeObject>>).find(
+      ({ type }) => type.plural === plural,
+    );
+    if (found === undefined) throw new Error(`nothing watches ${plural}`);
+    return found;
+  }
+
+  #typeOf(meta: ResourceMeta): ResourceType {
+    const types = WATCHES.map(({ cache }) => this.informers[cache].type);
+    const found = types.find((type) => type.kind === meta.kind && apiVersionOf(type) === meta.apiVersion);
+    if (found === undefined) throw new Error(`nothing watches ${meta.kind}.${meta.apiVersion}`);
+    return found;
+  }
+}
+
+/** The shell types objects as a client library does, with dates; what it is given are raw ones all the same. */
+function shellOf(object: object): KubernetesObject {
+  return object as KubernetesObject;
+}
+
+function rawOf(object: object): KubeObject {
+  return object as KubeObject;
+}
