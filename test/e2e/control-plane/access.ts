@@ -3,9 +3,9 @@ import { Agent, request } from 'undici';
 /** How to reach an API server: what a kubeconfig says, in plain fields. */
 export interface ServerAccess {
   readonly url: string;
-  /** PEM of the certificate to trust. */
-  readonly ca: string;
-  readonly token: string;
+  /** PEM of the certificate to trust; none where the server speaks plain HTTP. */
+  readonly ca?: string | undefined;
+  readonly token?: string | undefined;
 }
 
 export interface Answer {
@@ -13,7 +13,7 @@ export interface Answer {
   readonly body: unknown;
 }
 
-const agents = new Map<string, Agent>();
+const agents = new Map<string | undefined, Agent>();
 
 /** One HTTP call with a JSON answer (or text where the server answers text). Rejects when there is no answer. */
 export async function call(
@@ -27,7 +27,10 @@ export async function call(
     dispatcher: agentFor(server.ca),
     headersTimeout: 10_000,
     bodyTimeout: 10_000,
-    headers: { authorization: `Bearer ${server.token}`, 'content-type': 'application/json' },
+    headers: {
+      'content-type': 'application/json',
+      ...(server.token === undefined ? {} : { authorization: `Bearer ${server.token}` }),
+    },
     body: body === undefined ? null : JSON.stringify(body),
   });
   const text = await response.body.text();
@@ -53,7 +56,9 @@ export function kubeconfigOf(server: ServerAccess, user = 'admin', namespace = '
           name: 'songbird-test',
           cluster: {
             server: server.url,
-            'certificate-authority-data': Buffer.from(server.ca).toString('base64'),
+            ...(server.ca === undefined
+              ? {}
+              : { 'certificate-authority-data': Buffer.from(server.ca).toString('base64') }),
           },
         },
       ],
@@ -66,10 +71,10 @@ export function kubeconfigOf(server: ServerAccess, user = 'admin', namespace = '
   );
 }
 
-function agentFor(ca: string): Agent {
+function agentFor(ca: string | undefined): Agent {
   const known = agents.get(ca);
   if (known !== undefined) return known;
-  const agent = new Agent({ connect: { ca } });
+  const agent = new Agent(ca === undefined ? {} : { connect: { ca } });
   agents.set(ca, agent);
   return agent;
 }

@@ -18,6 +18,8 @@ export interface ControlPlaneOptions {
   readonly controllerManager: boolean;
   /** `istio`, `gateway-api`, or paths of YAML files or directories, installed before the call returns. */
   readonly crds?: readonly (CrdSet | (string & {}))[];
+  /** Admission plugins to switch off, such as `ServiceAccount`, which mounts a token into each pod. */
+  readonly disableAdmission?: readonly string[];
   /** An address of this host or network namespace to listen on; default 127.0.0.1. */
   readonly address?: string;
   /** Says what is being built or waited for; default stderr. */
@@ -66,7 +68,6 @@ const CONTROLLERS = [
   'pod-garbage-collector-controller',
   'replicaset-controller',
   'resourcequota-controller',
-  'root-ca-certificate-publisher-controller',
   'serviceaccount-controller',
   'statefulset-controller',
 ];
@@ -229,7 +230,9 @@ class LocalControlPlane implements ControlPlane {
   }
 
   async #startApiServer(): Promise<void> {
-    const { controllerManager } = this.#options;
+    const { controllerManager, disableAdmission = [] } = this.#options;
+    // Without the controller that makes each namespace's ServiceAccount, its admission refuses every pod.
+    const disabled = controllerManager ? disableAdmission : [...disableAdmission, 'ServiceAccount'];
     const certificates = join(this.dir, 'certificates');
     this.#apiServer = await this.#processes.start('kube-apiserver', this.binaries.apiServer, [
       `--etcd-servers=http://${this.#address}:${this.#ports.etcd}`,
@@ -250,8 +253,7 @@ class LocalControlPlane implements ControlPlane {
       '--allow-privileged=true',
       '--profiling=false',
       '--shutdown-delay-duration=0s',
-      // Without the controller that makes each namespace's ServiceAccount, its admission refuses every pod.
-      ...(controllerManager ? [] : ['--disable-admission-plugins=ServiceAccount']),
+      ...(disabled.length === 0 ? [] : [`--disable-admission-plugins=${disabled.join(',')}`]),
     ]);
     await until(this.#apiServer, READY_MS, async () => {
       this.#ca = await readFile(join(certificates, 'apiserver.crt'), 'utf8');
