@@ -118,7 +118,7 @@ export class NodeAgent {
       const ended = runner ?? this.#runnerOf(pod, uid);
       this.#end(ended.terminate(grace ?? DEFAULT_GRACE_SECONDS));
     } else if (runner === undefined) {
-      this.#run(this.#runnerOf(pod, uid));
+      this.#runnerOf(pod, uid).start();
     }
   }
 
@@ -136,12 +136,6 @@ export class NodeAgent {
     });
     this.#runners.set(uid, runner);
     return runner;
-  }
-
-  #run(runner: PodRunner): void {
-    runner.start().catch((error: unknown) => {
-      if (!this.#stopping.signal.aborted) this.#options.log(`node: ${runner.name}: ${messageOf(error)}`);
-    });
   }
 
   #end(ending: Promise<void>): void {

@@ -39,6 +39,7 @@ export class PodRunner {
   readonly #startTime = now();
   #sidecar: Envoy | undefined;
   #sidecarUp = false;
+  #started: Promise<void> = Promise.resolve();
   #terminating: Promise<void> | undefined;
   #conditions: Condition[];
   #written = '';
@@ -69,8 +70,14 @@ export class PodRunner {
     return this.#sidecar;
   }
 
-  /** Starts proxy and containers; resolves when the processes have been started. */
-  async start(): Promise<void> {
+  /** Starts proxy and containers. */
+  start(): void {
+    this.#started = this.#start().catch((error: unknown) => {
+      if (!this.#ended()) this.#options.log(`node: ${this.name}: ${messageOf(error)}`);
+    });
+  }
+
+  async #start(): Promise<void> {
     this.#publish();
     await mkdir(this.#dir, { recursive: true });
     if (this.#options.pod.spec.initContainers !== undefined) {
@@ -94,11 +101,9 @@ export class PodRunner {
   terminate(graceSeconds: number): Promise<void> {
     this.#terminating ??= (async () => {
       this.#publish();
-      await Promise.all(this.containers.map((container) => container.terminate(graceSeconds * 1000)));
-      await this.#sidecar?.stop();
+      await this.#endProcesses(graceSeconds * 1000);
       await this.#forget();
       this.#stopped.abort();
-      await rm(this.#dir, { recursive: true, force: true });
     })();
     return this.#terminating;
   }
@@ -106,7 +111,13 @@ export class PodRunner {
   /** Ends everything at once, for a pod that is gone from the API server already. */
   async kill(): Promise<void> {
     this.#stopped.abort();
-    await Promise.all(this.containers.map((container) => container.terminate(0)));
+    await this.#endProcesses(0);
+  }
+
+  async #endProcesses(graceMs: number): Promise<void> {
+    // What is just being started must be there before it can be ended.
+    await this.#started;
+    await Promise.all(this.containers.map((container) => container.terminate(graceMs)));
     await this.#sidecar?.stop();
     await rm(this.#dir, { recursive: true, force: true });
   }

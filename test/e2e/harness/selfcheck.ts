@@ -227,6 +227,58 @@ async function brokenRoutes(bed: Testbed, say: (line: string) => void): Promise<
   );
 }
 
+async function specialRoutes(bed: Testbed, say: (line: string) => void): Promise<void> {
+  const to = (subset: string) => ({ host: 'reviews', subset, port: { number: 9080 } });
+  const plain = virtualService({ v2: 100 });
+  const conditional = {
+    name: 'testers',
+    match: [{ headers: { 'x-tester': { exact: 'yes' } }, uri: { prefix: '/reviews' } }],
+    route: [{ destination: to('v3') }],
+  };
+  const mirrored = {
+    name: 'primary',
+    route: [{ destination: to('v2') }],
+    mirrors: [{ destination: to('v3') }],
+  };
+  const write = (http: object[]) => bed.kube.apply({ ...plain, spec: { ...plain.spec, http } });
+  const [pod] = await readyPods(bed, 'v3', 1);
+  await bed.node.behave([pod!], { errorRate: 0, latencyMs: 0 });
+  const served = async () => {
+    const stats = await bed.node
+      .runner(NAMESPACE, pod!.metadata.name)!
+      .sidecar!.stats('upstream_rq_completed');
+    return Number(stats[0]?.value);
+  };
+
+  await write([conditional, mirrored]);
+  await bed.eventually('the header leads to v3', 5_000, async () => {
+    const load = bed.load({ host: HOST, rate: 20, path: '/reviews/1', headers: { 'x-tester': 'yes' } });
+    await delay(300);
+    return Object.keys((await load.stop()).byVersion).join() === 'v3';
+  });
+  const before = await served();
+  const load = bed.load({ host: HOST, rate: 50, path: '/reviews/1' });
+  await delay(1_000);
+  const { requests, byVersion } = await load.stop();
+  expect('only v2 answers without the header', Object.keys(byVersion).join() === 'v2', byVersion);
+  await bed.eventually('v3 gets a copy of each', 3_000, async () => (await served()) === before + requests);
+
+  await write([{ ...mirrored, fault: { abort: { httpStatus: 418, percentage: { value: 100 } } } }]);
+  await bed.eventually('an unknown field is a problem', 5_000, async () => bed.mesh.problems.length === 1);
+  await write([mirrored]);
+  await shift(bed, { v2: 100 });
+
+  bed.mesh.pause();
+  await bed.kube.apply(virtualService({ v2: 30, v3: 70 }));
+  await delay(500);
+  const stale = await bed.mesh.effectiveWeights(HOST);
+  expect('a paused mesh keeps its weights', stale?.['v2'] === 100, stale);
+  bed.mesh.resume();
+  await shift(bed, { v2: 30, v3: 70 });
+  await shift(bed, { v2: 100 });
+  say('conditions, mirrors and a mesh that stands still');
+}
+
 async function brokenPods(bed: Testbed, say: (line: string) => void): Promise<void> {
   await bed.kube.apply(deployment('v4', 'registry.invalid/nginx:4', {}, 1));
   await bed.kube.apply(deployment('v5', 'demo-app:v5', { CRASH_AFTER_MS: '200' }, 1));
@@ -289,6 +341,7 @@ async function main(): Promise<void> {
     await splitAndShift(bed, say);
     await badVersion(bed, say);
     await brokenRoutes(bed, say);
+    await specialRoutes(bed, say);
     await brokenPods(bed, say);
     await outages(bed, say);
     await bed.kube.delete('Namespace', '', NAMESPACE);
