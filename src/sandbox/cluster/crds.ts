@@ -1,14 +1,12 @@
-import { compileCrd, type CompiledVersion } from './shim.ts';
+import { compileCrd, type CompiledVersion } from '../schema/index.ts';
 import type { Core } from './core.ts';
 import { timestamp } from './core.ts';
-import { type FieldError, invalidValue } from './errors.ts';
 import { DEFAULT_COLUMNS } from './kinds/define.ts';
 import { trackManager } from './managers.ts';
 import {
   at,
   equal,
   listOf,
-  numberOf,
   objectOf,
   scalarText,
   textOf,
@@ -16,7 +14,7 @@ import {
   type JsonObject,
   type Stored,
 } from './object.ts';
-import { type Column, groupResource, type Resource, type Rules } from './resource.ts';
+import { type Column, groupResource, type Resource, type Rules, type ScalePaths } from './resource.ts';
 
 const TABLE = 'customresourcedefinitions.apiextensions.k8s.io';
 
@@ -104,50 +102,34 @@ function storageVersion(crd: Stored): string {
 
 /** The served versions of a CustomResourceDefinition. */
 function resourcesOf(crd: Stored): Resource[] {
-  const compiled = compileCrd(crd);
-  const names = objectOf(at(crd, 'spec', 'names'));
-  return listOf(at(crd, 'spec', 'versions'))
-    .map(objectOf)
-    .filter((version) => version['served'] === true)
-    .flatMap((version) => {
-      const rules = compiled.versions.get(textOf(version['name']));
-      return rules === undefined ? [] : [resourceOf(crd, names, version, rules)];
-    });
+  const { group, scope, names, versions } = compileCrd(crd);
+  return versions
+    .filter((version) => version.served)
+    .map((version): Resource => ({
+      ...names,
+      group,
+      version: version.name,
+      namespaced: scope === 'Namespaced',
+      table: groupResource({ group, plural: names.plural }),
+      custom: true,
+      subresources: [
+        ...(version.hasStatus ? ['status'] : []),
+        ...(version.scale === undefined ? [] : ['scale']),
+      ],
+      scale: scaleOf(version),
+      columns: columnsOf(version),
+      schema: version.schema,
+      rules: rulesOf(version),
+    }));
 }
 
-function resourceOf(
-  crd: Stored,
-  names: JsonObject,
-  version: JsonObject,
-  compiled: CompiledVersion,
-): Resource {
-  const { group, plural } = namesOf(crd);
-  const kind = textOf(names['kind']);
-  const { scale } = compiled;
+function scaleOf({ scale }: CompiledVersion): ScalePaths | undefined {
+  if (scale === undefined) return undefined;
+  const { specReplicasPath, statusReplicasPath, labelSelectorPath } = scale;
   return {
-    group,
-    version: textOf(version['name']),
-    plural,
-    singular: textOf(names['singular']),
-    kind,
-    listKind: textOf(names['listKind']),
-    shortNames: listOf(names['shortNames']).map(textOf),
-    categories: listOf(names['categories']).map(textOf),
-    namespaced: at(crd, 'spec', 'scope') === 'Namespaced',
-    table: groupResource({ group, plural }),
-    custom: true,
-    subresources: [...(compiled.hasStatus ? ['status'] : []), ...(scale === undefined ? [] : ['scale'])],
-    scale:
-      scale === undefined
-        ? undefined
-        : {
-            specReplicas: keysOf(scale.specReplicasPath),
-            statusReplicas: keysOf(scale.statusReplicasPath),
-            selector: scale.labelSelectorPath ? keysOf(scale.labelSelectorPath) : undefined,
-          },
-    columns: columnsOf(version),
-    schema: objectOf(at(version, 'schema', 'openAPIV3Schema')),
-    rules: rulesOf(version, compiled),
+    specReplicas: keysOf(specReplicasPath),
+    statusReplicas: keysOf(statusReplicasPath),
+    selector: labelSelectorPath === undefined ? undefined : keysOf(labelSelectorPath),
   };
 }
 
@@ -156,47 +138,31 @@ function keysOf(path: string): string[] {
   return path.split('.').filter((key) => key !== '');
 }
 
-function columnsOf(version: JsonObject): readonly Column[] {
-  const own = listOf(version['additionalPrinterColumns']).map(objectOf);
+function columnsOf({ additionalPrinterColumns }: CompiledVersion): readonly Column[] {
   const age = { name: 'Age', type: 'date', priority: 0, value: '.metadata.creationTimestamp' };
-  const [name] = DEFAULT_COLUMNS;
-  const columns = own.map((column) => ({
-    name: textOf(column['name']),
-    type: textOf(column['type']),
-    format: textOf(column['format']) || undefined,
-    description: textOf(column['description']) || undefined,
-    priority: numberOf(column['priority']),
-    value: textOf(column['jsonPath']),
-  }));
-  return [...(name === undefined ? [] : [name]), ...(own.length === 0 ? [age] : columns)];
+  const own = additionalPrinterColumns.map(({ jsonPath, ...column }) => ({ ...column, value: jsonPath }));
+  return [...DEFAULT_COLUMNS.slice(0, 1), ...(own.length === 0 ? [age] : own)];
 }
 
-function rulesOf(version: JsonObject, compiled: CompiledVersion): Rules {
-  const withStatus = compiled.hasStatus;
-  const counted = (object: Stored) => without(object, 'metadata', ...(withStatus ? ['status'] : []));
-  const selectable = listOf(version['selectableFields']).map((field) => textOf(objectOf(field)['jsonPath']));
-  const scalePaths = compiled.scale;
+function rulesOf(version: CompiledVersion): Rules {
+  const { hasStatus, selectableFields } = version;
+  const counted = (object: Stored) => without(object, 'metadata', ...(hasStatus ? ['status'] : []));
   return {
     name: 'subdomain',
     unconditionalUpdate: false,
     newGeneration: (after, before) => !equal(counted(after), counted(before)),
-    decode: (object, old) => compiled.prepare(object, old),
-    validate: (object, old) => [
-      ...compiled.validate(object, old),
-      ...(scalePaths === undefined ? [] : negativeReplicas(object, scalePaths.specReplicasPath)),
-    ],
-    ...(selectable.length === 0
+    decode: (object, old) => version.prepare(object, old),
+    validate: (object, old, subresource) => version.validate(object, old, subresource),
+    ...(selectableFields.length === 0
       ? {}
       : {
           selectable: (object: Stored) =>
             Object.fromEntries(
-              selectable.map((path) => [path.replace(/^\./, ''), scalarText(at(object, ...keysOf(path)))]),
+              selectableFields.map((path) => [
+                path.replace(/^\./, ''),
+                scalarText(at(object, ...keysOf(path))),
+              ]),
             ),
         }),
   };
-}
-
-function negativeReplicas(object: Stored, path: string): FieldError[] {
-  const replicas = numberOf(at(object, ...keysOf(path)));
-  return replicas < 0 ? [invalidValue(path, replicas, 'should be a non-negative integer')] : [];
 }

@@ -1,19 +1,20 @@
 import { ApiError, type StatusBody } from '../../kube/types.ts';
+import type { FieldError } from '../schema/field-error.ts';
+
+export {
+  duplicate as duplicateValue,
+  type FieldError,
+  forbidden as forbiddenField,
+  invalidValue,
+  notSupported as unsupportedValue,
+  required as requiredValue,
+} from '../schema/field-error.ts';
 
 /** What an error names: a resource in lower-case plural, or a kind. */
 export interface Named {
   readonly group: string;
   readonly plural: string;
   readonly kind: string;
-}
-
-/** One fault of an object, as validation reports it. */
-export interface FieldError {
-  field: string;
-  /** As in Status causes: `FieldValueInvalid`, `FieldValueRequired`, … */
-  reason: string;
-  /** With its prefix: `Invalid value: "x": must be …`. */
-  message: string;
 }
 
 type Details = NonNullable<StatusBody['details']>;
@@ -87,21 +88,15 @@ export function staleWrite(type: Named, name: string): ApiError {
 }
 
 /** 409 of server-side apply: fields that others own. */
-export function applyConflict(conflicts: readonly { manager: string; field: string }[]): ApiError {
-  const count = `Apply failed with ${conflicts.length} conflict${conflicts.length === 1 ? '' : 's'}`;
-  const byManager = new Map<string, string[]>();
-  for (const { manager, field } of conflicts) {
-    byManager.set(manager, [...(byManager.get(manager) ?? []), field]);
-  }
-  const message =
-    conflicts.length === 1
-      ? `${count}: conflict with "${conflicts[0]?.manager ?? ''}": ${conflicts[0]?.field ?? ''}`
-      : `${count}: ${[...byManager].map(([manager, fields]) => `conflicts with "${manager}":\n${fields.map((field) => `- ${field}`).join('\n')}`).join('\n')}`;
+export function applyConflict(
+  message: string,
+  conflicts: readonly { message: string; field: string }[],
+): ApiError {
   return failure(409, 'Conflict', message, {
-    causes: conflicts.map(({ manager, field }) => ({
+    causes: conflicts.map((cause) => ({
       reason: 'FieldManagerConflict',
-      message: `conflict with "${manager}"`,
-      field,
+      message: cause.message,
+      field: cause.field,
     })),
   });
 }
@@ -171,23 +166,4 @@ export function tooLargeVersion(wanted: string, current: number): ApiError {
     causes: [{ reason: 'ResourceVersionTooLarge', message: 'Too large resource version' }],
     retryAfterSeconds: 1,
   });
-}
-
-/** A field error of the commonest kind. `value` is shown as JSON. */
-export function invalidValue(field: string, value: unknown, why: string): FieldError {
-  return { field, reason: 'FieldValueInvalid', message: `Invalid value: ${JSON.stringify(value)}: ${why}` };
-}
-
-/** A field error for something missing. */
-export function requiredValue(field: string, why = ''): FieldError {
-  return {
-    field,
-    reason: 'FieldValueRequired',
-    message: why === '' ? 'Required value' : `Required value: ${why}`,
-  };
-}
-
-/** A field error for something that may not be done. */
-export function forbiddenField(field: string, why: string): FieldError {
-  return { field, reason: 'FieldValueForbidden', message: `Forbidden: ${why}` };
 }

@@ -1,35 +1,87 @@
-import type { Core } from './core.ts';
-import { decodeBody } from './decode.ts';
-import { mergePatch } from './patch.ts';
-import type { Stored } from './object.ts';
-import type { ApiRequest, ApiResult } from './request.ts';
-import type { Resource } from './resource.ts';
-import { create, replace } from './writes.ts';
+import {
+  type Applied,
+  ApplyConflict,
+  applyPatch,
+  ApplyRefused,
+  resetFields,
+  trackUpdate,
+} from '../apply/index.ts';
+import { applyConflict, badRequest, internal } from './errors.ts';
+import { without, type JsonObject, type Stored } from './object.ts';
+import type { ApiRequest } from './request.ts';
+import { groupVersion, type Resource } from './resource.ts';
 
 /** The name under which a request's writes stand in managedFields. */
-export function managerOf({ options, user }: ApiRequest): string {
+function managerOf({ options, user }: ApiRequest): string {
   return options.fieldManager ?? user;
 }
 
-/** Records in managedFields what a write other than apply changed. */
-export function trackManager(
-  _resource: Resource,
-  _request: ApiRequest,
-  _now: string,
-  _before: Stored | undefined,
-  after: Stored,
-): Stored {
-  return after;
+function resetsOf(resource: Resource, subresource: string | undefined) {
+  return resetFields(resource.custom, resource.subresources.includes('status'), subresource);
 }
 
-/** Server-side apply. */
-export function applyServerSide(
-  core: Core,
+/** Records in managedFields what a write other than apply changed. `before` is absent where the object is created. */
+export function trackManager(
   resource: Resource,
   request: ApiRequest,
-  old: Stored | undefined,
-): ApiResult {
-  if (old === undefined) return create(core, resource, request);
-  const decoded = decodeBody(resource, mergePatch(old, request.body), old, request);
-  return replace(core, resource, request, decoded, old);
+  now: string,
+  before: Stored | undefined,
+  after: Stored,
+): Stored {
+  const { subresource } = request;
+  const managedFields = trackUpdate({
+    before,
+    after,
+    manager: managerOf(request),
+    subresource,
+    now,
+    schema: resource.schema,
+    reset: resetsOf(resource, subresource),
+  });
+  return { ...after, metadata: withManagers(after.metadata, managedFields, subresource) };
+}
+
+// The real server keeps no time for who scaled.
+function withManagers(
+  metadata: Stored['metadata'],
+  managedFields: JsonObject[] | undefined,
+  subresource: string | undefined,
+): Stored['metadata'] {
+  if (managedFields === undefined) return without(metadata, 'managedFields');
+  if (subresource !== 'scale') return { ...metadata, managedFields };
+  const timeless = managedFields.map((entry) =>
+    entry['subresource'] === 'scale' ? without(entry, 'time') : entry,
+  );
+  return { ...metadata, managedFields: timeless };
+}
+
+/**
+ * The object after a server-side apply, with its managedFields.
+ * @throws ApiError 400, 409 (conflicts, without force), 500
+ */
+export function applied(
+  resource: Resource,
+  request: ApiRequest,
+  now: string,
+  live: Stored | undefined,
+  patch: JsonObject,
+): Applied {
+  try {
+    return applyPatch({
+      live,
+      patch: { apiVersion: groupVersion(resource), kind: resource.kind, ...patch },
+      manager: managerOf(request),
+      force: request.options.force === true,
+      subresource: request.subresource,
+      now,
+      schema: resource.schema,
+      reset: resetsOf(resource, request.subresource),
+    });
+  } catch (error) {
+    if (error instanceof ApplyConflict) throw applyConflict(error.message, error.conflicts);
+    if (error instanceof ApplyRefused) {
+      throw error.code === 400 ? badRequest(error.message) : internal(error.message);
+    }
+    throw error;
+  }
 }

@@ -1,3 +1,4 @@
+import type { JsonObject } from './object.ts';
 import { type FieldError, invalidValue, requiredValue } from './errors.ts';
 
 /** The rule that names of a kind follow. */
@@ -114,10 +115,12 @@ export function configKeyFaults(key: string): string[] {
 }
 
 /** Validates `metadata.labels`, `spec.selector` and other maps of labels. */
-export function validateLabels(labels: Record<string, unknown>, field: string): FieldError[] {
+export function validateLabels(labels: JsonObject, field: string): FieldError[] {
   return Object.entries(labels).flatMap(([key, value]) => [
     ...qualifiedNameFaults(key).map((why) => invalidValue(field, key, why)),
-    ...labelValueFaults(typeof value === 'string' ? value : '').map((why) => invalidValue(field, value, why)),
+    ...labelValueFaults(typeof value === 'string' ? value : '').map((why) =>
+      invalidValue(field, value ?? null, why),
+    ),
   ]);
 }
 

@@ -1,15 +1,16 @@
 import type { Json } from '../../kube/types.ts';
-import type { Core } from './core.ts';
+import { type Core, timestamp } from './core.ts';
 import { decodeBody } from './decode.ts';
 import { badRequest, notFound, staleWrite, unsupportedMediaType } from './errors.ts';
-import { applyServerSide } from './managers.ts';
-import { isObject, type JsonObject } from './object.ts';
+import { applied } from './managers.ts';
+import { isObject, textOf, without, type JsonObject, type Stored } from './object.ts';
+import { metadataOf } from './metadata.ts';
 import { jsonPatch, mergePatch } from './patch.ts';
 import { keyFor, present } from './reads.ts';
 import type { ApiRequest, ApiResult } from './request.ts';
-import type { Resource } from './resource.ts';
+import { groupVersion, type Resource } from './resource.ts';
 import { strategicPatch } from './strategic.ts';
-import { checkIdentity, replace } from './writes.ts';
+import { checkIdentity, checkVersion, createFrom, replace, store } from './writes.ts';
 
 /**
  * Patches an object, or one subresource of it; server-side apply creates what isn't there.
@@ -19,7 +20,7 @@ export function patch(core: Core, resource: Resource, request: ApiRequest): ApiR
   const name = request.name ?? '';
   const live = core.store.get(resource.table, keyFor(request.namespace, name));
   const old = live === undefined ? undefined : present(resource, live);
-  if (request.patchKind === 'apply') return applyServerSide(core, resource, request, old);
+  if (request.patchKind === 'apply') return apply(core, resource, request, old);
   if (request.patchKind === 'strategic' && resource.custom) {
     throw unsupportedMediaType(
       'the body of the request was in an unknown format - accepted media types include: application/json-patch+json, application/merge-patch+json, application/apply-patch+yaml',
@@ -33,6 +34,35 @@ export function patch(core: Core, resource: Resource, request: ApiRequest): ApiR
     throw staleWrite(resource, name);
   }
   return replace(core, resource, request, decoded, old);
+}
+
+function apply(core: Core, resource: Resource, request: ApiRequest, old: Stored | undefined): ApiResult {
+  const { body, name = '' } = request;
+  if (!isObject(body)) throw badRequest('the body of an apply patch must be an object');
+  const apiVersion = textOf(body['apiVersion']);
+  const kind = textOf(body['kind']);
+  if (kind !== resource.kind || apiVersion !== groupVersion(resource)) {
+    const [group, version] = apiVersion.includes('/') ? apiVersion.split('/') : ['', apiVersion];
+    throw badRequest(`invalid object type: ${group ?? ''}/${version ?? ''}, Kind=${kind}`);
+  }
+  const metadata = metadataOf(body);
+  if (metadata['name'] === undefined) {
+    throw badRequest(
+      `the name of the object (${name} based on URL) was undeterminable: name must be provided`,
+    );
+  }
+  checkIdentity(request, metadata);
+  if (old === undefined && request.subresource !== undefined) throw notFound(resource, name);
+  const { object } = applied(resource, request, timestamp(core.clock), old, body);
+  if (old === undefined) {
+    const fresh = { ...object, metadata: without(metadataOf(object), 'resourceVersion') };
+    const { object: sent, warnings } = decodeBody(resource, fresh, undefined, request);
+    const created = createFrom(core, resource, request, sent, true);
+    return store(core, resource, request, created, warnings);
+  }
+  const decoded = decodeBody(resource, object, old, request);
+  checkVersion(resource, decoded.object, old);
+  return replace(core, resource, request, decoded, old, true);
 }
 
 /**

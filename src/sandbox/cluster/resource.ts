@@ -50,7 +50,11 @@ export interface Rules {
   readonly decode: (object: JsonObject, old: Stored | undefined) => JsonObject;
   /** Fills in what depends on more than the object, and keeps what a client may not change. */
   readonly prepare?: (object: Stored, old: Stored | undefined, env: Env) => Stored;
-  readonly validate?: (object: Stored, old: Stored | undefined) => FieldError[];
+  readonly validate?: (
+    object: Stored,
+    old: Stored | undefined,
+    subresource: string | undefined,
+  ) => FieldError[];
   /** For a write to /status: the object to store, by default the old one with the new status. */
   readonly prepareStatus?: (object: Stored, old: Stored) => Stored;
   /** Something besides metadata.finalizers keeps an object that is being deleted. */

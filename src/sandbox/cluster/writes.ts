@@ -60,18 +60,20 @@ export function createFrom(
   if (metadata.name === '' && metadata.generateName !== undefined) {
     metadata.name = `${metadata.generateName}${core.random.suffix()}`;
   }
-  const accepted = { ...sent, metadata };
+  const accepted = tracked
+    ? { ...sent, metadata }
+    : trackManager(resource, request, env.now, undefined, { ...sent, metadata });
   const initial = resource.subresources.includes('status') ? without(accepted, 'status') : accepted;
   const object = resource.rules.prepare?.(initial, undefined, env) ?? initial;
   const errors = [
     ...validateMetadata(resource, object),
-    ...(resource.rules.validate?.(object, undefined) ?? []),
+    ...(resource.rules.validate?.(object, undefined, undefined) ?? []),
   ];
   if (errors.length > 0) throw invalid(resource.group, resource.kind, object.metadata.name, errors);
   if (core.store.get(resource.table, keyFor(request.namespace, object.metadata.name)) !== undefined) {
     throw alreadyExists(resource, object.metadata.name);
   }
-  return tracked ? object : trackManager(resource, request, env.now, undefined, object);
+  return { ...object, metadata: tidyMetadata(object.metadata) };
 }
 
 function checkNamespace(
@@ -147,7 +149,11 @@ export function checkIdentity({ name, namespace }: ApiRequest, metadata: JsonObj
   }
 }
 
-function checkVersion(resource: Resource, sent: Stored, old: Stored): void {
+/**
+ * Checks the resourceVersion that a body names, if any.
+ * @throws ApiError 409, 422 or 500
+ */
+export function checkVersion(resource: Resource, sent: Stored, old: Stored): void {
   const { resourceVersion } = sent.metadata;
   if (resourceVersion === undefined) {
     if (resource.rules.unconditionalUpdate) return;
@@ -175,21 +181,21 @@ export function replace(
 ): ApiResult {
   const env = envOf(core);
   const { rules } = resource;
-  const kept: Stored = { ...sent, metadata: keepSystemMetadata(sent.metadata, old.metadata) };
+  const own = tracked ? sent : trackManager(resource, request, env.now, old, sent);
+  const kept: Stored = { ...own, metadata: keepSystemMetadata(own.metadata, old.metadata) };
   const scoped = scopeOf(resource, request, kept, old);
   const prepared = rules.prepare?.(scoped, old, env) ?? scoped;
   const errors = [
     ...validateMetadataUpdate(prepared.metadata, old.metadata),
     ...validateMetadata(resource, prepared),
-    ...(rules.validate?.(prepared, old) ?? []),
+    ...(rules.validate?.(prepared, old, request.subresource) ?? []),
   ];
   if (errors.length > 0) throw invalid(resource.group, resource.kind, old.metadata.name, errors);
   const bumped =
     rules.newGeneration?.(prepared, old) === true
       ? { ...prepared, metadata: { ...prepared.metadata, generation: (old.metadata.generation ?? 0) + 1 } }
       : prepared;
-  const object = tracked ? bumped : trackManager(resource, request, env.now, old, bumped);
-  const final = { ...object, metadata: tidyMetadata(object.metadata) };
+  const final = { ...bumped, metadata: tidyMetadata(bumped.metadata) };
   if (sameContent(final, old)) return { type: 'object', object: old, created: false, warnings };
   return store(core, resource, request, final, warnings, old);
 }

@@ -1,7 +1,6 @@
-import { badRequest, invalid, type FieldError } from '../cluster/errors.ts';
+import { badRequest, invalid, type FieldError, unsupportedValue } from '../cluster/errors.ts';
 import { isObject, textOf, type JsonObject } from '../cluster/object.ts';
 import type { PatchKind, RequestOptions, Verb } from '../cluster/request.ts';
-import { unsupported } from '../cluster/kinds/pod-rules.ts';
 
 /** What a path of the API names. */
 export interface Route {
@@ -93,11 +92,13 @@ export function optionsOf(verb: Verb, query: URLSearchParams, body: unknown): Re
   const text = (key: string) => query.get(key) ?? undefined;
   const dryRun = query.getAll('dryRun');
   if (dryRun.some((value) => value !== 'All')) {
-    throw optionsError(verb, [unsupported('dryRun', dryRun.join(','), ['All'])]);
+    throw optionsError(verb, [unsupportedValue('dryRun', dryRun, ['All'])]);
   }
   const validation = text('fieldValidation');
   if (validation !== undefined && validation !== '' && !isValidation(validation)) {
-    throw optionsError(verb, [unsupported('fieldValidation', validation, ['', 'Ignore', 'Strict', 'Warn'])]);
+    throw optionsError(verb, [
+      unsupportedValue('fieldValidation', validation, ['', 'Ignore', 'Strict', 'Warn']),
+    ]);
   }
   const options: RequestOptions = {
     labelSelector: text('labelSelector'),
@@ -131,7 +132,7 @@ function withDeleteBody(options: RequestOptions, body: unknown): RequestOptions 
   const policy =
     typeof sent['propagationPolicy'] === 'string' ? sent['propagationPolicy'] : options.propagationPolicy;
   if (policy !== undefined && !POLICIES.includes(policy)) {
-    throw optionsError('delete', [unsupported('propagationPolicy', policy, [...POLICIES, 'nil'])]);
+    throw optionsError('delete', [unsupportedValue('propagationPolicy', policy, [...POLICIES, 'nil'])]);
   }
   const orphan = sent['orphanDependents'];
   const grace = sent['gracePeriodSeconds'];

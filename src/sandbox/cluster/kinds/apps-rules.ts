@@ -1,9 +1,9 @@
-import { type FieldError, invalidValue, requiredValue } from '../errors.ts';
+import { type FieldError, invalidValue, requiredValue, unsupportedValue } from '../errors.ts';
 import { validateLabels } from '../names.ts';
 import { at, equal, isObject, numberOf, objectOf, textOf, type JsonObject, type Stored } from '../object.ts';
 import type { Rules, ScalePaths } from '../resource.ts';
 import { labelSelectorOf } from '../selectors.ts';
-import { completePodSpec, unsupported, validatePodSpec } from './pod-rules.ts';
+import { completePodSpec, validatePodSpec } from './pod-rules.ts';
 
 /** Where Deployments and ReplicaSets have what their scale subresource shows. */
 export const workloadScale: ScalePaths = {
@@ -12,26 +12,26 @@ export const workloadScale: ScalePaths = {
   selector: ['spec', 'selector'],
 };
 
-function completeTemplate(workload: Stored): JsonObject {
+/** Defaults of a ReplicaSet, and of a Deployment's template, that depend on other fields. */
+export function completeWorkload(workload: JsonObject): JsonObject {
   const spec = objectOf(workload['spec']);
   const template = objectOf(spec['template']);
-  return { ...spec, template: { ...template, spec: completePodSpec(objectOf(template['spec'])) } };
+  const podSpec = completePodSpec(objectOf(template['spec']));
+  return { ...workload, spec: { ...spec, template: { ...template, spec: podSpec } } };
 }
 
-function prepareDeployment(deployment: Stored, old: Stored | undefined): Stored {
-  const spec = completeTemplate(deployment);
+/** Defaults of a Deployment that depend on its other fields. */
+export function completeDeployment(deployment: JsonObject): JsonObject {
+  const completed = completeWorkload(deployment);
+  const spec = objectOf(completed['spec']);
   const strategy = objectOf(spec['strategy']);
-  if (strategy['type'] === 'RollingUpdate') {
-    const rolling = objectOf(strategy['rollingUpdate']);
-    spec['strategy'] = {
-      type: 'RollingUpdate',
-      rollingUpdate: {
-        maxUnavailable: rolling['maxUnavailable'] ?? '25%',
-        maxSurge: rolling['maxSurge'] ?? '25%',
-      },
-    };
-  }
-  return { ...deployment, spec, status: old === undefined ? {} : deployment['status'] };
+  if (strategy['type'] !== 'RollingUpdate') return completed;
+  const rolling = objectOf(strategy['rollingUpdate']);
+  const rollingUpdate = {
+    maxUnavailable: rolling['maxUnavailable'] ?? '25%',
+    maxSurge: rolling['maxSurge'] ?? '25%',
+  };
+  return { ...completed, spec: { ...spec, strategy: { type: 'RollingUpdate', rollingUpdate } } };
 }
 
 function validateWorkload(workload: Stored, old: Stored | undefined): FieldError[] {
@@ -62,7 +62,8 @@ function validateWorkload(workload: Stored, old: Stored | undefined): FieldError
   errors.push(...validateLabels(objectOf(labels), 'spec.template.metadata.labels'));
   errors.push(...validatePodSpec(objectOf(at(workload, 'spec', 'template', 'spec')), 'spec.template.spec'));
   const restart = textOf(at(workload, 'spec', 'template', 'spec', 'restartPolicy'));
-  if (restart !== 'Always') errors.push(unsupported('spec.template.spec.restartPolicy', restart, ['Always']));
+  if (restart !== 'Always')
+    errors.push(unsupportedValue('spec.template.spec.restartPolicy', restart, ['Always']));
   if (old !== undefined && !equal(selector, at(old, 'spec', 'selector'))) {
     errors.push(invalidValue('spec.selector', selector ?? null, 'field is immutable'));
   }
@@ -91,7 +92,7 @@ export const deploymentRules: Partial<Rules> = {
   // A change of annotations is a new generation of a Deployment, unlike of any other kind.
   newGeneration: (after, before) =>
     !equal(after['spec'], before['spec']) || !equal(after.metadata.annotations, before.metadata.annotations),
-  prepare: prepareDeployment,
+  prepare: (deployment, old) => (old === undefined ? { ...deployment, status: {} } : deployment),
   validate: validateWorkload,
   prepareStatus: prepareWorkloadStatus,
 };
@@ -99,11 +100,7 @@ export const deploymentRules: Partial<Rules> = {
 /** The rules of ReplicaSets. */
 export const replicaSetRules: Partial<Rules> = {
   newGeneration: (after, before) => !equal(after['spec'], before['spec']),
-  prepare: (replicaSet, old) => ({
-    ...replicaSet,
-    spec: completeTemplate(replicaSet),
-    status: old === undefined ? { replicas: 0 } : replicaSet['status'],
-  }),
+  prepare: (replicaSet, old) => (old === undefined ? { ...replicaSet, status: { replicas: 0 } } : replicaSet),
   validate: validateWorkload,
   prepareStatus: prepareWorkloadStatus,
 };

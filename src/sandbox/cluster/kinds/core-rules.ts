@@ -1,4 +1,12 @@
-import { type FieldError, forbiddenField, invalidValue, requiredValue } from '../errors.ts';
+import type { Json } from '../../../kube/types.ts';
+import {
+  duplicateValue,
+  type FieldError,
+  forbiddenField,
+  invalidValue,
+  requiredValue,
+  unsupportedValue,
+} from '../errors.ts';
 import { configKeyFaults } from '../names.ts';
 import {
   at,
@@ -12,7 +20,7 @@ import {
   type Stored,
 } from '../object.ts';
 import type { Env, Rules } from '../resource.ts';
-import { unsupported, validatePort } from './pod-rules.ts';
+import { validatePort } from './pod-rules.ts';
 
 /** The rules of Namespaces. */
 export const namespaceRules: Partial<Rules> = {
@@ -54,19 +62,19 @@ function validateData(object: Stored, old: Stored | undefined): FieldError[] {
 /** The rules of ConfigMaps. */
 export const configMapRules: Partial<Rules> = { validate: validateData };
 
+/** `stringData` becomes `data`. */
+export function completeSecret(secret: JsonObject): JsonObject {
+  const plain = Object.entries(objectOf(secret['stringData']));
+  if (plain.length === 0) return without(secret, 'stringData');
+  const encoded = plain.map(([key, value]) => [key, Buffer.from(textOf(value)).toString('base64')] as const);
+  return {
+    ...without(secret, 'stringData'),
+    data: { ...objectOf(secret['data']), ...Object.fromEntries(encoded) },
+  };
+}
+
 /** The rules of Secrets. */
 export const secretRules: Partial<Rules> = {
-  prepare: (secret) => {
-    const plain = Object.entries(objectOf(secret['stringData']));
-    if (plain.length === 0) return without(secret, 'stringData');
-    const encoded = plain.map(
-      ([key, value]) => [key, Buffer.from(textOf(value)).toString('base64')] as const,
-    );
-    return {
-      ...without(secret, 'stringData'),
-      data: { ...objectOf(secret['data']), ...Object.fromEntries(encoded) },
-    };
-  },
   validate: (secret, old) => {
     const errors = validateData(secret, old);
     if (old !== undefined && secret['type'] !== old['type']) {
@@ -79,30 +87,35 @@ export const secretRules: Partial<Rules> = {
 
 const SERVICE_TYPES = ['ClusterIP', 'ExternalName', 'LoadBalancer', 'NodePort'];
 
+/** Defaults of a Service that depend on its other fields. */
+export function completeService(service: JsonObject): JsonObject {
+  const spec: JsonObject = { ...objectOf(service['spec']) };
+  const ports = listOf(spec['ports']).map(objectOf);
+  if (ports.length > 0) {
+    spec['ports'] = ports.map((port) => ({ ...port, targetPort: port['targetPort'] ?? port['port'] }));
+  }
+  const type = spec['type'];
+  if (type !== 'ExternalName') spec['internalTrafficPolicy'] ??= 'Cluster';
+  if (type === 'LoadBalancer' || type === 'NodePort') spec['externalTrafficPolicy'] ??= 'Cluster';
+  if (type === 'LoadBalancer') spec['allocateLoadBalancerNodePorts'] ??= true;
+  return { ...service, spec };
+}
+
 function prepareService(service: Stored, old: Stored | undefined, env: Env): Stored {
   const spec: JsonObject = { ...objectOf(service['spec']) };
-  spec['ports'] = listOf(spec['ports']).map((item) => {
-    const port = objectOf(item);
-    return { ...port, targetPort: port['targetPort'] ?? port['port'] };
-  });
-  if (listOf(spec['ports']).length === 0) delete spec['ports'];
-  if (spec['type'] === 'ExternalName')
-    return { ...service, spec, status: service['status'] ?? { loadBalancer: {} } };
-  const kept = objectOf(old?.['spec']);
-  const address = textOf(spec['clusterIP']) || textOf(kept['clusterIP']) || freeAddress(env);
-  Object.assign(spec, {
-    clusterIP: address,
-    clusterIPs: spec['clusterIPs'] ?? [address],
-    ipFamilies: spec['ipFamilies'] ?? ['IPv4'],
-    ipFamilyPolicy: spec['ipFamilyPolicy'] ?? 'SingleStack',
-    internalTrafficPolicy: spec['internalTrafficPolicy'] ?? 'Cluster',
-  });
-  if (spec['type'] === 'LoadBalancer' || spec['type'] === 'NodePort') {
-    spec['externalTrafficPolicy'] ??= 'Cluster';
-    spec['ports'] = withNodePorts(listOf(spec['ports']), env);
-    if (spec['type'] === 'LoadBalancer') spec['allocateLoadBalancerNodePorts'] ??= true;
+  const status = service['status'] ?? { loadBalancer: {} };
+  const type = spec['type'];
+  if (type === 'ExternalName') return { ...service, spec, status };
+  const kept = textOf(at(old, 'spec', 'clusterIP'));
+  const address = textOf(spec['clusterIP']) || kept || freeAddress(env);
+  spec['clusterIP'] = address;
+  spec['clusterIPs'] ??= [address];
+  spec['ipFamilies'] ??= ['IPv4'];
+  spec['ipFamilyPolicy'] ??= 'SingleStack';
+  if (type === 'LoadBalancer' || type === 'NodePort') {
+    spec['ports'] = withNodePorts(listOf(spec['ports']), listOf(at(old, 'spec', 'ports')), env);
   }
-  return { ...service, spec, status: service['status'] ?? { loadBalancer: {} } };
+  return { ...service, spec, status };
 }
 
 function freeAddress({ random, list }: Env): string {
@@ -113,7 +126,7 @@ function freeAddress({ random, list }: Env): string {
   }
 }
 
-function withNodePorts(ports: JsonObject[string][], { random, list }: Env): JsonObject[] {
+function withNodePorts(ports: readonly Json[], old: readonly Json[], { random, list }: Env): JsonObject[] {
   const taken = new Set(
     list('services').flatMap((service) =>
       listOf(at(service, 'spec', 'ports')).map((port) => numberOf(objectOf(port)['nodePort'])),
@@ -122,6 +135,8 @@ function withNodePorts(ports: JsonObject[string][], { random, list }: Env): Json
   return ports.map((item) => {
     const port = objectOf(item);
     if (port['nodePort'] !== undefined) return port;
+    const before = old.map(objectOf).find((other) => other['port'] === port['port']);
+    if (before?.['nodePort'] !== undefined) return { ...port, nodePort: before['nodePort'] };
     let nodePort = 30_000 + random.below(2768);
     while (taken.has(nodePort)) nodePort = 30_000 + ((nodePort - 29_999) % 2768);
     taken.add(nodePort);
@@ -134,7 +149,7 @@ function validateService(service: Stored, old: Stored | undefined): FieldError[]
   const ports = listOf(spec['ports']).map(objectOf);
   const type = textOf(spec['type']);
   const errors: FieldError[] = [];
-  if (!SERVICE_TYPES.includes(type)) errors.push(unsupported('spec.type', type, SERVICE_TYPES));
+  if (!SERVICE_TYPES.includes(type)) errors.push(unsupportedValue('spec.type', type, SERVICE_TYPES));
   if (ports.length === 0 && type !== 'ExternalName' && spec['clusterIP'] !== 'None') {
     errors.push(requiredValue('spec.ports'));
   }
@@ -144,18 +159,14 @@ function validateService(service: Stored, old: Stored | undefined): FieldError[]
     const name = textOf(port['name']);
     if (name === '' && ports.length > 1) errors.push(requiredValue(`${field}.name`));
     if (name !== '' && names.has(name)) {
-      errors.push({
-        field: `${field}.name`,
-        reason: 'FieldValueDuplicate',
-        message: `Duplicate value: ${JSON.stringify(name)}`,
-      });
+      errors.push(duplicateValue(`${field}.name`, name));
     }
     names.add(name);
     errors.push(...validatePort(numberOf(port['port']), `${field}.port`));
   });
   const before = textOf(at(old?.['spec'], 'clusterIP'));
   if (before !== '' && before !== 'None' && spec['clusterIP'] !== before && type !== 'ExternalName') {
-    errors.push(invalidValue('spec.clusterIPs[0]', [spec['clusterIP']], 'may not change once set'));
+    errors.push(invalidValue('spec.clusterIPs[0]', [spec['clusterIP'] ?? null], 'may not change once set'));
   }
   return errors;
 }

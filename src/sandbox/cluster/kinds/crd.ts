@@ -1,8 +1,7 @@
-import { type FieldError, invalidValue, requiredValue } from '../errors.ts';
-import { compileCrd } from '../shim.ts';
+import { type FieldError, invalidValue, requiredValue, unsupportedValue } from '../errors.ts';
+import { compileCrd, InvalidCrd } from '../../schema/index.ts';
 import { at, equal, listOf, objectOf, textOf, type JsonObject, type Stored } from '../object.ts';
 import type { Rules } from '../resource.ts';
-import { unsupported } from './pod-rules.ts';
 import type { TypeSchema } from './types.ts';
 import {
   anything,
@@ -98,7 +97,7 @@ function validateCrd(crd: Stored, old: Stored | undefined): FieldError[] {
   }
   const scope = textOf(spec['scope']);
   if (scope !== 'Cluster' && scope !== 'Namespaced') {
-    errors.push(unsupported('spec.scope', scope, ['Cluster', 'Namespaced']));
+    errors.push(unsupportedValue('spec.scope', scope, ['Cluster', 'Namespaced']));
   }
   for (const field of ['plural', 'kind']) {
     if (textOf(given[field]) === '') errors.push(requiredValue(`spec.names.${field}`));
@@ -133,8 +132,8 @@ function schemaErrors(crd: Stored): FieldError[] {
     compileCrd(crd);
     return [];
   } catch (error) {
-    if (!(error instanceof Error)) throw error;
-    return [invalidValue('spec.versions', null, error.message)];
+    if (error instanceof InvalidCrd) return [...error.causes];
+    throw error;
   }
 }
 

@@ -16,6 +16,8 @@ export interface Definition {
   fields: Readonly<Record<string, TypeSchema>>;
   subresources?: string[];
   scale?: ScalePaths;
+  /** Defaults that depend on more than one field; part of decoding, so that their writer owns them. */
+  complete?: (object: JsonObject) => JsonObject;
   rules?: Partial<Rules>;
   columns?: Column[];
   /** Where another kind's table holds the objects. */
@@ -39,7 +41,8 @@ export const DEFAULT_COLUMNS: readonly Column[] = [
 export function define(definition: Definition): Resource {
   const { group = '', version = 'v1', plural, kind } = definition;
   const schema = topLevel(definition.fields);
-  const decode = (object: JsonObject) => decodeTyped(kind, version, schema, object);
+  const { complete = (object: JsonObject) => object } = definition;
+  const decode = (object: JsonObject) => complete(decodeTyped(kind, version, schema, object));
   return {
     group,
     version,

@@ -2,7 +2,7 @@ import { type FieldError, invalidValue, requiredValue } from '../errors.ts';
 import { numberOf, objectOf, textOf, type JsonObject, type Stored } from '../object.ts';
 import type { Rules } from '../resource.ts';
 import type { TypeSchema } from './types.ts';
-import { int, microTime, objectReference, optional, struct, text, time } from './types.ts';
+import { int, microTime, objectReference, optional, preset, struct, text, time } from './types.ts';
 
 const source: TypeSchema = { ...struct({ component: text, host: text }), always: true };
 const series = struct({ count: int, lastObservedTime: microTime });
@@ -21,8 +21,8 @@ export const coreEventFields: Readonly<Record<string, TypeSchema>> = {
   series,
   action: text,
   related: objectReference,
-  reportingComponent: optional(text),
-  reportingInstance: optional(text),
+  reportingComponent: preset(optional(text), ''),
+  reportingInstance: preset(optional(text), ''),
 };
 
 /** Fields of an events.k8s.io/v1 Event. */
@@ -92,11 +92,6 @@ function selectable(event: Stored): Record<string, string | undefined> {
 /** The rules of core/v1 Events. */
 export const coreEventRules: Partial<Rules> = {
   createOnUpdate: true,
-  prepare: (event) => ({
-    ...event,
-    reportingComponent: event['reportingComponent'] ?? '',
-    reportingInstance: event['reportingInstance'] ?? '',
-  }),
   validate: (event) => {
     const { namespace } = objectOf(event['involvedObject']);
     const expected = textOf(namespace) || 'default';

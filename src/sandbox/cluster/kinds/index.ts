@@ -1,6 +1,12 @@
 import type { Resource } from '../resource.ts';
 import { deploymentFields, replicaSetFields } from './apps.ts';
-import { deploymentRules, replicaSetRules, workloadScale } from './apps-rules.ts';
+import {
+  completeDeployment,
+  completeWorkload,
+  deploymentRules,
+  replicaSetRules,
+  workloadScale,
+} from './apps-rules.ts';
 import {
   configMapColumns,
   crdColumns,
@@ -14,7 +20,15 @@ import {
   serviceAccountColumns,
   serviceColumns,
 } from './columns.ts';
-import { configMapRules, leaseRules, namespaceRules, secretRules, serviceRules } from './core-rules.ts';
+import {
+  completeSecret,
+  completeService,
+  configMapRules,
+  leaseRules,
+  namespaceRules,
+  secretRules,
+  serviceRules,
+} from './core-rules.ts';
 import { crdFields, crdRules } from './crd.ts';
 import { define, type Definition } from './define.ts';
 import {
@@ -26,7 +40,7 @@ import {
   toNewEvent,
 } from './events.ts';
 import { podSpec, podStatus } from './pod.ts';
-import { podRules } from './pod-rules.ts';
+import { completePod, podRules } from './pod-rules.ts';
 import {
   anything,
   atomic,
@@ -76,6 +90,7 @@ const core: Definition[] = [
     categories: ['all'],
     fields: { spec: { ...podSpec, always: true }, status: { ...podStatus, always: true } },
     subresources: ['status', 'binding'],
+    complete: completePod,
     rules: podRules,
     columns: podColumns,
   },
@@ -116,6 +131,7 @@ const core: Definition[] = [
       }),
     },
     subresources: ['status'],
+    complete: completeService,
     rules: serviceRules,
     columns: serviceColumns,
   },
@@ -136,6 +152,7 @@ const core: Definition[] = [
       stringData: mapOf(text),
       type: preset(text, 'Opaque'),
     },
+    complete: completeSecret,
     rules: secretRules,
     columns: secretColumns,
   },
@@ -188,6 +205,7 @@ const others: Definition[] = [
     fields: deploymentFields,
     subresources: ['status', 'scale'],
     scale: workloadScale,
+    complete: completeDeployment,
     rules: deploymentRules,
     columns: deploymentColumns,
   },
@@ -200,6 +218,7 @@ const others: Definition[] = [
     fields: replicaSetFields,
     subresources: ['status', 'scale'],
     scale: workloadScale,
+    complete: completeWorkload,
     rules: replicaSetRules,
     columns: replicaSetColumns,
   },

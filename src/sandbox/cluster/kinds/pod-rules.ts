@@ -1,4 +1,12 @@
-import { type FieldError, forbiddenField, invalidValue, requiredValue } from '../errors.ts';
+import type { Json } from '../../../kube/types.ts';
+import {
+  duplicateValue,
+  type FieldError,
+  forbiddenField,
+  invalidValue,
+  requiredValue,
+  unsupportedValue,
+} from '../errors.ts';
 import { nameFaults } from '../names.ts';
 import {
   at,
@@ -61,7 +69,7 @@ export function validatePodSpec(spec: JsonObject, field: string): FieldError[] {
   }
   const restart = textOf(spec['restartPolicy']);
   if (restart !== '' && !['Always', 'OnFailure', 'Never'].includes(restart)) {
-    errors.push(unsupported(`${field}.restartPolicy`, restart, ['Always', 'OnFailure', 'Never']));
+    errors.push(unsupportedValue(`${field}.restartPolicy`, restart, ['Always', 'OnFailure', 'Never']));
   }
   return errors;
 }
@@ -77,11 +85,7 @@ function validateContainer(
   if (name !== '')
     errors.push(...nameFaults(name, 'label').map((why) => invalidValue(`${field}.name`, name, why)));
   if (seen.has(name)) {
-    errors.push({
-      field: `${field}.name`,
-      reason: 'FieldValueDuplicate',
-      message: `Duplicate value: ${JSON.stringify(name)}`,
-    });
+    errors.push(duplicateValue(`${field}.name`, name));
   }
   seen.add(name);
   if (textOf(container['image']) === '') errors.push(requiredValue(`${field}.image`));
@@ -101,7 +105,7 @@ function validateContainer(
     }
   });
   const policy = textOf(container['imagePullPolicy']);
-  if (!POLICIES.includes(policy)) errors.push(unsupported(`${field}.imagePullPolicy`, policy, POLICIES));
+  if (!POLICIES.includes(policy)) errors.push(unsupportedValue(`${field}.imagePullPolicy`, policy, POLICIES));
   return errors;
 }
 
@@ -111,16 +115,6 @@ export function validatePort(port: number, field: string): FieldError[] {
   return port > 0 && port < 65536
     ? []
     : [invalidValue(field, port, 'must be between 1 and 65535, inclusive')];
-}
-
-/** A field error for a value that is none of a few. */
-export function unsupported(field: string, value: string, supported: readonly string[]): FieldError {
-  const list = supported.map((item) => JSON.stringify(item)).join(', ');
-  return {
-    field,
-    reason: 'FieldValueNotSupported',
-    message: `Unsupported value: ${JSON.stringify(value)}: supported values: ${list}`,
-  };
 }
 
 function qosClass(spec: JsonObject): string {
@@ -139,21 +133,38 @@ function qosClass(spec: JsonObject): string {
   return guaranteed ? 'Guaranteed' : 'Burstable';
 }
 
-function preparePod(pod: Stored, old: Stored | undefined): Stored {
+/** Defaults of a pod that depend on its other fields; a pod of a template doesn't have all of them yet. */
+export function completePod(pod: JsonObject): JsonObject {
   const spec = completePodSpec(objectOf(pod['spec']));
-  if (old !== undefined) return { ...pod, spec };
+  spec['enableServiceLinks'] ??= true;
+  spec['containers'] = listOf(spec['containers']).map(withRequests);
+  return { ...pod, spec };
+}
+
+// What a container may use at most is what it asks for, unless it says otherwise.
+function withRequests(item: Json): Json {
+  const container = objectOf(item);
+  const { limits, requests, ...others } = objectOf(container['resources']);
+  if (limits === undefined) return container;
+  return {
+    ...container,
+    resources: { ...others, limits, requests: { ...objectOf(limits), ...objectOf(requests) } },
+  };
+}
+
+function preparePod(pod: Stored, old: Stored | undefined): Stored {
+  if (old !== undefined) return pod;
+  const spec = objectOf(pod['spec']);
+  const tolerated = new Set(listOf(spec['tolerations']).map((item) => objectOf(item)['key']));
   return {
     ...pod,
     spec: {
       ...spec,
-      enableServiceLinks: spec['enableServiceLinks'] ?? true,
       preemptionPolicy: spec['preemptionPolicy'] ?? 'PreemptLowerPriority',
       priority: spec['priority'] ?? 0,
       tolerations: [
         ...listOf(spec['tolerations']),
-        ...DEFAULT_TOLERATIONS.filter(
-          ({ key }) => !listOf(spec['tolerations']).some((item) => objectOf(item)['key'] === key),
-        ),
+        ...DEFAULT_TOLERATIONS.filter(({ key }) => !tolerated.has(key)),
       ],
     },
     status: { phase: 'Pending', qosClass: qosClass(spec) },
