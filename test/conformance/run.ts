@@ -184,7 +184,12 @@ async function startSides(options: Options, report: Report): Promise<[Server, Se
 
 async function compareAll(sides: Sides, options: Options, report: Report): Promise<void> {
   const started = performance.now();
-  const chosen: Case[] = allCases.filter(({ name }) => options.only.test(name));
+  const { hasControllers } = sides[0];
+  const wanted = allCases.filter(({ name }) => options.only.test(name));
+  const chosen: Case[] = wanted.filter(({ controllers }) => hasControllers || controllers !== true);
+  if (chosen.length < wanted.length) {
+    report.note(`${wanted.length - chosen.length} cases need kube-controller-manager and are left out.`);
+  }
   let number = 0;
   const one = async (story: Case) => {
     number += 1;

@@ -1,7 +1,7 @@
 import { join } from 'node:path';
 import { Cluster, startHttp } from '../../src/sandbox/index.ts';
 import { installCrds } from '../e2e/control-plane/crds.ts';
-import { findCrds } from '../e2e/control-plane/build.ts';
+import { findBinaries, findCrds } from '../e2e/control-plane/build.ts';
 import type { Log } from '../e2e/control-plane/build.ts';
 import { startControlPlane } from '../e2e/control-plane/start.ts';
 import { Transport } from './transport.ts';
@@ -9,6 +9,8 @@ import { Transport } from './transport.ts';
 /** A server under test; `stop` ends it. */
 export interface Server {
   readonly transport: Transport;
+  /** Deployments roll, garbage is collected. */
+  readonly hasControllers: boolean;
   /** Makes it forget its history, so that older versions have expired. */
   forget(): Promise<void>;
   stop(): Promise<void>;
@@ -22,8 +24,9 @@ export async function definitions(log: Log): Promise<string[]> {
 
 /** A real control plane: etcd, kube-apiserver, kube-controller-manager. */
 export async function startReal(crds: readonly string[], log: Log): Promise<Server> {
+  const { controllerManager } = await findBinaries(log);
   const plane = await startControlPlane({
-    controllerManager: true,
+    controllerManager: controllerManager !== undefined,
     crds,
     // It mounts a token into each pod, which tells nothing about Deployments.
     disableAdmission: ['ServiceAccount'],
@@ -39,7 +42,7 @@ export async function startReal(crds: readonly string[], log: Log): Promise<Serv
     // The API server keeps recent history in memory, too.
     await plane.restartApiServer();
   };
-  return { transport, forget, stop };
+  return { transport, hasControllers: controllerManager !== undefined, forget, stop };
 }
 
 /** The sandbox behind its HTTP face. */
@@ -55,5 +58,5 @@ export async function startSandbox(crds: readonly string[], seed: number): Promi
   const forget = async () => {
     cluster.compact();
   };
-  return { transport, forget, stop };
+  return { transport, hasControllers: true, forget, stop };
 }

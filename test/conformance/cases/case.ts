@@ -5,12 +5,18 @@ export interface Case {
   readonly name: string;
   /** No other case may run meanwhile. */
   readonly alone?: boolean;
+  /** Needs kube-controller-manager, which an API server alone doesn't have. */
+  readonly controllers?: boolean;
   run(c: Conversation): Promise<void>;
 }
 
 /** Groups the cases of one file under a prefix. */
-export function cases(area: string, stories: Record<string, (c: Conversation) => Promise<void>>): Case[] {
-  return Object.entries(stories).map(([name, run]) => ({ name: `${area}: ${name}`, run }));
+export function cases(
+  area: string,
+  stories: Record<string, (c: Conversation) => Promise<void>>,
+  needs: { controllers?: boolean } = {},
+): Case[] {
+  return Object.entries(stories).map(([name, run]) => ({ name: `${area}: ${name}`, run, ...needs }));
 }
 
 export function configMap(name: string, data?: Record<string, string>, metadata: object = {}): object {

@@ -19,80 +19,84 @@ const settled = (replicas: number) => (found: Found) => {
   );
 };
 
-export const deploymentCases = cases('Deployments', {
-  'come up': async (c) => {
-    const path = c.at(DEPLOYMENTS, 'deployments');
-    await c.post(path, deployment('a', 2), { only: (body) => (body as Found).spec });
-    await kubelet(c, `${path}/a`, 'all are available', settled(2));
-    await replicaSets(c);
-    await pods(c);
+export const deploymentCases = cases(
+  'Deployments',
+  {
+    'come up': async (c) => {
+      const path = c.at(DEPLOYMENTS, 'deployments');
+      await c.post(path, deployment('a', 2), { only: (body) => (body as Found).spec });
+      await kubelet(c, `${path}/a`, 'all are available', settled(2));
+      await replicaSets(c);
+      await pods(c);
+    },
+    scale: async (c) => {
+      const path = c.at(DEPLOYMENTS, 'deployments');
+      await c.quietly('POST', path, deployment('a', 3));
+      await kubelet(c, `${path}/a`, 'all are available', settled(3));
+      await c.quietly('PATCH', `${path}/a`, { spec: { replicas: 1 } }, 'application/merge-patch+json');
+      await kubelet(c, `${path}/a`, 'one is left', settled(1));
+      await replicaSets(c);
+      await c.quietly('PATCH', `${path}/a/scale`, { spec: { replicas: 0 } }, 'application/merge-patch+json');
+      await kubelet(c, `${path}/a`, 'none is left', settled(0));
+      await replicaSets(c);
+    },
+    'a new template gets a new ReplicaSet': async (c) => {
+      const path = c.at(DEPLOYMENTS, 'deployments');
+      await c.quietly('POST', path, deployment('a', 2));
+      await kubelet(c, `${path}/a`, 'all are available', settled(2));
+      await newImage(c, `${path}/a`, 'example.org/app:2');
+      await kubelet(c, `${path}/a`, 'all are new', settled(2));
+      await replicaSets(c);
+      await newImage(c, `${path}/a`, 'example.org/app:1');
+      await kubelet(c, `${path}/a`, 'all are old again', settled(2));
+      await replicaSets(c);
+    },
+    'one that never gets ready fails its deadline': async (c) => {
+      const path = c.at(DEPLOYMENTS, 'deployments');
+      const made = deployment('a', 1) as { spec: object };
+      await c.quietly('POST', path, {
+        ...made,
+        metadata: { name: 'a', annotations: { 'sandbox.songbird.dev/never-ready': 'true' } },
+        spec: { ...made.spec, progressDeadlineSeconds: 2, minReadySeconds: 0 },
+      });
+      await c.eventually(
+        `${path}/a`,
+        'its deadline has passed',
+        (found) => conditionsOf(found).some((x) => x.reason === 'ProgressDeadlineExceeded'),
+        { only: statusOf },
+      );
+    },
+    'paused, it does not roll': async (c) => {
+      const path = c.at(DEPLOYMENTS, 'deployments');
+      await c.quietly('POST', path, deployment('a', 1));
+      await kubelet(c, `${path}/a`, 'it is available', settled(1));
+      const body = {
+        spec: { paused: true, template: { metadata: { labels: { more: 'x' } } } },
+      };
+      await c.quietly('PATCH', `${path}/a`, body, 'application/merge-patch+json');
+      await kubelet(
+        c,
+        `${path}/a`,
+        'it is seen as paused',
+        (found) =>
+          found.status?.['observedGeneration'] === found.metadata['generation'] &&
+          conditionsOf(found).some((x) => x.reason === 'DeploymentPaused'),
+      );
+      await replicaSets(c);
+    },
+    'deletion takes ReplicaSets and pods': async (c) => {
+      const path = c.at(DEPLOYMENTS, 'deployments');
+      await c.quietly('POST', path, deployment('a', 1));
+      await kubelet(c, `${path}/a`, 'it is available', settled(1));
+      await c.delete(`${path}/a`);
+      const gone = (found: Found) => found.items?.length === 0;
+      const only = (body: unknown) => (body as Found).items?.length;
+      await c.eventually(c.at(DEPLOYMENTS, 'replicasets'), 'no ReplicaSet is left', gone, { only });
+      await c.eventually(c.at('v1', 'pods'), 'no pod is left', gone, { only });
+    },
   },
-  scale: async (c) => {
-    const path = c.at(DEPLOYMENTS, 'deployments');
-    await c.quietly('POST', path, deployment('a', 3));
-    await kubelet(c, `${path}/a`, 'all are available', settled(3));
-    await c.quietly('PATCH', `${path}/a`, { spec: { replicas: 1 } }, 'application/merge-patch+json');
-    await kubelet(c, `${path}/a`, 'one is left', settled(1));
-    await replicaSets(c);
-    await c.quietly('PATCH', `${path}/a/scale`, { spec: { replicas: 0 } }, 'application/merge-patch+json');
-    await kubelet(c, `${path}/a`, 'none is left', settled(0));
-    await replicaSets(c);
-  },
-  'a new template gets a new ReplicaSet': async (c) => {
-    const path = c.at(DEPLOYMENTS, 'deployments');
-    await c.quietly('POST', path, deployment('a', 2));
-    await kubelet(c, `${path}/a`, 'all are available', settled(2));
-    await newImage(c, `${path}/a`, 'example.org/app:2');
-    await kubelet(c, `${path}/a`, 'all are new', settled(2));
-    await replicaSets(c);
-    await newImage(c, `${path}/a`, 'example.org/app:1');
-    await kubelet(c, `${path}/a`, 'all are old again', settled(2));
-    await replicaSets(c);
-  },
-  'one that never gets ready fails its deadline': async (c) => {
-    const path = c.at(DEPLOYMENTS, 'deployments');
-    const made = deployment('a', 1) as { spec: object };
-    await c.quietly('POST', path, {
-      ...made,
-      metadata: { name: 'a', annotations: { 'sandbox.songbird.dev/never-ready': 'true' } },
-      spec: { ...made.spec, progressDeadlineSeconds: 2, minReadySeconds: 0 },
-    });
-    await c.eventually(
-      `${path}/a`,
-      'its deadline has passed',
-      (found) => conditionsOf(found).some((x) => x.reason === 'ProgressDeadlineExceeded'),
-      { only: statusOf },
-    );
-  },
-  'paused, it does not roll': async (c) => {
-    const path = c.at(DEPLOYMENTS, 'deployments');
-    await c.quietly('POST', path, deployment('a', 1));
-    await kubelet(c, `${path}/a`, 'it is available', settled(1));
-    const body = {
-      spec: { paused: true, template: { metadata: { labels: { more: 'x' } } } },
-    };
-    await c.quietly('PATCH', `${path}/a`, body, 'application/merge-patch+json');
-    await kubelet(
-      c,
-      `${path}/a`,
-      'it is seen as paused',
-      (found) =>
-        found.status?.['observedGeneration'] === found.metadata['generation'] &&
-        conditionsOf(found).some((x) => x.reason === 'DeploymentPaused'),
-    );
-    await replicaSets(c);
-  },
-  'deletion takes ReplicaSets and pods': async (c) => {
-    const path = c.at(DEPLOYMENTS, 'deployments');
-    await c.quietly('POST', path, deployment('a', 1));
-    await kubelet(c, `${path}/a`, 'it is available', settled(1));
-    await c.delete(`${path}/a`);
-    const gone = (found: Found) => found.items?.length === 0;
-    const only = (body: unknown) => (body as Found).items?.length;
-    await c.eventually(c.at(DEPLOYMENTS, 'replicasets'), 'no ReplicaSet is left', gone, { only });
-    await c.eventually(c.at('v1', 'pods'), 'no pod is left', gone, { only });
-  },
-});
+  { controllers: true },
+);
 
 async function newImage(c: Conversation, path: string, image: string): Promise<void> {
   const patch = [{ op: 'replace', path: '/spec/template/spec/containers/0/image', value: image }];

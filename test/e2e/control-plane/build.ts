@@ -54,7 +54,12 @@ const toStderr: Log = (line) => {
 export async function findBinaries(log: Log = toStderr): Promise<Binaries> {
   const assets = process.env['KUBEBUILDER_ASSETS'];
   if (assets !== undefined && assets !== '') return fromAssets(assets);
-  const dir = await builtOnce('control-plane', log, build);
+  const dir = await builtOnce(
+    'control-plane',
+    log,
+    build,
+    ', or set KUBEBUILDER_ASSETS to a directory with etcd, kube-apiserver and kubectl',
+  );
   return {
     etcd: join(dir, 'server'),
     apiServer: join(dir, 'kube-apiserver'),
@@ -105,12 +110,13 @@ async function builtOnce(
   name: string,
   log: Log,
   fill: (into: string, log: Log) => Promise<void>,
+  instead = '',
 ): Promise<string> {
   const hash = createHash('sha256');
   for (const file of ['go.mod', 'go.sum']) hash.update(await readFile(join(SOURCE, file)));
   const dir = join(cacheRoot(), `${name}-${hash.digest('hex').slice(0, 16)}`);
   if (await exists(dir)) return dir;
-  await requireGo(dir);
+  await requireGo(dir, instead);
   await mkdir(cacheRoot(), { recursive: true });
   const unlock = await lock(`${dir}.lock`, log);
   try {
@@ -150,14 +156,13 @@ async function copyCrds(into: string, log: Log): Promise<void> {
   }
 }
 
-async function requireGo(dir: string): Promise<void> {
+async function requireGo(dir: string, instead: string): Promise<void> {
   try {
     await go(['version']);
   } catch (error) {
     throw new MissingTools(
       `${dir} does not exist and there is no Go to build it with (go version: ${messageOf(error)}). ` +
-        'Install Go 1.21 or newer (https://go.dev/dl), or set KUBEBUILDER_ASSETS to a directory with ' +
-        'etcd, kube-apiserver and kubectl.',
+        `Install Go 1.21 or newer (https://go.dev/dl)${instead}.`,
     );
   }
 }

@@ -7,7 +7,7 @@ import { join } from 'node:path';
 import { setTimeout as delay } from 'node:timers/promises';
 import { call, disconnect, kubeconfigOf } from './access.ts';
 import type { ServerAccess } from './access.ts';
-import { findBinaries, findCrds, messageOf } from './build.ts';
+import { findBinaries, findCrds, messageOf, MissingTools } from './build.ts';
 import type { Binaries, CrdSet, Log } from './build.ts';
 import { installCrds } from './crds.ts';
 import { Processes, until } from './processes.ts';
@@ -82,7 +82,7 @@ const CONTROLLERS = [
 export async function startControlPlane(options: ControlPlaneOptions): Promise<ControlPlane> {
   const binaries = await findBinaries(options.log);
   if (options.controllerManager && binaries.controllerManager === undefined) {
-    throw new Error(
+    throw new MissingTools(
       'KUBEBUILDER_ASSETS has no kube-controller-manager, which this test needs: add it or unset it.',
     );
   }
