@@ -62,18 +62,22 @@ export class SeriesCounters {
     return this.#completeThrough.get(revision);
   }
 
-  /** Takes in the next snapshot; they come in order of time. True when every target's counters are known since `from`. */
+  /**
+   * Takes in the next snapshot; they come in order of time. True when the window that begins at `from` can be counted
+   * from here on: all that was known to count was scraped inside it.
+   */
   fold(snapshot: Snapshot, targets: readonly Target[], from: number): boolean {
     this.#begin ??= snapshot.time;
     this.#workloads = new Set(targets.map((target) => this.#keyOf(target)));
     const parts = targets.flatMap((target) => this.#foldTarget(snapshot, target));
     this.ledger.append(snapshot.time, parts);
     this.#dropOld(snapshot.time);
-    return targets.every((target) =>
-      (snapshot.scrapes.get(this.#keyOf(target)) ?? []).every(
-        ({ time }) => time !== undefined && time >= from,
-      ),
-    );
+    return targets.every((target) => {
+      const scrapes = snapshot.scrapes.get(this.#keyOf(target)) ?? [];
+      // Of a fresh revision, to have no series is to have served nothing; of another, it is to be unknown.
+      if (scrapes.length === 0) return target.fresh;
+      return scrapes.every(({ time }) => time !== undefined && time >= from);
+    });
   }
 
   #keyOf(target: Target): string {

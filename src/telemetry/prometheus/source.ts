@@ -7,6 +7,7 @@ import type { Interest } from './batches.ts';
 import { endpointOf } from './endpoint.ts';
 import type { Endpoint } from './endpoint.ts';
 import { SeriesCounters } from './fold.ts';
+import { timesToFold } from './grid.ts';
 import { workloadKey } from './promql.ts';
 
 export interface PrometheusOptions {
@@ -26,10 +27,6 @@ interface Release {
 
 /** Why the newest snapshot isn't folded: there is none, or it lacks something. */
 type Trouble = Problem | { readonly ok: true; readonly warning: string };
-
-// At the beginning of a window that nobody watched, so many times of the grid are asked for until all targets were
-// scraped inside it: enough for the usual scrape intervals of 15 to 60 s.
-const MOST_CATCH_UP_TIMES = 13;
 
 const MOST_ENDPOINTS = 100;
 
@@ -124,16 +121,11 @@ export class PrometheusSource implements TelemetrySource {
     batches: Batches,
     interest: Interest,
   ): Promise<Trouble | undefined> {
-    const { intervalMs } = this.#options;
-    const last = Math.floor(query.now / intervalMs) * intervalMs;
     const first = this.#gridAfter(query.from);
-    const catchUp = counters.end === undefined ? MOST_CATCH_UP_TIMES : 0;
-    const past = Array.from({ length: catchUp }, (_, i) => first + i * intervalMs);
-    const times = [...past.filter((time) => time < last), last];
-    let known = false;
-    for (const time of times) {
-      const tooEarly = counters.end === undefined ? time < first : time <= counters.end;
-      if (tooEarly || (known && time < last)) continue;
+    const times = timesToFold(counters.end, first, query.now, this.#options.intervalMs);
+    let begun = counters.end !== undefined;
+    for (const { time, untilBegun } of times) {
+      if (begun && untilBegun) continue;
       const got = await batches.at(time, interest, query.now);
       if (!got.ok) return got;
       const unusable = interest.workloads.flatMap(
@@ -141,7 +133,7 @@ export class PrometheusSource implements TelemetrySource {
       );
       const lacks = [...got.warnings.map((warning) => `It warns: ${warning}.`), ...unusable];
       if (lacks.length > 0) return { ok: true, warning: lacks.join(' ') };
-      known = counters.fold(got.snapshot, query.targets, query.from);
+      begun = counters.fold(got.snapshot, query.targets, query.from) || begun;
     }
     return undefined;
   }

@@ -124,7 +124,10 @@ async function main(): Promise<void> {
   try {
     stable.serve(5000, 200, 20);
     stable.serve(100, 500, 20);
-    await sleep(3000);
+    await until('Prometheus has scraped the stable proxy', async () => {
+      const answer = await fetch(`${base}/api/v1/query?query=istio_requests_total`);
+      return (await answer.text()).includes(stable.workload);
+    });
     const from = Date.now();
     const query = (): TelemetryQuery => ({
       namespace: 'bookinfo',
@@ -164,12 +167,14 @@ async function main(): Promise<void> {
       candidate: totals(watched, 'new', 'errors'),
       candidateSlow: totals(watched, 'new', 'p99'),
       stableAfterRestart: totals(again, 'old', 'errors'),
+      candidateAfterRestart: totals(again, 'new', 'errors'),
     };
     const expected = {
       stable: [203, 3],
       candidate: [57, 10],
       candidateSlow: [57, 40],
       stableAfterRestart: [203, 3],
+      candidateAfterRestart: [57, 10],
     };
     const ok = JSON.stringify(result) === JSON.stringify(expected);
     process.stdout.write(`${JSON.stringify({ ok, ...result, expected })}\n`);
