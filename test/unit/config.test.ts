@@ -1,0 +1,67 @@
+import { readFile } from 'node:fs/promises';
+import { join } from 'node:path';
+import { describe, expect, it } from 'vitest';
+import { parseAllDocuments } from 'yaml';
+import { parseFlags } from '../../src/controllers/flags.ts';
+
+const ROOT = join(import.meta.dirname, '../..');
+const read = (path: string) => readFile(join(ROOT, path), 'utf8');
+
+interface Probe {
+  httpGet: { path: string; port: string };
+}
+interface DeploymentManifest {
+  kind: string;
+  spec: {
+    template: {
+      spec: {
+        containers: {
+          args: string[];
+          ports: { name: string; containerPort: number }[];
+          livenessProbe: Probe;
+          readinessProbe: Probe;
+        }[];
+      };
+    };
+  };
+}
+
+async function operatorContainer() {
+  const documents = parseAllDocuments(await read('config/deployment.yaml')).map(
+    (document) => document.toJS() as DeploymentManifest,
+  );
+  return documents.find(({ kind }) => kind === 'Deployment')!.spec.template.spec.containers[0]!;
+}
+
+describe('the operator as config/ runs it', () => {
+  it('understands its flags, and serves on the ports that are declared and probed', async () => {
+    const { args, ports, livenessProbe, readinessProbe } = await operatorContainer();
+    const portOf = (name: string) => ports.find((port) => port.name === name)?.containerPort;
+
+    expect(parseFlags(args)).toMatchObject({
+      metricsAddress: `0.0.0.0:${portOf('http-metrics')!}`,
+      healthAddress: `0.0.0.0:${portOf(livenessProbe.httpGet.port)!}`,
+      leaderElect: true,
+      leaderElectionNamespace: 'songbird-system',
+    });
+    expect(livenessProbe.httpGet).toEqual({ path: '/healthz', port: readinessProbe.httpGet.port });
+    expect(readinessProbe.httpGet.path).toBe('/readyz');
+  });
+
+  it('is the version of package.json, on the Node that it is tested with', async () => {
+    const { version, devDependencies } = JSON.parse(await read('package.json')) as {
+      version: string;
+      devDependencies: { node: string };
+    };
+
+    expect(await read('config/kustomization.yaml')).toContain(`newTag: ${version}\n`);
+    const bases = [...(await read('Dockerfile')).matchAll(/^FROM node:(\S+)-slim/gm)].map(([, tag]) => tag);
+    expect(bases).toEqual([devDependencies.node, devDependencies.node]);
+  });
+});
+
+describe('the example of the README', () => {
+  it('has fewer than 30 lines', async () => {
+    expect((await read('examples/reviews.yaml')).trimEnd().split('\n').length).toBeLessThan(30);
+  });
+});
