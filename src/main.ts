@@ -31,7 +31,10 @@ async function main(flags: Flags): Promise<void> {
     clock,
     namespace: flags.namespace,
     workers: flags.workers,
-    telemetry: { sources, prometheusAddress: flags.prometheusAddress },
+    telemetry: {
+      sources: { proxies: sources.proxies, prometheus: sources.prometheus },
+      prometheusAddress: flags.prometheusAddress,
+    },
     metrics,
     reporter: () => new PassReporter(log, { record: () => undefined }, metrics),
     onError: (error, where) => {

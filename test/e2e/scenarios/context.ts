@@ -1,0 +1,227 @@
+import { setTimeout as delay } from 'node:timers/promises';
+import type { CanaryReleaseStatus, VirtualService } from '../../../src/api/index.ts';
+import type { KubeObject } from '../../../src/kube/types.ts';
+import type { Load, LoadSummary } from '../harness/load.ts';
+import type { OperatorProcess } from '../harness/operator.ts';
+import type { Testbed } from '../harness/testbed.ts';
+
+/** What a scenario reports: the line that `--json` prints, less name, verdict and time. */
+export interface Report {
+  readonly requests: number;
+  readonly failed: number;
+  /** The candidate's weights in the order in which the routes gave them. */
+  readonly weights: readonly number[];
+  /** More figures, for people. */
+  readonly notes?: Readonly<Record<string, number | string>>;
+}
+
+export interface Scenario {
+  readonly name: string;
+  run(context: Context): Promise<Report>;
+}
+
+export interface Release extends KubeObject {
+  spec: Record<string, unknown>;
+  status?: CanaryReleaseStatus;
+}
+
+/** How the versions of the demo app behave. */
+export type Env = Readonly<Record<string, string>>;
+
+const WEIGHT_POLL_MS = 50;
+
+/** One scenario's own namespace with one release `shop`, real traffic, and what can be seen from outside. */
+export class Context {
+  readonly bed: Testbed;
+  readonly operator: OperatorProcess;
+  readonly namespace: string;
+  /** Where the operator serves its own metrics. */
+  readonly metricsUrl: string;
+  #load: Load | undefined;
+  #watch: WeightWatch | undefined;
+
+  constructor(bed: Testbed, operator: OperatorProcess, namespace: string, metricsUrl: string) {
+    this.metricsUrl = metricsUrl;
+    this.bed = bed;
+    this.operator = operator;
+    this.namespace = namespace;
+  }
+
+  get host(): string {
+    return `shop.${this.namespace}`;
+  }
+
+  /** The manifest of the release with this version of the app. */
+  manifest(
+    version: string,
+    env: Env = {},
+    spec: Record<string, unknown> = {},
+    image = `demo-app:${version}`,
+  ): Release {
+    const container = {
+      name: 'app',
+      image,
+      env: Object.entries(env).map(([name, value]) => ({ name, value })),
+      ports: [{ name: 'http', containerPort: 9080 }],
+      readinessProbe: { httpGet: { path: '/readyz', port: 9080 }, periodSeconds: 1 },
+    };
+    return {
+      apiVersion: 'songbird.dev/v1alpha1',
+      kind: 'CanaryRelease',
+      metadata: { name: 'shop', namespace: this.namespace },
+      spec: {
+        replicas: 2,
+        version,
+        template: { spec: { containers: [container] } },
+        service: { name: 'shop', port: 9080, portName: 'http' },
+        traffic: { istio: { hosts: ['shop'] } },
+        steps: [
+          { weight: 5, for: '3s' },
+          { weight: 40, for: '3s' },
+          { weight: 60, for: '3s' },
+          { weight: 100 },
+        ],
+        analysis: { source: 'proxies', errorRate: { max: '1%' } },
+        progressDeadline: '1m',
+        scaleDownDelay: '5s',
+        ...spec,
+      },
+    };
+  }
+
+  async apply(manifest: Release): Promise<void> {
+    await this.bed.kube.apply(manifest);
+  }
+
+  async release(): Promise<Release> {
+    const release = (await this.bed.kube.find('CanaryRelease', this.namespace, 'shop')) as
+      Release | undefined;
+    if (release === undefined) throw new Error('the release is gone');
+    return release;
+  }
+
+  async status(): Promise<CanaryReleaseStatus> {
+    return (await this.release()).status ?? {};
+  }
+
+  /** Waits until the status is as wanted; the error says what it was instead. */
+  async until(
+    what: string,
+    wanted: (status: CanaryReleaseStatus) => boolean,
+    limitMs = 60_000,
+  ): Promise<CanaryReleaseStatus> {
+    let last: CanaryReleaseStatus = {};
+    try {
+      return await this.bed.eventually(what, limitMs, async () => {
+        last = await this.status();
+        return wanted(last) && last;
+      });
+    } catch (error) {
+      const seen = { phase: last.phase, message: last.message, step: last.step, conditions: last.conditions };
+      throw new Error(`${String(error)}; saw ${JSON.stringify(seen)}`, { cause: error });
+    }
+  }
+
+  /** Brings up v1 and traffic to it. */
+  async healthy(spec: Record<string, unknown> = {}, rate = 200): Promise<CanaryReleaseStatus> {
+    await this.apply(this.manifest('v1', {}, spec));
+    const status = await this.until(
+      'v1 is healthy',
+      ({ phase, conditions }) => phase === 'Healthy' && isTrue(conditions, 'Ready'),
+    );
+    await this.bed.eventually('the gateway routes to v1', 10_000, async () => {
+      const weights = await this.bed.mesh.effectiveWeights(this.host);
+      return weights !== undefined && Object.values(weights).includes(100);
+    });
+    this.#load = this.bed.load({ host: this.host, rate });
+    this.#watch = new WeightWatch(this);
+    return status;
+  }
+
+  get load(): Load {
+    if (this.#load === undefined) throw new Error('no traffic yet: call healthy() first');
+    return this.#load;
+  }
+
+  /** When the candidate's weight first was as given after a time (ms since the epoch). */
+  get weights(): WeightWatch {
+    if (this.#watch === undefined) throw new Error('no weights yet: call healthy() first');
+    return this.#watch;
+  }
+
+  async virtualService(): Promise<VirtualService | undefined> {
+    return (await this.bed.kube.find('VirtualService', this.namespace, 'shop')) as VirtualService | undefined;
+  }
+
+  /** Ends the traffic; the report of what it experienced. */
+  async finish(notes?: Report['notes']): Promise<Report & { summary: LoadSummary }> {
+    const summary = await this.load.stop();
+    const weights = await this.weights.stop();
+    const { requests, failed } = summary;
+    return { requests, failed, weights, summary, ...(notes === undefined ? {} : { notes }) };
+  }
+
+  /** Ends what the scenario left running. */
+  async close(): Promise<void> {
+    await this.#load?.stop();
+    await this.#watch?.stop();
+    await this.bed.kube.delete('Namespace', '', this.namespace);
+  }
+}
+
+/** Notes each change of the weights of the revisions other than the one that was stable at first. */
+export class WeightWatch {
+  readonly #context: Context;
+  readonly #seen: { at: number; weight: number }[] = [];
+  readonly #done: Promise<void>;
+  #stopped = false;
+  #first: string | undefined;
+
+  constructor(context: Context) {
+    this.#context = context;
+    this.#done = this.#run();
+  }
+
+  list(): number[] {
+    return this.#seen.map(({ weight }) => weight);
+  }
+
+  /** When this weight was first seen at or after `since` (ms since the epoch). */
+  firstAt(weight: number, since = 0): number | undefined {
+    return this.#seen.find((entry) => entry.weight === weight && entry.at >= since)?.at;
+  }
+
+  async stop(): Promise<number[]> {
+    this.#stopped = true;
+    await this.#done;
+    return this.list();
+  }
+
+  async #run(): Promise<void> {
+    while (!this.#stopped) {
+      // The API server may be away on purpose.
+      const service = await this.#context.virtualService().catch(() => undefined);
+      if (service !== undefined) this.#note(service);
+      await delay(WEIGHT_POLL_MS);
+    }
+  }
+
+  #note(service: VirtualService): void {
+    const route = service.spec.http?.[0]?.route ?? [];
+    this.#first ??= route[0]?.destination.subset;
+    const others = route.filter(({ destination }) => destination.subset !== this.#first);
+    const weight = others.reduce((sum, part) => sum + (part.weight ?? 100), 0);
+    const last = this.#seen.at(-1)?.weight ?? 0;
+    if (weight !== last) this.#seen.push({ at: Date.now(), weight });
+  }
+}
+
+/** @throws Error with what was seen, unless it is as it should be */
+export function expect(what: string, ok: boolean, seen: unknown): void {
+  if (!ok) throw new Error(`${what}; saw ${JSON.stringify(seen)}`);
+}
+
+/** True when the condition of this type is True. */
+export function isTrue(conditions: CanaryReleaseStatus['conditions'], type: string): boolean {
+  return conditions?.some((condition) => condition.type === type && condition.status === 'True') === true;
+}
