@@ -43,6 +43,11 @@ export class VirtualClock implements Clock {
     this.#wall += ms;
   }
 
+  /** Lets `ms` pass without firing any timer, as a process does that is stopped; `advance` then fires what is overdue. */
+  stall(ms: number): void {
+    this.#moveTo(this.#monotonic + ms);
+  }
+
   /** Moves time on by `ms`, firing what falls due, and lets promises settle after each timer. */
   async advance(ms: number): Promise<void> {
     const end = this.#monotonic + ms;
@@ -50,7 +55,7 @@ export class VirtualClock implements Clock {
       await settle();
       const next = this.#next();
       if (next === undefined || next.at > end) break;
-      this.#moveTo(next.at);
+      this.#moveTo(Math.max(next.at, this.#monotonic));
       this.#pending.delete(next);
       next.callback();
     }
