@@ -1,54 +1,104 @@
+import { spawnSync } from 'node:child_process';
 import { readFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { until } from '../control-plane/processes.ts';
 import type { Processes, Program } from '../control-plane/processes.ts';
+import type { ControlPlane } from '../control-plane/start.ts';
+import type { Kube } from './kube.ts';
 
-const MAIN = join(import.meta.dirname, '../../../src/main.ts');
+const ROOT = join(import.meta.dirname, '../../..');
+const MAIN = join(ROOT, 'src/main.ts');
 const READY_MS = 60_000;
 const GRACE_MS = 20_000;
+const ACCOUNT = { namespace: 'songbird-system', name: 'songbird' };
+
+/**
+ * Installs the operator as users do, with `kubectl apply -k config/`, and takes its Deployment away again: its process is
+ * started by the test.
+ * @returns the path of a kubeconfig with the rights of the operator's ServiceAccount and no more, good for an hour
+ */
+export async function installOperator(plane: ControlPlane, kube: Kube): Promise<string> {
+  const { namespace, name } = ACCOUNT;
+  const args = ['--kubeconfig', plane.kubeconfig, 'apply', '--server-side', '-k', join(ROOT, 'config')];
+  const { error, status, stderr } = spawnSync(plane.binaries.kubectl, args, { encoding: 'utf8' });
+  if (status !== 0) {
+    throw new Error(`kubectl apply -k config: ${error === undefined ? stderr.trim() : error.message}`);
+  }
+  await kube.delete('Deployment', namespace, name);
+  await plane.installCrds([join(ROOT, 'crds')]);
+  return plane.kubeconfigAs(namespace, name);
+}
 
 export interface OperatorOptions {
-  readonly processes: Processes;
-  /** The directory of `processes`, where the log is. */
-  readonly dir: string;
-  readonly kubeconfig: string;
-  /** Flags of src/main.ts. */
+  /** Flags of src/main.ts besides those for the addresses and for Prometheus. */
   readonly args?: readonly string[];
   readonly env?: Readonly<Record<string, string>>;
-  /** Where it answers `/readyz`, as the flags say. */
-  readonly healthUrl: string;
-  /** Name of the process and of its log; two replicas need two. */
+  /** Whom the API server takes it for; default: what {@link installOperator} answered. */
+  readonly kubeconfig?: string;
+  /** Two replicas at once need two names and two pairs of ports. */
   readonly name?: string;
+  readonly healthPort?: number;
+  readonly metricsPort?: number;
 }
 
 /** The operator as it runs in production: a process of its own, `node src/main.ts`. */
 export class OperatorProcess {
-  readonly #options: OperatorOptions;
+  readonly #processes: Processes;
+  readonly #dir: string;
+  readonly #prometheusUrl: string;
+  readonly #options: OperatorOptions & { readonly kubeconfig: string };
   #program: Program | undefined;
 
-  constructor(options: OperatorOptions) {
+  /** `dir` is the directory of `processes`. */
+  constructor(
+    processes: Processes,
+    dir: string,
+    prometheusUrl: string,
+    options: OperatorOptions & { readonly kubeconfig: string },
+  ) {
+    this.#processes = processes;
+    this.#dir = dir;
+    this.#prometheusUrl = prometheusUrl;
     this.#options = options;
   }
 
+  get #name(): string {
+    return this.#options.name ?? 'operator';
+  }
+
+  get #health(): string {
+    return `127.0.0.1:${this.#options.healthPort ?? 8081}`;
+  }
+
+  get #metrics(): string {
+    return `127.0.0.1:${this.#options.metricsPort ?? 8080}`;
+  }
+
   get pid(): number {
-    if (this.#program === undefined) throw new Error('the operator is not running');
+    if (this.#program === undefined) throw new Error(`${this.#name} is not running`);
     return this.#program.pid;
   }
 
   /** Starts it, or starts it again after a stop or kill; resolves when `/readyz` answers 200. */
   async start(): Promise<void> {
-    const { processes, kubeconfig, args = [], env = {}, healthUrl, name = 'operator' } = this.#options;
-    if (this.#program !== undefined) throw new Error(`${name} runs already`);
-    const variables = Object.entries({ ...env, KUBECONFIG: kubeconfig }).map(
-      ([key, value]) => `${key}=${value}`,
-    );
-    const program = await processes.start(name, 'env', [...variables, process.execPath, MAIN, ...args]);
+    const { kubeconfig, args = [], env = {} } = this.#options;
+    if (this.#program !== undefined) throw new Error(`${this.#name} runs already`);
+    const variables = Object.entries({ ...env, KUBECONFIG: kubeconfig });
+    const program = await this.#processes.start(this.#name, 'env', [
+      ...variables.map(([key, value]) => `${key}=${value}`),
+      process.execPath,
+      MAIN,
+      `--health-address=${this.#health}`,
+      `--metrics-address=${this.#metrics}`,
+      `--prometheus-address=${this.#prometheusUrl}`,
+      ...args,
+    ]);
     this.#program = program;
     void program.ended.then(() => {
       if (this.#program === program) this.#program = undefined;
     });
     await until(program, READY_MS, async () => {
-      const answer = await fetch(`${healthUrl}/readyz`);
+      const answer = await fetch(`http://${this.#health}/readyz`);
       await answer.body?.cancel();
       return answer.ok;
     });
@@ -58,7 +108,7 @@ export class OperatorProcess {
   async stop(): Promise<void> {
     const program = this.#program;
     if (program === undefined) return;
-    await this.#options.processes.stop(program, GRACE_MS);
+    await this.#processes.stop(program, GRACE_MS);
     this.#program = undefined;
   }
 
@@ -80,9 +130,13 @@ export class OperatorProcess {
     process.kill(this.pid, 'SIGCONT');
   }
 
+  /** Its own metrics, in Prometheus's text format. */
+  async metrics(): Promise<string> {
+    return (await fetch(`http://${this.#metrics}/metrics`)).text();
+  }
+
   /** Its log so far, of all its lives. */
-  async log(): Promise<string> {
-    const { name = 'operator' } = this.#options;
-    return readFile(join(this.#options.dir, `${name}.log`), 'utf8');
+  log(): Promise<string> {
+    return readFile(join(this.#dir, `${this.#name}.log`), 'utf8');
   }
 }

@@ -14,7 +14,7 @@ import type { LoadOptions } from './load.ts';
 import { Mesh } from './mesh.ts';
 import { insideNetwork } from './network.ts';
 import { NodeAgent } from './node-agent.ts';
-import { OperatorProcess } from './operator.ts';
+import { installOperator, OperatorProcess } from './operator.ts';
 import type { OperatorOptions } from './operator.ts';
 import { findPrometheus, Prometheus } from './prometheus.ts';
 
@@ -34,10 +34,8 @@ export interface Testbed {
   readonly prometheus: Prometheus;
   /** Starts clients; `url` is the gateway's. */
   load(options: Omit<LoadOptions, 'url'>): Load;
-  /** An operator process, not yet started; `kubeconfig` is the administrator's unless given. */
-  operator(
-    options: Omit<OperatorOptions, 'processes' | 'dir' | 'kubeconfig'> & { readonly kubeconfig?: string },
-  ): OperatorProcess;
+  /** An operator process with the rights that `config/` gives it, and no more; not yet started. */
+  operator(options?: OperatorOptions): Promise<OperatorProcess>;
   /** Asks until it answers something else than undefined or false. @throws naming `what`, with the last error */
   eventually<T>(what: string, limitMs: number, probe: () => Promise<T | undefined | false>): Promise<T>;
   /** Copies all logs and the mesh's configuration into a directory, to be read after the end. */
@@ -73,6 +71,7 @@ export async function startTestbed(options: TestbedOptions = {}): Promise<Testbe
   const processes = new Processes(dir);
   const undo: (() => Promise<void>)[] = [() => processes.close()];
   let stopping: Promise<void> | undefined;
+  let installed: Promise<string> | undefined;
   const stop = () =>
     (stopping ??= (async () => {
       for (const step of undo.toReversed()) {
@@ -106,8 +105,10 @@ export async function startTestbed(options: TestbedOptions = {}): Promise<Testbe
       node,
       prometheus,
       load: (load) => new Load({ ...load, url: mesh.url }),
-      operator: (operator) =>
-        new OperatorProcess({ kubeconfig: plane.kubeconfig, ...operator, processes, dir }),
+      operator: async (operator = {}) => {
+        const kubeconfig = operator.kubeconfig ?? (await (installed ??= installOperator(plane, kube)));
+        return new OperatorProcess(processes, dir, prometheus.url, { ...operator, kubeconfig });
+      },
       eventually,
       keepLogs: (directory) => keepLogs([dir, plane.dir], directory),
       stop,
