@@ -260,6 +260,8 @@ export interface UpdateInput extends Merging {
   /** Absent when the object is created. */
   before: JsonObject | undefined;
   after: JsonObject;
+  /** What a created object is compared with: what every object of a built-in kind has without anyone's doing. */
+  empty?: JsonObject | undefined;
 }
 
 /**
@@ -278,7 +280,7 @@ export function trackUpdate(input: UpdateInput): JsonObject[] | undefined {
     apiVersion,
     subresource,
   } as const;
-  const live = before ?? { apiVersion, kind: after['kind'] };
+  const live = before ?? input.empty ?? { apiVersion, kind: after['kind'] };
   return encodeManagers(capUpdaters(update(typeFor(input), live, after, managers, self, input)));
 }
 
