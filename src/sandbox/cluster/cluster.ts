@@ -13,6 +13,7 @@ import type { ApiRequest, ApiResult, ClusterEvent, Interceptor } from './request
 import { type Resource, Resources } from './resource.ts';
 import { getScale, updateScale } from './scale.ts';
 import { Store } from './store.ts';
+import { bind, finalize } from './subresources.ts';
 import { Watch } from './watch.ts';
 import { create, update } from './writes.ts';
 
@@ -90,7 +91,22 @@ export class Cluster {
    */
   execute(request: ApiRequest): ApiResult {
     const resource = this.#resolve(request);
-    if (request.subresource === 'scale') return this.#executeScale(resource, request);
+    switch (request.subresource ?? '') {
+      case 'scale':
+        return this.#executeScale(resource, request);
+      case 'binding':
+        return bind(this.core, resource, request);
+      case 'finalize':
+        return finalize(this.core, resource, request);
+      default:
+        return this.#executeVerb(resource, request);
+    }
+  }
+
+  #executeVerb(resource: Resource, request: ApiRequest): ApiResult {
+    if (request.subresource !== undefined && !['get', 'update', 'patch'].includes(request.verb)) {
+      throw methodNotAllowed();
+    }
     switch (request.verb) {
       case 'get': {
         const object = read(this.core.store, resource, request.namespace, request.name ?? '');

@@ -1,6 +1,6 @@
-import type { Json } from '../../kube/types.ts';
+import type { ApiError, Json } from '../../kube/types.ts';
 import { badRequest, invalid, invalidValue } from './errors.ts';
-import { decodeTyped } from './kinds/decode.ts';
+import { DecodeError, decodeTyped } from './kinds/decode.ts';
 import { objectMeta, struct } from './kinds/types.ts';
 import { isMetadataField, metadataOf, tidyMetadata } from './metadata.ts';
 import { isObject, objectOf, textOf, type JsonObject, type Stored } from './object.ts';
@@ -15,6 +15,9 @@ export interface Decoded {
   readonly warnings: string[];
 }
 
+/** Makes the error of a value that can't be decoded; by default that of a body. */
+export type Explain = (detail: string, body: JsonObject) => ApiError;
+
 /**
  * Makes an object of a request's body: checks apiVersion and kind, drops unknown fields, fills in defaults.
  * @throws ApiError 400 or 422 with the real server's sentences; for `fieldValidation: Strict` also for unknown fields.
@@ -24,6 +27,7 @@ export function decodeBody(
   body: Json | undefined,
   old: Stored | undefined,
   request: ApiRequest,
+  explain: Explain = (detail) => cannotHandle(resource, detail),
 ): Decoded {
   if (!isObject(body)) {
     throw badRequest(
@@ -31,16 +35,30 @@ export function decodeBody(
     );
   }
   checkType(resource, body);
-  const typed = {
-    ...body,
-    apiVersion: groupVersion(resource),
-    kind: resource.kind,
+  try {
+    const object = decodeAs(resource, body, old);
+    return { object, warnings: checkFields(resource, body, object, request) };
+  } catch (error) {
+    if (error instanceof DecodeError) throw explain(error.message, body);
+    throw error;
+  }
+}
+
+function decodeAs(resource: Resource, body: JsonObject, old: Stored | undefined): Stored {
+  const typed = { ...body, apiVersion: groupVersion(resource), kind: resource.kind };
+  const tidied = decodeTyped(resource.custom ? 'ObjectMeta' : resource.kind, metadataOnly, typed);
+  const metadata = tidyMetadata(objectOf(tidied['metadata']));
+  const decoded = resource.rules.decode({ ...typed, metadata }, old);
+  return {
+    ...decoded,
+    apiVersion: typed.apiVersion,
+    kind: typed.kind,
+    metadata: tidyMetadata(metadataOf(decoded)),
   };
-  const { metadata: tidied } = decodeTyped(resource.kind, resource.version, metadataOnly, typed);
-  const metadata = tidyMetadata(objectOf(tidied));
-  const pruned = resource.rules.decode({ ...typed, metadata }, old);
-  const object: Stored = { ...pruned, apiVersion: typed.apiVersion, kind: typed.kind, metadata };
-  return { object, warnings: checkFields(resource, body, object, request) };
+}
+
+function cannotHandle({ kind, version }: Resource, why: string): ApiError {
+  return badRequest(`${kind} in version "${version}" cannot be handled as a ${kind}: ${why}`);
 }
 
 function checkType(resource: Resource, body: JsonObject): void {
@@ -65,8 +83,13 @@ function checkType(resource: Resource, body: JsonObject): void {
     throw invalid(resource.group, kind, name, [invalidValue('kind', kind, `must be ${resource.kind}`)]);
   }
   throw badRequest(
-    `${kind} in version "${resource.version}" cannot be handled as a ${resource.kind}: converting (${resource.version}.${kind}) to (${resource.kind}): unknown conversion`,
+    `${kind} in version "${resource.version}" cannot be handled as a ${resource.kind}: converting (${resource.version}.${kind}) to (${internalGroup(resource)}.${resource.kind}): unknown conversion`,
   );
+}
+
+/** The name of the package that holds the unversioned types of a group. */
+function internalGroup({ group }: Resource): string {
+  return group === '' ? 'core' : (group.split('.')[0] ?? '');
 }
 
 function checkFields(resource: Resource, body: JsonObject, object: Stored, request: ApiRequest): string[] {
@@ -79,9 +102,7 @@ function checkFields(resource: Resource, body: JsonObject, object: Stored, reque
     ...unknownFields(body, object, resource.schema, ''),
   ];
   if (unknown.length === 0 || policy === 'Warn') return unknown;
-  throw badRequest(
-    `${resource.kind} in version "${resource.version}" cannot be handled as a ${resource.kind}: strict decoding error: ${unknown.join(', ')}`,
-  );
+  throw cannotHandle(resource, `strict decoding error: ${unknown.join(', ')}`);
 }
 
 function unknownFields(sent: JsonObject, kept: JsonObject, schema: JsonObject, path: string): string[] {

@@ -64,7 +64,7 @@ function mark(core: Core, resource: Resource, request: ApiRequest, object: Store
       metadata: {
         ...metadata,
         ...(shorter ? { deletionGracePeriodSeconds: grace, deletionTimestamp: later(core, grace) } : {}),
-        finalizers,
+        ...(finalizers.length === 0 ? {} : { finalizers }),
       },
     };
   }

@@ -17,6 +17,8 @@ function managerOf({ options, user }: ApiRequest): string {
 }
 
 function resetsOf(resource: Resource, subresource: string | undefined) {
+  const { statusResets } = resource.rules;
+  if (subresource === 'status' && statusResets !== undefined) return statusResets;
   return resetFields(resource.custom, resource.subresources.includes('status'), subresource);
 }
 
@@ -32,6 +34,7 @@ export function trackManager(
   const managedFields = trackUpdate({
     before,
     after,
+    empty: resource.empty,
     manager: managerOf(request),
     subresource,
     now,
@@ -52,7 +55,10 @@ function withManagers(
   const timeless = managedFields.map((entry) =>
     entry['subresource'] === 'scale' ? without(entry, 'time') : entry,
   );
-  return { ...metadata, managedFields: timeless };
+  // Applies come first, then by time.
+  const rank = (entry: JsonObject) =>
+    entry['operation'] === 'Apply' ? 0 : entry['time'] === undefined ? 1 : 2;
+  return { ...metadata, managedFields: timeless.sort((a, b) => rank(a) - rank(b)) };
 }
 
 /**

@@ -1,6 +1,6 @@
 import { type FieldError, forbiddenField, invalidValue } from './errors.ts';
 import { qualifiedNameFaults, validateLabels, validateName } from './names.ts';
-import { equal, isObject, objectOf, type JsonObject, type Meta, type Stored } from './object.ts';
+import { equal, isObject, objectOf, without, type JsonObject, type Meta, type Stored } from './object.ts';
 import type { Resource } from './resource.ts';
 
 const STANDARD_FINALIZERS = new Set(['kubernetes', 'orphan', 'foregroundDeletion']);
@@ -134,7 +134,7 @@ export function validateMetadataUpdate(metadata: Meta, old: Meta): FieldError[] 
 export function keepSystemMetadata(metadata: Meta, old: Meta): Meta {
   const { generation, creationTimestamp, deletionTimestamp, deletionGracePeriodSeconds } = old;
   return {
-    ...metadata,
+    ...without(metadata, 'generation'),
     name: metadata.name === '' ? old.name : metadata.name,
     uid: metadata.uid ?? old.uid ?? '',
     ...(old.namespace === undefined ? {} : { namespace: metadata.namespace ?? old.namespace }),

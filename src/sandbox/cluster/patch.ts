@@ -36,12 +36,12 @@ function applyOperation(document: Json, operation: JsonObject): Json {
   const value = operation['value'];
   switch (textOf(operation['op'])) {
     case 'add':
-      return put(document, path, required(value), insert);
+      return put(document, path, value ?? null, insert);
     case 'remove':
       return remove(document, path);
     case 'replace':
       lookUp(document, path);
-      return put(document, path, required(value), replace);
+      return put(document, path, value ?? null, replace);
     case 'test':
       if (!equal(find(document, path) ?? null, value ?? null)) throw unprocessable();
       return document;

@@ -1,7 +1,7 @@
-import type { Json } from '../../kube/types.ts';
+import type { ApiError, Json } from '../../kube/types.ts';
 import { type Core, timestamp } from './core.ts';
 import { decodeBody } from './decode.ts';
-import { badRequest, notFound, staleWrite, unsupportedMediaType } from './errors.ts';
+import { badRequest, invalid, invalidValue, notFound, staleWrite, unsupportedMediaType } from './errors.ts';
 import { applied } from './managers.ts';
 import { isObject, textOf, without, type JsonObject, type Stored } from './object.ts';
 import { metadataOf } from './metadata.ts';
@@ -27,13 +27,18 @@ export function patch(core: Core, resource: Resource, request: ApiRequest): ApiR
     );
   }
   if (old === undefined) throw notFound(resource, name);
-  const decoded = decodeBody(resource, patchDocument(old, request, resource.schema), old, request);
+  const decoded = decodeBody(resource, patchDocument(old, request, resource.schema), old, request, badPatch);
   const { metadata } = decoded.object;
   checkIdentity(request, metadata);
   if (metadata.resourceVersion !== undefined && metadata.resourceVersion !== old.metadata.resourceVersion) {
     throw staleWrite(resource, name);
   }
   return replace(core, resource, request, decoded, old);
+}
+
+// An object that the patch made impossible is the patch's fault.
+function badPatch(detail: string, patched: JsonObject): ApiError {
+  return invalid('', '', '', [invalidValue('patch', JSON.stringify(patched), detail)]);
 }
 
 function apply(core: Core, resource: Resource, request: ApiRequest, old: Stored | undefined): ApiResult {
@@ -45,15 +50,9 @@ function apply(core: Core, resource: Resource, request: ApiRequest, old: Stored 
     const [group, version] = apiVersion.includes('/') ? apiVersion.split('/') : ['', apiVersion];
     throw badRequest(`invalid object type: ${group ?? ''}/${version ?? ''}, Kind=${kind}`);
   }
-  const metadata = metadataOf(body);
-  if (metadata['name'] === undefined) {
-    throw badRequest(
-      `the name of the object (${name} based on URL) was undeterminable: name must be provided`,
-    );
-  }
-  checkIdentity(request, metadata);
   if (old === undefined && request.subresource !== undefined) throw notFound(resource, name);
   const { object } = applied(resource, request, timestamp(core.clock), old, body);
+  checkIdentity(request, metadataOf(object));
   if (old === undefined) {
     const fresh = { ...object, metadata: without(metadataOf(object), 'resourceVersion') };
     const { object: sent, warnings } = decodeBody(resource, fresh, undefined, request);

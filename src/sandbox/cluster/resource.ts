@@ -57,6 +57,8 @@ export interface Rules {
   ) => FieldError[];
   /** For a write to /status: the object to store, by default the old one with the new status. */
   readonly prepareStatus?: (object: Stored, old: Stored) => Stored;
+  /** Fields that a write to /status leaves alone, where they aren't the usual ones. */
+  readonly statusResets?: readonly (readonly string[])[];
   /** Something besides metadata.finalizers keeps an object that is being deleted. */
   readonly held?: (object: Stored) => boolean;
   /** For how many seconds a deleted object lives on, unless the request says how long; 0 where absent. */
@@ -88,6 +90,8 @@ export interface Resource {
   readonly columns: readonly Column[];
   /** The OpenAPI schema of its objects, with the `x-kubernetes-` extensions that merging needs. */
   readonly schema: JsonObject;
+  /** What every object of the kind has without anyone's doing. */
+  readonly empty?: JsonObject | undefined;
   readonly rules: Rules;
   /** From the stored form to this version's; absent where only `apiVersion` differs. */
   readonly fromStored?: (object: Stored) => Stored;

@@ -31,12 +31,14 @@ export function strategicPatch(target: JsonObject, patch: JsonObject, schema: Js
     if (value === null) Reflect.deleteProperty(result, key);
     else result[key] = mergeValue(result[key], value, fieldSchema(schema, key), key);
   }
-  for (const [key, value] of Object.entries(patch)) {
-    if (!key.startsWith(ORDER_PREFIX)) continue;
-    const name = key.slice(ORDER_PREFIX.length);
-    const list = result[name];
-    if (Array.isArray(list))
-      result[name] = inOrder(list, listOf(value), mergeKeyOf(fieldSchema(schema, name)));
+  for (const [key, value] of Object.entries(result)) {
+    const before = target[key];
+    if (!Array.isArray(value) || !Array.isArray(before)) continue;
+    const order = patch[ORDER_PREFIX + key] ?? patch[key];
+    const schemaOfList = fieldSchema(schema, key);
+    if (Array.isArray(order) && schemaOfList['x-kubernetes-patch-strategy'] === 'merge') {
+      result[key] = inOrder(value, order, before, mergeKeyOf(schemaOfList));
+    }
   }
   return result;
 }
@@ -88,19 +90,32 @@ function mergeItems(
   return result;
 }
 
-/** Items that `order` names come in that order; others keep their place relative to what stood before them. */
-function inOrder(list: readonly Json[], order: readonly Json[], key: string): Json[] {
-  const place = (item: Json) =>
-    order.findIndex((other) =>
-      key === '' ? equal(item, other) : equal(objectOf(item)[key], objectOf(other)[key]),
-    );
-  const named = list.filter((item) => place(item) >= 0).sort((a, b) => place(a) - place(b));
+/**
+ * Items that the patch names come in the patch's order, the others in their old one; between the two kinds the old order
+ * decides where it knows both, and the patch's items go first where it doesn't.
+ */
+function inOrder(
+  list: readonly Json[],
+  order: readonly Json[],
+  before: readonly Json[],
+  key: string,
+): Json[] {
+  const idOf = (item: Json) => JSON.stringify(key === '' ? item : (objectOf(item)[key] ?? null));
+  const wanted = order.map(idOf);
+  const old = before.map(idOf);
+  const named = list
+    .filter((item) => wanted.includes(idOf(item)))
+    .sort((a, b) => wanted.indexOf(idOf(a)) - wanted.indexOf(idOf(b)));
+  const others = list.filter((item) => !wanted.includes(idOf(item)));
   const result: Json[] = [];
-  for (const item of list) {
-    if (place(item) < 0) result.push(item);
-    else result.push(named.shift() ?? item);
+  for (const item of named) {
+    const place = old.indexOf(idOf(item));
+    while (place >= 0 && others[0] !== undefined && old.indexOf(idOf(others[0])) < place) {
+      result.push(...others.splice(0, 1));
+    }
+    result.push(item);
   }
-  return result;
+  return [...result, ...others];
 }
 
 function withoutDirectives(patch: JsonObject): JsonObject {

@@ -69,7 +69,7 @@ export function createFrom(
     ...validateMetadata(resource, object),
     ...(resource.rules.validate?.(object, undefined, undefined) ?? []),
   ];
-  if (errors.length > 0) throw invalid(resource.group, resource.kind, object.metadata.name, errors);
+  if (errors.length > 0) throw invalid(storedGroup(resource), resource.kind, object.metadata.name, errors);
   if (core.store.get(resource.table, keyFor(request.namespace, object.metadata.name)) !== undefined) {
     throw alreadyExists(resource, object.metadata.name);
   }
@@ -139,7 +139,7 @@ export function checkIdentity({ name, namespace }: ApiRequest, metadata: JsonObj
   if (named !== name) {
     throw badRequest(
       named === ''
-        ? 'name must be provided'
+        ? `the name of the object (${name ?? ''} based on URL) was undeterminable: name must be provided`
         : `the name of the object (${named}) does not match the name on the URL (${name ?? ''})`,
     );
   }
@@ -166,6 +166,12 @@ export function checkVersion(resource: Resource, sent: Stored, old: Stored): voi
   if (resourceVersion !== old.metadata.resourceVersion) throw staleWrite(resource, old.metadata.name);
 }
 
+// Validation names the kind as it is stored.
+function storedGroup({ table }: Resource): string {
+  const dot = table.indexOf('.');
+  return dot < 0 ? '' : table.slice(dot + 1);
+}
+
 /**
  * The second half of every update and patch: what the write may change is taken, the rest kept; the result is
  * validated and stored, or, where nothing changed, not.
@@ -185,14 +191,17 @@ export function replace(
   const kept: Stored = { ...own, metadata: keepSystemMetadata(own.metadata, old.metadata) };
   const scoped = scopeOf(resource, request, kept, old);
   const prepared = rules.prepare?.(scoped, old, env) ?? scoped;
+  const immutable = validateMetadataUpdate(prepared.metadata, old.metadata);
   const errors = [
-    ...validateMetadataUpdate(prepared.metadata, old.metadata),
+    // Twice, as the real server does: once for all kinds, once with the kind's own rules.
+    ...immutable,
+    ...immutable,
     ...validateMetadata(resource, prepared),
     ...(rules.validate?.(prepared, old, request.subresource) ?? []),
   ];
-  if (errors.length > 0) throw invalid(resource.group, resource.kind, old.metadata.name, errors);
+  if (errors.length > 0) throw invalid(storedGroup(resource), resource.kind, old.metadata.name, errors);
   const bumped =
-    rules.newGeneration?.(prepared, old) === true
+    request.subresource !== 'status' && rules.newGeneration?.(prepared, old) === true
       ? { ...prepared, metadata: { ...prepared.metadata, generation: (old.metadata.generation ?? 0) + 1 } }
       : prepared;
   const final = { ...bumped, metadata: tidyMetadata(bumped.metadata) };

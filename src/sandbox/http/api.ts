@@ -33,7 +33,8 @@ export async function handleApi(
   const resource =
     route === undefined ? undefined : cluster.core.resources.find(route.group, route.version, route.plural);
   if (route === undefined || resource === undefined) {
-    if (route?.group !== '' || !url.pathname.startsWith('/api/v1/')) {
+    // Groups that the server has built in are answered by another part of it than those of custom resources.
+    if (!isBuiltIn(cluster, url.pathname)) {
       sendText(response, 404, '404 page not found\n');
       return;
     }
@@ -48,6 +49,12 @@ export async function handleApi(
   send(cluster, resource, request, accept, await cluster.handle(request), response);
 }
 
+function isBuiltIn({ core }: Cluster, path: string): boolean {
+  const [root, group] = path.split('/').filter((part) => part !== '');
+  if (root !== 'apis') return root === 'api';
+  return core.resources.all().some((resource) => !resource.custom && resource.group === group);
+}
+
 async function requestOf(
   resource: Resource,
   route: Route,
@@ -58,8 +65,9 @@ async function requestOf(
   if (verb === undefined) throw methodNotAllowed();
   if (verb === 'create' && route.name !== undefined && route.subresource === undefined)
     throw methodNotAllowed();
-  if (resource.namespaced && route.namespace === undefined && verb !== 'list' && verb !== 'watch') {
-    throw methodNotAllowed();
+  if (resource.namespaced && route.namespace === undefined) {
+    if (route.name !== undefined) throw noSuchResource();
+    if (verb !== 'list' && verb !== 'watch') throw methodNotAllowed();
   }
   const contentType = incoming.headers['content-type'] ?? '';
   const body = await readBody(incoming, contentType);
@@ -135,7 +143,7 @@ function send(
   response: ServerResponse,
 ): void {
   if (result.type === 'status') {
-    sendJson(response, 200, publicStatus(result.status));
+    sendJson(response, result.status.code, publicStatus(result.status));
     return;
   }
   const now = cluster.core.clock.now();
@@ -158,7 +166,8 @@ function listBody(resource: Resource, list: ObjectList): unknown {
     apiVersion: groupVersion(resource),
     metadata: {
       resourceVersion: list.resourceVersion,
-      ...(list.continue === undefined ? {} : { continue: list.continue }),
+      // Lists of custom resources always have it.
+      ...(list.continue === undefined && !resource.custom ? {} : { continue: list.continue ?? '' }),
       ...(list.remaining === undefined ? {} : { remainingItemCount: list.remaining }),
     },
     // Items of typed lists say their type only once, at the list.

@@ -56,13 +56,13 @@ export function statusOf(error: ApiError): Record<string, unknown> {
   );
 }
 
-/** A Status without what the real server leaves out: an empty reason, and the code of a success. */
+/** A Status without what the real server leaves out: an empty reason, and the code of a plain success. */
 export function publicStatus(status: StatusBody): Record<string, unknown> {
   const { message, reason, code, ...rest } = status;
   return {
     ...rest,
     ...(message === '' ? {} : { message }),
     ...(reason === '' ? {} : { reason }),
-    ...(status.status === 'Success' ? {} : { code }),
+    ...(code === 200 ? {} : { code }),
   };
 }

@@ -22,15 +22,20 @@ import {
 import type { Env, Rules } from '../resource.ts';
 import { validatePort } from './pod-rules.ts';
 
+/** Every Namespace carries its name as a label. */
+export function completeNamespace(namespace: JsonObject): JsonObject {
+  const metadata = objectOf(namespace['metadata']);
+  const labels = { ...objectOf(metadata['labels']), 'kubernetes.io/metadata.name': metadata['name'] };
+  return { ...namespace, metadata: { ...metadata, labels } };
+}
+
 /** The rules of Namespaces. */
 export const namespaceRules: Partial<Rules> = {
   name: 'label',
-  prepare: (namespace, old) => {
-    const labels = { ...namespace.metadata.labels, 'kubernetes.io/metadata.name': namespace.metadata.name };
-    const metadata = { ...namespace.metadata, labels };
-    if (old !== undefined) return { ...namespace, metadata, spec: namespace['spec'] ?? old['spec'] };
-    return { ...namespace, metadata, spec: { finalizers: ['kubernetes'] }, status: { phase: 'Active' } };
-  },
+  prepare: (namespace, old) =>
+    old === undefined
+      ? { ...namespace, spec: { finalizers: ['kubernetes'] }, status: { phase: 'Active' } }
+      : { ...namespace, spec: old['spec'] },
   prepareDelete: (namespace) => ({
     ...namespace,
     metadata: without(namespace.metadata, 'deletionGracePeriodSeconds'),
@@ -177,6 +182,7 @@ export const serviceRules: Partial<Rules> = {
   prepare: prepareService,
   validate: validateService,
   prepareStatus: (sent, old) => ({ ...sent, spec: old['spec'] }),
+  statusResets: [['spec']],
   selectable: (service) => ({
     'spec.clusterIP': textOf(at(service, 'spec', 'clusterIP')),
     'spec.type': textOf(at(service, 'spec', 'type')),

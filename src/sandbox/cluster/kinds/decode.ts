@@ -1,7 +1,9 @@
 import type { Json } from '../../../kube/types.ts';
-import { badRequest } from '../errors.ts';
 import { isObject, type JsonObject } from '../object.ts';
 import type { TypeSchema } from './types.ts';
+
+/** A value that the decoder can't take; the message is the real server's, without what surrounds it. */
+export class DecodeError extends Error {}
 
 class Mismatch extends Error {
   readonly found: string;
@@ -14,34 +16,63 @@ class Mismatch extends Error {
     this.wanted = wanted;
     this.path = path;
   }
+
+  describe(kind: string): string {
+    const { found, wanted } = this;
+    const path = this.path.filter((part) => !/^\d+$/.test(part));
+    const field = `${structName(kind, path)}.${path.join('.')}`;
+    return `json: cannot unmarshal ${found} into Go struct field ${field} of type ${wanted}`;
+  }
 }
 
-class BadTime extends Error {}
+const STRUCTS: Record<string, string> = {
+  metadata: 'ObjectMeta',
+  ownerReferences: 'OwnerReference',
+  template: 'PodTemplateSpec',
+  containers: 'Container',
+  initContainers: 'Container',
+  env: 'EnvVar',
+  resources: 'ResourceRequirements',
+  volumes: 'Volume',
+  volumeMounts: 'VolumeMount',
+  selector: 'LabelSelector',
+};
+
+// The Go type of the struct that the last field of a path belongs to.
+function structName(kind: string, path: readonly string[]): string {
+  const parent = path.at(-2);
+  if (parent === undefined) return kind;
+  if (parent === 'spec' || parent === 'status') {
+    const owner = path.length > 3 && path.at(-3) === 'template' ? 'Pod' : kind;
+    return `${owner}${parent === 'spec' ? 'Spec' : 'Status'}`;
+  }
+  if (parent === 'ports') return kind === 'Service' ? 'ServicePort' : 'ContainerPort';
+  return STRUCTS[parent] ?? parent.charAt(0).toUpperCase() + parent.slice(1);
+}
 
 /**
  * Decodes an object of a built-in kind as the real server's typed decoder does: unknown fields and nulls vanish, empty
  * values that mean nothing vanish, defaults come in.
- * @throws ApiError 400 where a value has the wrong type.
+ * @throws DecodeError where a value has the wrong type.
  */
-export function decodeTyped(
-  kind: string,
-  version: string,
-  schema: TypeSchema,
-  object: JsonObject,
-): JsonObject {
+export function decodeTyped(kind: string, schema: TypeSchema, object: JsonObject): JsonObject {
   try {
     const decoded = decode(schema, object, []);
     return isObject(decoded) ? decoded : {};
   } catch (error) {
-    if (error instanceof BadTime) {
-      throw badRequest(`${kind} in version "${version}" cannot be handled as a ${kind}: ${error.message}`);
-    }
-    if (!(error instanceof Mismatch)) throw error;
-    const field = error.path.filter((part) => !/^\d+$/.test(part)).join('.');
-    throw badRequest(
-      `${kind} in version "${version}" cannot be handled as a ${kind}: json: cannot unmarshal ${error.found} into Go struct field ${kind}.${field} of type ${error.wanted}`,
-    );
+    if (error instanceof Mismatch) throw new DecodeError(error.describe(kind));
+    throw error;
   }
+}
+
+/** What every object of the type has without anyone's doing. */
+export function zeroOf(schema: TypeSchema): JsonObject {
+  const result: JsonObject = {};
+  for (const [name, property] of Object.entries(schema.properties ?? {})) {
+    if (property.zero !== undefined) result[name] = property.zero;
+    else if (property.always === true) result[name] = zeroOf(property);
+  }
+  return result;
 }
 
 function decode(schema: TypeSchema, value: Json | undefined, path: readonly string[]): Json | undefined {
@@ -89,11 +120,17 @@ const TIMES: Record<string, { pattern: RegExp; layout: string }> = {
 function checkTime(schema: TypeSchema, value: string): void {
   const rule = TIMES[schema.format ?? ''];
   if (rule === undefined || rule.pattern.test(value)) return;
-  throw new BadTime(`parsing time ${JSON.stringify(value)} as ${JSON.stringify(rule.layout)}`);
+  const rest = value.replace(/^\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d/, '');
+  const expected =
+    rest === value ? '2006' : rule.layout.slice('2006-01-02T15:04:05'.length).replace('Z07:00', '');
+  throw new DecodeError(
+    `parsing time ${JSON.stringify(value)} as ${JSON.stringify(rule.layout)}: cannot parse ${JSON.stringify(rest)} as ${JSON.stringify(expected || 'Z07:00')}`,
+  );
 }
 
 function absent(schema: TypeSchema, path: readonly string[]): Json | undefined {
   if (schema.default !== undefined) return schema.default;
+  if (schema.zero !== undefined) return schema.zero;
   return schema.always === true ? decode(schema, {}, path) : undefined;
 }
 
@@ -117,7 +154,8 @@ function decodeObject(schema: TypeSchema, value: Json, path: readonly string[]):
   // Values of maps are kept even when they are empty.
   const values = { ...schema.additionalProperties, pointer: true };
   for (const [name, member] of Object.entries(value)) {
-    const decoded = decode(values, member, path);
+    // A null in a map is the zero value of its type.
+    const decoded = member === null && values.type === 'string' ? '' : decode(values, member, path);
     if (decoded !== undefined) result[name] = decoded;
   }
   return Object.keys(result).length === 0 && schema.pointer !== true ? undefined : result;

@@ -1,6 +1,13 @@
 import type { JsonObject } from '../object.ts';
-import { type Column, groupResource, type Resource, type Rules, type ScalePaths } from '../resource.ts';
-import { decodeTyped } from './decode.ts';
+import {
+  type Column,
+  groupResource,
+  groupVersion,
+  type Resource,
+  type Rules,
+  type ScalePaths,
+} from '../resource.ts';
+import { decodeTyped, zeroOf } from './decode.ts';
 import { publicSchema, topLevel, type TypeSchema } from './types.ts';
 
 /** How a built-in kind is described; what is left out is as for most kinds. */
@@ -42,7 +49,7 @@ export function define(definition: Definition): Resource {
   const { group = '', version = 'v1', plural, kind } = definition;
   const schema = topLevel(definition.fields);
   const { complete = (object: JsonObject) => object } = definition;
-  const decode = (object: JsonObject) => complete(decodeTyped(kind, version, schema, object));
+  const decode = (object: JsonObject) => complete(decodeTyped(kind, schema, object));
   return {
     group,
     version,
@@ -59,6 +66,7 @@ export function define(definition: Definition): Resource {
     scale: definition.scale,
     columns: definition.columns ?? DEFAULT_COLUMNS,
     schema: publicSchema(schema),
+    empty: { ...zeroOf(schema), apiVersion: groupVersion({ group, version }), kind },
     rules: { name: 'subdomain', unconditionalUpdate: true, decode, ...definition.rules },
     ...(definition.fromStored === undefined ? {} : { fromStored: definition.fromStored }),
     ...(definition.toStored === undefined ? {} : { toStored: definition.toStored }),

@@ -1,8 +1,9 @@
+import type { Json } from '../../../kube/types.ts';
 import { type FieldError, invalidValue, requiredValue } from '../errors.ts';
-import { numberOf, objectOf, textOf, type JsonObject, type Stored } from '../object.ts';
+import { objectOf, textOf, type JsonObject, type Stored } from '../object.ts';
 import type { Rules } from '../resource.ts';
 import type { TypeSchema } from './types.ts';
-import { int, microTime, objectReference, optional, preset, struct, text, time } from './types.ts';
+import { alwaysAs, int, microTime, objectReference, optional, struct, text, time } from './types.ts';
 
 const source: TypeSchema = { ...struct({ component: text, host: text }), always: true };
 const series = struct({ count: int, lastObservedTime: microTime });
@@ -13,21 +14,21 @@ export const coreEventFields: Readonly<Record<string, TypeSchema>> = {
   reason: text,
   message: text,
   source,
-  firstTimestamp: time,
-  lastTimestamp: time,
+  firstTimestamp: alwaysAs(time, null),
+  lastTimestamp: alwaysAs(time, null),
   count: int,
   type: text,
-  eventTime: microTime,
+  eventTime: alwaysAs(microTime, null),
   series,
   action: text,
   related: objectReference,
-  reportingComponent: preset(optional(text), ''),
-  reportingInstance: preset(optional(text), ''),
+  reportingComponent: alwaysAs(optional(text), ''),
+  reportingInstance: alwaysAs(optional(text), ''),
 };
 
 /** Fields of an events.k8s.io/v1 Event. */
 export const newEventFields: Readonly<Record<string, TypeSchema>> = {
-  eventTime: microTime,
+  eventTime: alwaysAs(microTime, null),
   series,
   reportingController: text,
   reportingInstance: text,
@@ -38,8 +39,8 @@ export const newEventFields: Readonly<Record<string, TypeSchema>> = {
   note: text,
   type: text,
   deprecatedSource: source,
-  deprecatedFirstTimestamp: time,
-  deprecatedLastTimestamp: time,
+  deprecatedFirstTimestamp: alwaysAs(time, null),
+  deprecatedLastTimestamp: alwaysAs(time, null),
   deprecatedCount: int,
 };
 
@@ -56,7 +57,11 @@ const RENAMED = [
 
 function rename(event: Stored, names: ReadonlyMap<string, string>, apiVersion: string): Stored {
   const renamed: JsonObject = {};
-  for (const [field, value] of Object.entries(event)) renamed[names.get(field) ?? field] = value;
+  for (const [field, value] of Object.entries(event)) {
+    // Only core/v1 shows these when they are empty.
+    if (value === '' && names === TO_NEW) continue;
+    renamed[names.get(field) ?? field] = value;
+  }
   return { ...renamed, apiVersion, kind: 'Event', metadata: event.metadata };
 }
 
@@ -70,7 +75,12 @@ export function toNewEvent(event: Stored): Stored {
 
 /** An events.k8s.io/v1 event as it is stored. */
 export function toCoreEvent(event: Stored): Stored {
-  return rename(event, TO_CORE, 'v1');
+  const core = rename(event, TO_CORE, 'v1');
+  return {
+    ...core,
+    reportingComponent: core['reportingComponent'] ?? '',
+    reportingInstance: core['reportingInstance'] ?? '',
+  };
 }
 
 function selectable(event: Stored): Record<string, string | undefined> {
@@ -89,16 +99,16 @@ function selectable(event: Stored): Record<string, string | undefined> {
   };
 }
 
+function wrongNamespace(namespace: Json | undefined, event: Stored): FieldError[] {
+  const given = textOf(namespace);
+  if ((given || 'default') === event.metadata.namespace) return [];
+  return [invalidValue('involvedObject.namespace', given, 'does not match event.namespace')];
+}
+
 /** The rules of core/v1 Events. */
 export const coreEventRules: Partial<Rules> = {
   createOnUpdate: true,
-  validate: (event) => {
-    const { namespace } = objectOf(event['involvedObject']);
-    const expected = textOf(namespace) || 'default';
-    return expected === event.metadata.namespace
-      ? []
-      : [invalidValue('involvedObject.namespace', textOf(namespace), 'does not match event.namespace')];
-  },
+  validate: (event) => wrongNamespace(objectOf(event['involvedObject'])['namespace'], event),
   selectable,
 };
 
@@ -106,15 +116,12 @@ export const coreEventRules: Partial<Rules> = {
 export const newEventRules: Partial<Rules> = {
   createOnUpdate: true,
   validate: (event, old) => {
-    if (old !== undefined) return [];
-    const errors: FieldError[] = [];
-    // Events of the old kind have no eventTime; they are read-only here.
-    if (textOf(event['eventTime']) === '') errors.push(requiredValue('eventTime'));
-    if (numberOf(event['deprecatedCount']) === 0) {
-      for (const field of ['reportingController', 'reportingInstance', 'action', 'reason'] as const) {
-        if (textOf(event['eventTime']) !== '' && textOf(event[field]) === '')
-          errors.push(requiredValue(field));
-      }
+    const errors = wrongNamespace(objectOf(event['regarding'])['namespace'], event);
+    if (old !== undefined) return errors;
+    const timed = textOf(event['eventTime']) !== '';
+    if (!timed) errors.push(requiredValue('eventTime'));
+    for (const field of ['reportingController', 'reportingInstance', 'action', 'reason']) {
+      if (timed && textOf(event[field]) === '') errors.push(requiredValue(field));
     }
     const type = textOf(event['type']);
     if (type !== 'Normal' && type !== 'Warning') {

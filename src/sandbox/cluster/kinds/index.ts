@@ -21,6 +21,7 @@ import {
   serviceColumns,
 } from './columns.ts';
 import {
+  completeNamespace,
   completeSecret,
   completeService,
   configMapRules,
@@ -39,6 +40,7 @@ import {
   toCoreEvent,
   toNewEvent,
 } from './events.ts';
+import { storedOnly } from './stored-only.ts';
 import { podSpec, podStatus } from './pod.ts';
 import { completePod, podRules } from './pod-rules.ts';
 import {
@@ -80,6 +82,7 @@ const core: Definition[] = [
       status: struct({ phase: text, conditions: conditions() }),
     },
     subresources: ['status', 'finalize'],
+    complete: completeNamespace,
     rules: namespaceRules,
     columns: namespaceColumns,
   },
@@ -264,43 +267,7 @@ const others: Definition[] = [
   },
 ];
 
-const rules = listOfType(
-  struct({
-    verbs: listOfType(text),
-    apiGroups: listOfType(text),
-    resources: listOfType(text),
-    resourceNames: listOfType(text),
-    nonResourceURLs: listOfType(text),
-  }),
-);
-const subjects = listOfType(struct({ kind: text, apiGroup: text, name: text, namespace: text }));
-const roleRef = atomic(
-  struct({ apiGroup: preset(text, 'rbac.authorization.k8s.io'), kind: text, name: text }),
-);
-
-// Stored, never enforced.
-const rbac: Definition[] = [
-  { plural: 'roles', kind: 'Role', fields: { rules } },
-  { plural: 'rolebindings', kind: 'RoleBinding', fields: { subjects, roleRef } },
-  {
-    plural: 'clusterroles',
-    kind: 'ClusterRole',
-    clusterScoped: true,
-    fields: { rules, aggregationRule: anything },
-  },
-  {
-    plural: 'clusterrolebindings',
-    kind: 'ClusterRoleBinding',
-    clusterScoped: true,
-    fields: { subjects, roleRef },
-  },
-].map((definition) => ({
-  ...definition,
-  group: 'rbac.authorization.k8s.io',
-  rules: { name: 'path' as const },
-}));
-
 /** Every kind that the cluster knows without a CustomResourceDefinition. */
 export function builtInResources(): Resource[] {
-  return [...core, ...others, ...rbac].map(define);
+  return [...core, ...others, ...storedOnly].map(define);
 }

@@ -217,6 +217,7 @@ export const podRules: Partial<Rules> = {
       status: { ...objectOf(sent['status']), qosClass: at(old, 'status', 'qosClass') },
     };
   },
+  statusResets: [['spec'], ['metadata', 'deletionTimestamp'], ['metadata', 'ownerReferences']],
   graceSeconds: (pod) => {
     // Nothing runs yet, or nothing runs any more: there is nothing to wait for.
     const phase = textOf(at(pod, 'status', 'phase'));

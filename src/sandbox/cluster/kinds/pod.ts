@@ -1,5 +1,6 @@
 import type { TypeSchema } from './types.ts';
 import {
+  alwaysAs,
   anything,
   atomic,
   conditions,
@@ -171,7 +172,7 @@ const volume = struct({
 export const podSpec: TypeSchema = struct({
   volumes: keyedList(volume, ['name']),
   initContainers: keyedList(container, ['name']),
-  containers: keyedList(container, ['name']),
+  containers: alwaysAs(keyedList(container, ['name']), null),
   ephemeralContainers: keyedList(struct({ ...containerFields, targetContainerName: text }), ['name']),
   restartPolicy: preset(text, 'Always'),
   terminationGracePeriodSeconds: preset(optional(long), 30),
@@ -186,7 +187,7 @@ export const podSpec: TypeSchema = struct({
   hostPID: flag,
   hostIPC: flag,
   shareProcessNamespace: optional(flag),
-  securityContext: { ...anything, always: true },
+  securityContext: preset(anything, {}),
   imagePullSecrets: keyedList(struct({ name: preset(optional(text), '') }), ['name']),
   hostname: text,
   subdomain: text,
@@ -267,7 +268,7 @@ const containerStatuses = listOfType(
 export const podStatus: TypeSchema = struct({
   observedGeneration: long,
   phase: preset(text, 'Pending'),
-  conditions: conditions({ lastProbeTime: time, observedGeneration: long }),
+  conditions: conditions({ lastProbeTime: alwaysAs(time, null), observedGeneration: long }),
   message: text,
   reason: text,
   nominatedNodeName: text,

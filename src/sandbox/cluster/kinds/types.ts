@@ -16,6 +16,8 @@ export interface TypeSchema {
   readonly pointer?: boolean;
   /** Stored as `{}` even where the client gave nothing (a struct by value without omitempty in Go). */
   readonly always?: boolean;
+  /** Stored as this where the client gave nothing; other than a default, nobody owns it then. */
+  readonly zero?: Json;
   /** Anything goes, unknown fields included. */
   readonly 'x-kubernetes-preserve-unknown-fields'?: true;
   readonly 'x-kubernetes-int-or-string'?: true;
@@ -49,6 +51,16 @@ export function optional(type: TypeSchema): TypeSchema {
 /** The same type with a default for when it is absent (or empty, unless the type is {@link optional}). */
 export function preset(type: TypeSchema, value: Json): TypeSchema {
   return { ...type, default: value };
+}
+
+/** The same type, stored as `value` where a client gives nothing: what Go writes for an empty field. */
+export function alwaysAs(type: TypeSchema, value: Json): TypeSchema {
+  return { ...type, zero: value };
+}
+
+/** The same type, stored as an empty object where a client gives nothing. */
+export function always(type: TypeSchema): TypeSchema {
+  return { ...type, always: true };
 }
 
 /** An object with these fields and no others; kept when empty, as pointers to structs are. */
@@ -150,7 +162,7 @@ export function conditions(more: Fields = {}): TypeSchema {
       status: text,
       reason: text,
       message: text,
-      lastTransitionTime: time,
+      lastTransitionTime: alwaysAs(time, null),
       ...more,
     }),
     ['type'],
@@ -162,11 +174,13 @@ export function topLevel(fields: Fields): TypeSchema {
   return struct({ apiVersion: text, kind: text, metadata: objectMeta, ...fields });
 }
 
+const INTERNAL = new Set(['pointer', 'always', 'zero']);
+
 /** The schema as OpenAPI clients may see it: without the decoder's own marks. */
 export function publicSchema(schema: TypeSchema): JsonObject {
   const result: JsonObject = {};
   for (const [key, value] of Object.entries(schema) as [string, Json][]) {
-    if (key !== 'pointer' && key !== 'always') result[key] = value;
+    if (!INTERNAL.has(key)) result[key] = value;
   }
   if (schema.properties !== undefined) {
     result['properties'] = Object.fromEntries(
