@@ -7,6 +7,7 @@ export interface Endpoint {
   readonly headers: Readonly<Record<string, string>>;
   /** The address as it may be shown: without user, password and query. */
   readonly shown: string;
+  readonly secrets: readonly string[];
   /** Tells endpoints apart; holds credentials. */
   readonly key: string;
 }
@@ -27,23 +28,43 @@ export function endpointOf(address: PrometheusAddress | undefined): Endpoint | s
   const headers = { ...basicAuthorization(base), ...address.headers };
   // What follows the path, such as a tenant or a token, goes along with every query.
   const queryUrl = `${shown}/api/v1/query${base.search}`;
-  return { queryUrl, headers, shown, key: JSON.stringify([queryUrl, Object.entries(headers).sort()]) };
+  const secrets = secretsOf(base, headers);
+  return {
+    queryUrl,
+    headers,
+    shown,
+    secrets,
+    key: JSON.stringify([queryUrl, Object.entries(headers).sort()]),
+  };
 }
 
 function basicAuthorization(url: URL): Record<string, string> {
   if (url.username === '' && url.password === '') return {};
-  const credentials = `${decodeURIComponent(url.username)}:${decodeURIComponent(url.password)}`;
+  const credentials = `${decoded(url.username)}:${decoded(url.password)}`;
   return { authorization: `Basic ${Buffer.from(credentials).toString('base64')}` };
 }
 
+function decoded(part: string): string {
+  try {
+    return decodeURIComponent(part);
+  } catch {
+    // A percent sign that stands for itself.
+    return part;
+  }
+}
+
+// Shorter ones would blot out half of an ordinary sentence.
 const SHORTEST_SECRET = 4;
 
-/** The text without what the endpoint's headers and address hold in secret, should somebody have echoed it. */
-export function redacted(text: string, endpoint: Endpoint): string {
-  const values = Object.values(endpoint.headers).flatMap((value) => [value, ...value.split(/\s+/)]);
-  const query = [...new URL(endpoint.queryUrl).searchParams.values()];
-  return [...values, ...query]
+/** What must never be shown: header values and their parts, the password, values of the address' query. */
+function secretsOf(base: URL, headers: Readonly<Record<string, string>>): string[] {
+  const values = Object.values(headers).flatMap((value) => [value, ...value.split(/\s+/)]);
+  return [...values, decoded(base.password), base.password, ...base.searchParams.values()]
     .filter((secret) => secret.length >= SHORTEST_SECRET)
-    .sort((a, b) => b.length - a.length)
-    .reduce((rest, secret) => rest.replaceAll(secret, '***'), text);
+    .sort((a, b) => b.length - a.length);
+}
+
+/** The text without the endpoint's secrets, should somebody have echoed them. */
+export function redacted(text: string, endpoint: Endpoint): string {
+  return endpoint.secrets.reduce((rest, secret) => rest.replaceAll(secret, '***'), text);
 }

@@ -7,6 +7,8 @@ export interface GridTime {
 // At the beginning of a window that nobody watched, all times of the grid until all targets were scraped inside it:
 // enough for the usual scrape intervals of 15 to 60 s.
 const MOST_UNTIL_BEGUN = 13;
+// Before such a window, so many intervals: what was seen there is not taken for new when a scrape failed as it began.
+const LOOK_BACK = [12, 3];
 // After a pause, some times in between show restarts of proxies that the last alone would hide.
 const MOST_IN_PAUSE = 12;
 
@@ -23,7 +25,10 @@ export function timesToFold(
   const last = Math.floor(now / interval) * interval;
   const times: GridTime[] = [];
   let at = end ?? first;
-  if (end === undefined) {
+  if (end === undefined && first < last) {
+    for (const steps of LOOK_BACK) {
+      if (first >= steps * interval) times.push({ time: first - steps * interval, untilBegun: false });
+    }
     for (let i = 0; i < MOST_UNTIL_BEGUN && at < last; i++, at += interval) {
       times.push({ time: at, untilBegun: i > 0 });
     }

@@ -1,8 +1,9 @@
 import { describe, expect, it } from 'vitest';
-import type { Reading, Target, TelemetryQuery } from '../../analysis/telemetry.ts';
+import type { Target, TelemetryQuery } from '../../analysis/telemetry.ts';
 import { createHttp } from '../http.ts';
 import type { Http } from '../http.ts';
 import { fakeHttp, withServer } from '../testing/http.ts';
+import { sum, warningOf } from '../testing/readings.ts';
 import { ProxiesSource } from './source.ts';
 
 interface Pod {
@@ -46,20 +47,6 @@ function target(revision: string, ips: string[], fresh = false): Target {
 function query(now: number, targets: Target[], more: Partial<TelemetryQuery> = {}): TelemetryQuery {
   const metrics = [{ name: 'errors', kind: 'errors' as const }];
   return { namespace: 'bookinfo', release: 'reviews', targets, metrics, from: 0, now, ...more };
-}
-
-/** All and bad events of a revision, over all intervals. */
-function sum(reading: Reading, revision: string, metric = 'errors'): [number, number] {
-  if (!reading.ok) throw new Error(reading.message);
-  const counts = reading.intervals.map((interval) => interval.counts[revision]?.[metric]);
-  return [
-    counts.reduce((total, count) => total + (count?.all ?? 0), 0),
-    counts.reduce((total, count) => total + (count?.bad ?? 0), 0),
-  ];
-}
-
-function warningOf(reading: Reading): string {
-  return (reading.ok ? reading.warning : reading.message) ?? '';
 }
 
 describe('ProxiesSource', () => {

@@ -1,3 +1,4 @@
+import type { Target, TelemetryQuery } from '../../analysis/telemetry.ts';
 import type { Http, HttpAnswer, HttpRequest } from '../http.ts';
 import { fakeHttp } from './http.ts';
 
@@ -40,6 +41,14 @@ export class FakePrometheus {
     for (const [key, stored] of this.#series) {
       if (key.startsWith(prefix) && !seen.has(key)) stored.samples.push({ time, value: undefined });
     }
+  }
+
+  /** When a workload was first found by a scrape. */
+  firstSample(workload: string): number | undefined {
+    const times = [...this.#series.values()]
+      .filter(({ labels }) => labels['destination_workload'] === workload)
+      .flatMap(({ samples }) => samples[0]?.time ?? []);
+    return times.length === 0 ? undefined : Math.min(...times);
   }
 
   #answer(request: HttpRequest): Partial<HttpAnswer> {
@@ -105,4 +114,21 @@ export function requests(
 /** The text of a bucket of `istio_request_duration_milliseconds`. */
 export function bucket(workload: string, le: string, reporter = 'destination'): string {
   return `istio_request_duration_milliseconds_bucket{reporter="${reporter}",destination_workload="${workload}",destination_workload_namespace="bookinfo",le="${le}"}`;
+}
+
+export const OLD: Target = { revision: 'old', workload: 'reviews-old', fresh: false, pods: [] };
+export const NEW: Target = { revision: 'new', workload: 'reviews-new', fresh: true, pods: [] };
+
+/** A query about errors of both revisions, in a window that began at 10 s. */
+export function prometheusQuery(now: number, more: Partial<TelemetryQuery> = {}): TelemetryQuery {
+  return {
+    namespace: 'bookinfo',
+    release: 'reviews',
+    targets: [OLD, NEW],
+    metrics: [{ name: 'errors', kind: 'errors' }],
+    from: 10_000,
+    now,
+    prometheus: { address: 'http://prometheus.istio-system:9090' },
+    ...more,
+  };
 }

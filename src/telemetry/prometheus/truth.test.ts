@@ -1,0 +1,195 @@
+import fc from 'fast-check';
+import { describe, expect, it } from 'vitest';
+import type { Reading, TelemetryQuery } from '../../analysis/telemetry.ts';
+import { bucket, FakePrometheus, prometheusQuery, requests } from '../testing/prometheus.ts';
+import { sum } from '../testing/readings.ts';
+import { PrometheusSource } from './source.ts';
+
+const SECONDS = 240;
+const SCRAPE_SECONDS = 15;
+const METRICS: TelemetryQuery['metrics'] = [
+  { name: 'errors', kind: 'errors' },
+  { name: 'slow', kind: 'slow', slowerThanMs: 100 },
+];
+
+type Revision = 'old' | 'new';
+
+interface Act {
+  readonly second: number;
+  readonly pod: number;
+  readonly kind: 'serve' | 'fail' | 'slow' | 'restart' | 'miss';
+  readonly count: number;
+}
+
+interface Pod {
+  readonly revision: Revision;
+  readonly instance: string;
+  readonly phase: number;
+  readonly reporter: string;
+  counters: Map<string, number>;
+  misses: boolean;
+}
+
+interface Event {
+  readonly time: number;
+  readonly revision: Revision;
+  readonly count: number;
+  readonly kind: string;
+}
+
+/** Proxies that serve, restart and are scraped, and a record of what really happened. */
+class World {
+  readonly prometheus = new FakePrometheus();
+  readonly events: Event[] = [];
+  readonly pods: Pod[];
+
+  constructor(phases: readonly number[]) {
+    this.pods = phases.map((phase, i) => ({
+      revision: i % 2 === 0 ? 'old' : 'new',
+      instance: `10.0.0.${i}:15020`,
+      phase,
+      reporter: i < 4 ? 'destination' : 'source',
+      counters: new Map(),
+      misses: false,
+    }));
+  }
+
+  act({ second, pod: index, kind, count }: Act): void {
+    const pod = this.pods[index % this.pods.length]!;
+    if (kind === 'restart') pod.counters = new Map();
+    else if (kind === 'miss') pod.misses = true;
+    else {
+      const workload = `reviews-${pod.revision}`;
+      const add = (series: string, by: number) =>
+        pod.counters.set(series, (pod.counters.get(series) ?? 0) + by);
+      add(requests(workload, kind === 'fail' ? 503 : 200, { reporter: pod.reporter }), count);
+      for (const le of ['100', '1000', '+Inf']) {
+        add(bucket(workload, le, pod.reporter), kind === 'slow' && le === '100' ? 0 : count);
+      }
+      this.events.push({ time: second * 1000 + 100, revision: pod.revision, count, kind });
+    }
+  }
+
+  scrape(second: number): void {
+    for (const pod of this.pods) {
+      if (second % SCRAPE_SECONDS !== pod.phase) continue;
+      this.prometheus.scrape(second * 1000 + 200, pod, pod.misses ? new Map() : pod.counters);
+      pod.misses = false;
+    }
+  }
+
+  /** How many events of a revision happened after a time, and how many of a kind. */
+  since(from: number, revision: Revision, kind: string): [number, number] {
+    const all = this.events.filter((event) => event.revision === revision && event.time > from);
+    const count = (events: readonly Event[]) => events.reduce((total, event) => total + event.count, 0);
+    return [count(all), count(all.filter((event) => event.kind === kind))];
+  }
+}
+
+const acts = (kinds: readonly Act['kind'][]) =>
+  fc.array(
+    fc.record({
+      second: fc.nat(SECONDS - 1),
+      pod: fc.nat(5),
+      kind: fc.constantFrom(...kinds),
+      count: fc.integer({ min: 1, max: 50 }),
+    }),
+    { maxLength: 80 },
+  );
+const phases = fc.array(fc.nat(SCRAPE_SECONDS - 1), { minLength: 6, maxLength: 6 });
+
+function run(world: World, plan: readonly Act[], each: (now: number) => Promise<void>): Promise<void> {
+  return Array.from({ length: SECONDS }, (_, second) => second).reduce(async (before, second) => {
+    await before;
+    for (const act of plan) if (act.second === second) world.act(act);
+    world.scrape(second);
+    await each(second * 1000 + 500);
+  }, Promise.resolve());
+}
+
+function expectWithinTruth(reading: Reading, world: World, from: number, freshFrom: number): void {
+  if (!reading.ok) throw new Error(reading.message);
+  let end = from;
+  for (const interval of reading.intervals) {
+    expect(interval.from).toBeGreaterThanOrEqual(end);
+    expect(interval.to).toBeGreaterThan(interval.from);
+    end = interval.to;
+    for (const metrics of Object.values(interval.counts)) {
+      for (const { all, bad } of Object.values(metrics)) {
+        expect(bad).toBeGreaterThanOrEqual(0);
+        expect(all).toBeGreaterThanOrEqual(bad);
+      }
+    }
+  }
+  for (const revision of ['old', 'new'] as const) {
+    for (const [metric, kind] of [
+      ['errors', 'fail'],
+      ['slow', 'slow'],
+    ] as const) {
+      const [all, bad] = sum(reading, revision, metric);
+      const [trueAll, trueBad] = world.since(revision === 'new' ? freshFrom : from, revision, kind);
+      expect(all).toBeLessThanOrEqual(trueAll);
+      expect(bad).toBeLessThanOrEqual(trueBad);
+    }
+  }
+}
+
+describe('PrometheusSource against the truth', () => {
+  it('never counts more than happened in the window, whatever restarts and fails to be scraped', async () => {
+    await fc.assert(
+      fc.asyncProperty(
+        phases,
+        acts(['serve', 'serve', 'fail', 'slow', 'restart', 'miss']),
+        fc.integer({ min: 0, max: 200 }),
+        async (phase, plan, windowSecond) => {
+          const world = new World(phase);
+          const source = new PrometheusSource(world.prometheus.http);
+          const from = windowSecond * 1000;
+          await run(world, plan, async (now) => {
+            if (now % 3000 > 1000) return;
+            const whole = await source.read(prometheusQuery(now, { from: 0, metrics: METRICS }));
+            if (now % 30_000 < 1000) expectWithinTruth(whole, world, 0, 0);
+            if (now < from || now % 30_000 > 1000) return;
+            const later = await source.read(prometheusQuery(now, { from, metrics: METRICS }));
+            // Until the first scrape that finds a fresh revision, it is taken for unused: that is what fresh means.
+            const found = world.prometheus.firstSample('reviews-new');
+            const untilFound = found === undefined || found > from - 10_000;
+            expectWithinTruth(later, world, from, untilFound ? 0 : from);
+          });
+        },
+      ),
+      { numRuns: 40 },
+    );
+  });
+
+  it('counts all that was scraped when nothing fails, and after a restart as much as if it had watched', async () => {
+    await fc.assert(
+      fc.asyncProperty(phases, acts(['serve', 'fail', 'slow']), async (phase, plan) => {
+        const world = new World(phase);
+        // Proxies that report from the other side are another story of the same requests.
+        world.pods.length = 4;
+        // All stable proxies are known before the window begins.
+        for (const pod of [0, 2]) world.act({ second: 0, pod, kind: 'serve', count: 1 });
+        const from = 20_000;
+        const calm = plan.filter((act) => act.pod < 4 && act.second > 36);
+        const source = new PrometheusSource(world.prometheus.http);
+        const end = SECONDS * 1000 + 20_000;
+        await run(world, calm, async (now) => {
+          if (now > from && now % 2000 < 1000)
+            await source.read(prometheusQuery(now, { from, metrics: METRICS }));
+        });
+        for (let second = SECONDS; second < SECONDS + 20; second++) world.scrape(second);
+        const watched = await source.read(prometheusQuery(end, { from, metrics: METRICS }));
+        const restarted = new PrometheusSource(world.prometheus.http);
+        const again = await restarted.read(prometheusQuery(end, { from, metrics: METRICS }));
+        for (const revision of ['old', 'new'] as const) {
+          expect(sum(watched, revision)).toEqual(world.since(from, revision, 'fail'));
+          expect(sum(watched, revision, 'slow')).toEqual(world.since(from, revision, 'slow'));
+          expect(sum(again, revision)).toEqual(sum(watched, revision));
+          expect(sum(again, revision, 'slow')).toEqual(sum(watched, revision, 'slow'));
+        }
+      }),
+      { numRuns: 40 },
+    );
+  });
+});

@@ -1,0 +1,206 @@
+import fc from 'fast-check';
+import { describe, expect, it } from 'vitest';
+import type { EventMetric, Reading, Target } from '../../analysis/telemetry.ts';
+import { fakeHttp } from '../testing/http.ts';
+import { sum } from '../testing/readings.ts';
+import { ProxiesSource } from './source.ts';
+
+const METRICS: readonly EventMetric[] = [
+  { name: 'errors', kind: 'errors' },
+  { name: 'slow', kind: 'slow', slowerThanMs: 100 },
+];
+
+type Kind = 'serve' | 'fail' | 'slow' | 'restart' | 'down' | 'up' | 'leave' | 'join' | 'operator';
+
+interface Act {
+  readonly kind: Kind;
+  readonly pod: number;
+  readonly count: number;
+  /** Time that passes after it, in ms; the release is read at its end. */
+  readonly ms: number;
+}
+
+interface Pod {
+  readonly revision: 'old' | 'new';
+  readonly ip: string;
+  codes: Record<string, number>;
+  fast: number;
+  all: number;
+  down: boolean;
+  /** Whether the pod was made yet, and whether it is among the targets. */
+  made: boolean;
+  listed: boolean;
+}
+
+class World {
+  now = 1_000_000;
+  readonly events: { time: number; revision: string; kind: Kind; count: number }[] = [];
+  readonly pods: Pod[] = Array.from({ length: 6 }, (_, i) => ({
+    revision: i % 2 === 0 ? 'old' : 'new',
+    ip: `10.0.0.${i}`,
+    codes: {},
+    fast: 0,
+    all: 0,
+    down: false,
+    made: i < 4,
+    listed: i < 4,
+  }));
+
+  readonly http = fakeHttp(({ url }) => {
+    const pod = this.pods.find(({ ip }) => url.includes(ip));
+    return pod === undefined || pod.down ? undefined : { body: print(pod) };
+  });
+
+  act({ kind, pod: index, count }: Act): void {
+    const pod = this.pods[index % this.pods.length]!;
+    if (kind === 'restart') Object.assign(pod, { codes: {}, fast: 0, all: 0 });
+    else if (kind === 'down' || kind === 'up') pod.down = kind === 'down';
+    else if (kind === 'leave') pod.listed = false;
+    else if (kind === 'join') pod.made = pod.listed = true;
+    else if (kind !== 'operator' && pod.made) {
+      const code = kind === 'fail' ? '503' : '200';
+      pod.codes[code] = (pod.codes[code] ?? 0) + count;
+      pod.all += count;
+      if (kind !== 'slow') pod.fast += count;
+      this.events.push({ time: this.now, revision: pod.revision, kind, count });
+    }
+  }
+
+  targets(): Target[] {
+    return ['old', 'new'].map((revision) => ({
+      revision,
+      workload: `reviews-${revision}`,
+      fresh: revision === 'new',
+      pods: this.pods
+        .filter((pod) => pod.revision === revision && pod.listed)
+        .map(({ ip }) => ({ name: ip, uid: ip, ip, statsPort: 15090 })),
+    }));
+  }
+
+  since(from: number, revision: string, kind: Kind): [number, number] {
+    const all = this.events.filter((event) => event.revision === revision && event.time > from);
+    const count = (events: { count: number }[]) => events.reduce((total, event) => total + event.count, 0);
+    return [count(all), count(all.filter((event) => event.kind === kind))];
+  }
+}
+
+function print({ codes, fast, all }: Pod): string {
+  const labels = 'reporter="destination",source_workload="web"';
+  const requests = Object.entries(codes).map(
+    ([code, n]) => `istio_requests_total{${labels},response_code="${code}",grpc_response_status=""} ${n}`,
+  );
+  const durations = [
+    ['100', fast],
+    ['1000', all],
+    ['+Inf', all],
+  ].map(([le, n]) => `istio_request_duration_milliseconds_bucket{${labels},le="${le ?? ''}"} ${n ?? ''}`);
+  return [...requests, ...(all > 0 ? durations : []), 'envoy_server_live{} 1', ''].join('\n');
+}
+
+function expectSound(reading: Reading, world: World, from: number): void {
+  if (!reading.ok) {
+    expect(reading.code).toBe('TelemetryUnreachable');
+    return;
+  }
+  let end = from;
+  for (const interval of reading.intervals) {
+    expect(interval.from).toBeGreaterThanOrEqual(end);
+    expect(interval.to).toBeGreaterThan(interval.from);
+    end = interval.to;
+    for (const { all, bad } of Object.values(interval.counts).flatMap((counts) => Object.values(counts))) {
+      expect(bad).toBeGreaterThanOrEqual(0);
+      expect(all).toBeGreaterThanOrEqual(bad);
+    }
+  }
+  for (const revision of ['old', 'new']) {
+    const through = reading.completeThrough[revision];
+    if (through !== undefined) expect(through).toBeLessThanOrEqual(world.now);
+    for (const [metric, kind] of [
+      ['errors', 'fail'],
+      ['slow', 'slow'],
+    ] as const) {
+      const [all, bad] = sum(reading, revision, metric);
+      const [trueAll, trueBad] = world.since(from, revision, kind);
+      expect(all).toBeLessThanOrEqual(trueAll);
+      expect(bad).toBeLessThanOrEqual(trueBad);
+    }
+  }
+}
+
+const acts = (kinds: readonly Kind[]) =>
+  fc.array(
+    fc.record({
+      kind: fc.constantFrom(...kinds),
+      pod: fc.nat(5),
+      count: fc.integer({ min: 1, max: 50 }),
+      ms: fc.integer({ min: 50, max: 3000 }),
+    }),
+    { minLength: 1, maxLength: 60 },
+  );
+
+describe('ProxiesSource against the truth', () => {
+  it('never counts more than happened in the window, whatever restarts, hides, comes and goes', async () => {
+    const kinds: Kind[] = [
+      ...(['serve', 'serve', 'fail', 'slow'] as const),
+      ...(['restart', 'down', 'up', 'leave', 'join', 'operator'] as const),
+    ];
+    await fc.assert(
+      fc.asyncProperty(acts(kinds), fc.nat(60_000), async (plan, offset) => {
+        const world = new World();
+        const windows = [world.now, world.now + offset];
+        let source = new ProxiesSource(world.http);
+        for (const act of plan) {
+          world.act(act);
+          if (act.kind === 'operator') source = new ProxiesSource(world.http);
+          world.now += act.ms;
+          const targets = world.targets();
+          for (const from of windows) {
+            const { now } = world;
+            const reading = await source.read({
+              namespace: 'a',
+              release: 'b',
+              metrics: METRICS,
+              targets,
+              from,
+              now,
+            });
+            expectSound(reading, world, from);
+          }
+        }
+      }),
+      { numRuns: 150 },
+    );
+  });
+
+  it('counts all that happened when all pods answer, new ones from their first request', async () => {
+    await fc.assert(
+      fc.asyncProperty(acts(['serve', 'fail', 'slow', 'join']), async (plan) => {
+        const world = new World();
+        const source = new ProxiesSource(world.http);
+        const read = () =>
+          source.read({
+            namespace: 'a',
+            release: 'b',
+            metrics: METRICS,
+            targets: world.targets(),
+            from: 1_000_000,
+            now: world.now,
+          });
+        await read();
+        for (const act of plan) {
+          world.now += act.ms;
+          world.act(act);
+          await read();
+        }
+        world.now += 1000;
+        const reading = await read();
+        for (const revision of ['old', 'new']) {
+          expect(sum(reading, revision)).toEqual(world.since(1_000_000, revision, 'fail'));
+          expect(sum(reading, revision, 'slow')).toEqual(world.since(1_000_000, revision, 'slow'));
+          expect(reading).toMatchObject({ completeThrough: { [revision]: world.now } });
+        }
+      }),
+      { numRuns: 100 },
+    );
+  });
+});
