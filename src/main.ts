@@ -1,33 +1,75 @@
-import { pino } from 'pino';
-import { parseFlags, USAGE, type Flags } from './controllers/flags.ts';
+import { randomUUID } from 'node:crypto';
+import { hostname } from 'node:os';
+import { KubeConfig } from '@kubernetes/client-node';
+import { type Logger, pino } from 'pino';
+import { type Flags, USAGE, parseFlags } from './controllers/flags.ts';
 import { PlainServer } from './controllers/http-server.ts';
+import { lead } from './controllers/lead.ts';
 import { OperatorMetrics } from './controllers/metrics.ts';
 import { SongbirdOperator } from './controllers/operator.ts';
 import { PassReporter } from './controllers/reporter.ts';
 import { HttpApiClient } from './kube/client.ts';
-import { systemClock } from './kube/clock.ts';
+import { systemClock as clock } from './kube/clock.ts';
+import { EventRecorder } from './kube/events.ts';
+import { RateLimitedClient } from './kube/rate-limit.ts';
 import { createSources } from './telemetry/index.ts';
 
-/** Wiring only: flags, servers, the operator, signals. */
+/** Wiring only: flags, servers, the operator, leadership, signals. */
 async function main(flags: Flags): Promise<void> {
-  const clock = systemClock;
   const log = pino({ level: flags.logLevel, timestamp: pino.stdTimeFunctions.isoTime });
+  const onError = (error: unknown, where: string) => {
+    log.error({ err: error }, `${where}: ${error instanceof Error ? error.message : String(error)}`);
+  };
+  const stopping = new AbortController();
+  for (const signal of ['SIGTERM', 'SIGINT'] as const) {
+    process.once(signal, () => {
+      log.info(`${signal}: stops`);
+      stopping.abort();
+    });
+  }
+
   const metrics = new OperatorMetrics();
   const sources = createSources({
     observer: {
-      request: ({ source, seconds }) => {
-        metrics.telemetrySeconds.observe({ source }, seconds);
+      request: ({ source, outcome, seconds }) => {
+        metrics.asked(source, outcome, seconds);
       },
     },
   });
+  const config = new KubeConfig();
+  config.loadFromDefault();
+  const identity = `${hostname()}-${randomUUID()}`;
+  const direct = new HttpApiClient(config, {
+    clock,
+    userAgent: 'songbird',
+    onRequest: (info) => {
+      metrics.requested(info);
+    },
+  });
+  const leadership = lead({ flags, client: direct, clock, identity, metrics, onError });
+  const client = new RateLimitedClient(direct, {
+    clock,
+    overall: { perSecond: flags.writesPerSecond, burst: 2 * flags.writesPerSecond },
+    perObject: { perSecond: 5, burst: 20 },
+    beforeWrite: leadership.assertLeader,
+  });
+  const events = new EventRecorder({
+    // Beside the limits of the other writes: Events must not use up what a release needs.
+    client: new RateLimitedClient(direct, {
+      clock,
+      overall: { perSecond: 10, burst: 50 },
+      perObject: { perSecond: 1, burst: 5 },
+      beforeWrite: leadership.assertLeader,
+    }),
+    clock,
+    reportingController: 'songbird.dev/operator',
+    reportingInstance: identity,
+    onError: (error) => {
+      onError(error, 'Event');
+    },
+  });
   const operator = new SongbirdOperator({
-    connect: (config) =>
-      new HttpApiClient(config, {
-        clock,
-        onRequest: (info) => {
-          metrics.requested(info);
-        },
-      }),
+    client,
     clock,
     namespace: flags.namespace,
     workers: flags.workers,
@@ -36,37 +78,59 @@ async function main(flags: Flags): Promise<void> {
       prometheusAddress: flags.prometheusAddress,
     },
     metrics,
-    reporter: () => new PassReporter(log, { record: () => undefined }, metrics),
-    onError: (error, where) => {
-      log.error({ err: error }, `${where}: ${error instanceof Error ? error.message : String(error)}`);
-    },
+    reporter: new PassReporter(log, events, metrics),
+    onError,
   });
+
+  const closeServers = await serve(flags, metrics, () => operator.ready, log);
+  await operator.start();
+  log.info('the caches are filled');
+  const outcome = await leadership.run(stopping.signal, async (signal) => {
+    log.info('works');
+    operator.work();
+    await aborted(signal);
+    await operator.shutdown();
+  });
+  await Promise.all([closeServers(), sources.close()]);
+  if (outcome === 'lost') {
+    // Whoever leads now must not meet passes of ours: the process ends, and its supervisor starts a fresh one.
+    log.error('the lease was lost: ends at once');
+    process.exit(1);
+  }
+  await operator.shutdown();
+}
+
+/** Serves metrics and probes; resolves with the way to end that. */
+async function serve(
+  flags: Flags,
+  metrics: OperatorMetrics,
+  ready: () => boolean,
+  log: Logger,
+): Promise<() => Promise<unknown>> {
   const metricsServer = new PlainServer({
     '/metrics': async () => ({ type: metrics.registry.contentType, body: await metrics.registry.metrics() }),
   });
   const healthServer = new PlainServer({
     '/healthz': async () => ({ body: 'ok\n' }),
     '/readyz': async () =>
-      operator.ready
-        ? { body: 'ok\n' }
-        : { status: 503, body: 'waiting for the first list of what is watched\n' },
+      ready() ? { body: 'ok\n' } : { status: 503, body: 'waiting for the first list of what is watched\n' },
   });
-  log.info({ metricsPort: await metricsServer.listen(flags.metricsAddress) }, 'serves /metrics');
-  log.info({ healthPort: await healthServer.listen(flags.healthAddress) }, 'serves /healthz and /readyz');
-  await operator.start();
-  log.info('the caches are filled');
-  operator.work();
-  await new Promise<void>((resolve) => {
-    process.once('SIGTERM', () => {
-      resolve();
-    });
-    process.once('SIGINT', () => {
-      resolve();
-    });
+  log.info({ port: await metricsServer.listen(flags.metricsAddress) }, 'serves /metrics');
+  log.info({ port: await healthServer.listen(flags.healthAddress) }, 'serves /healthz and /readyz');
+  return () => Promise.all([metricsServer.close(), healthServer.close()]);
+}
+
+function aborted(signal: AbortSignal): Promise<void> {
+  if (signal.aborted) return Promise.resolve();
+  return new Promise((resolve) => {
+    signal.addEventListener(
+      'abort',
+      () => {
+        resolve();
+      },
+      { once: true },
+    );
   });
-  log.info('stops');
-  await operator.shutdown();
-  await Promise.all([metricsServer.close(), healthServer.close(), sources.close()]);
 }
 
 const flags = parseFlags(process.argv.slice(2));

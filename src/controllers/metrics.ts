@@ -53,7 +53,7 @@ export class OperatorMetrics {
     'Failed readings of a source',
     ['source', 'reason'],
   );
-  readonly telemetrySeconds = new Histogram({
+  readonly #telemetrySeconds = new Histogram({
     name: 'songbird_telemetry_duration_seconds',
     help: 'Duration of one request to a source of telemetry',
     labelNames: ['source'],
@@ -66,6 +66,12 @@ export class OperatorMetrics {
   /** Notes a request to the API server. */
   requested({ verb, resource, code }: RequestInfo): void {
     (WRITES.has(verb) ? this.#writes : this.#reads).inc({ verb, resource, code: String(code) });
+  }
+
+  /** Notes a request of a telemetry source; `outcome` is `ok`, an HTTP status, or why there was no answer. */
+  asked(source: string, outcome: string, seconds: number): void {
+    this.#telemetrySeconds.observe({ source }, seconds);
+    if (outcome !== 'ok') this.telemetryFailed(source, outcome);
   }
 
   telemetryFailed(source: string, reason: string): void {

@@ -4,7 +4,7 @@ import shell, {
   ResourceEventType,
   ResourceMetaImpl,
 } from '@dot-i/k8s-operator';
-import type { KubeConfig, KubernetesObject } from '@kubernetes/client-node';
+import type { KubernetesObject } from '@kubernetes/client-node';
 import { FIELD_MANAGER } from '../api/index.ts';
 import type { Clock } from '../kube/clock.ts';
 import type { Informer } from '../kube/informer.ts';
@@ -18,16 +18,15 @@ import {
 } from '../kube/types.ts';
 import { Workqueue, exponentialBackoff } from '../kube/workqueue.ts';
 import { Actor } from './canary-release/act.ts';
-import { CanaryReleaseController, isStale } from './canary-release/controller.ts';
+import { CanaryReleaseController, type PassObserver, isStale } from './canary-release/controller.ts';
 import type { TelemetryAccess } from './canary-release/observe.ts';
 import { type WatchedKind, keysOf } from './canary-release/triggers.ts';
 import { type Informers, createInformers } from './informers.ts';
 import type { OperatorMetrics } from './metrics.ts';
-import type { PassReporter } from './reporter.ts';
 
 export interface OperatorOptions {
-  /** Makes the client from the configuration that the shell has loaded. */
-  readonly connect: (config: KubeConfig) => ApiClient;
+  /** Writes through it are limited and guarded by the lease. */
+  readonly client: ApiClient;
   readonly clock: Clock;
   /** Only this namespace; all when undefined. */
   readonly namespace: string | undefined;
@@ -35,7 +34,7 @@ export interface OperatorOptions {
   readonly workers: number;
   readonly telemetry: TelemetryAccess;
   readonly metrics: OperatorMetrics;
-  readonly reporter: (client: ApiClient) => PassReporter;
+  readonly reporter: PassObserver;
   /** Called with everything that goes wrong on the way; nothing stops because of it. */
   readonly onError: (error: unknown, where: string) => void;
 }
@@ -67,19 +66,19 @@ export class SongbirdOperator extends shell.default {
   readonly #options: OperatorOptions;
   readonly #queue: Workqueue;
   readonly #controller: CanaryReleaseController;
-  readonly #absent = new Map<string, PromiseWithResolvers<void>>();
+  readonly #absent = new Map<string, PromiseWithResolvers<undefined>>();
 
   constructor(options: OperatorOptions) {
     super();
     const { clock, namespace, metrics, telemetry, onError } = options;
     this.#options = options;
-    this.client = options.connect(this.kubeConfig);
+    this.client = options.client;
     this.informers = createInformers({
       client: this.client,
       clock,
       namespace,
       onError: (type, error, phase) => {
-        if (phase === 'list' && isApiError(error, 404)) this.#absent.get(type.plural)?.resolve();
+        if (phase === 'list' && isApiError(error, 404)) this.#absent.get(type.plural)?.resolve(undefined);
         onError(error, `${phase} of ${type.plural}`);
       },
     });
@@ -91,7 +90,7 @@ export class SongbirdOperator extends shell.default {
       actor: new Actor(this.client, writes),
       telemetry,
       clock,
-      observer: options.reporter(this.client),
+      observer: options.reporter,
     });
     this.#queue = new Workqueue({
       clock,
@@ -136,10 +135,11 @@ export class SongbirdOperator extends shell.default {
     const watches = WATCHES.map(async ({ cache, kind, optional }) => {
       const informer = this.informers[cache];
       const { group, version, plural } = informer.type;
-      const absent = Promise.withResolvers<void>();
+      const absent = Promise.withResolvers<undefined>();
       this.#absent.set(plural, absent);
       await this.watchResource(group, version, plural, async ({ object }) => {
-        for (const key of keysOf(kind, rawOf(object), this.informers.releases)) this.#queue.add(key);
+        for (const key of keysOf(kind, object as object as KubeObject, this.informers.releases))
+          this.#queue.add(key);
       });
       const synced = informer.whenSynced();
       if (optional !== true) return synced;
@@ -245,9 +245,5 @@ export class SongbirdOperator extends shell.default {
 
 /** The shell types objects as a client library does, with dates; what it is given are raw ones all the same. */
 function shellOf(object: object): KubernetesObject {
-  return object as KubernetesObject;
-}
-
-function rawOf(object: object): KubeObject {
-  return object as KubeObject;
+  return object;
 }

@@ -112,9 +112,20 @@ describe('evidence', () => {
     world.run(60);
     expect(world.candidateWeight).toBe(5);
     expect(world.status.message).toContain('Prometheus does not answer');
-    world.telemetry = { state: 'readable' };
+    world.telemetry = { state: 'readable', counted: true };
     world.run(25);
     expect(world.status).toMatchObject({ phase: 'Healthy', stableRevision: 'v2' });
+  });
+
+  it('a source that has not counted yet keeps the candidate from its first request', () => {
+    const world = World.healthy();
+    world.telemetry = { state: 'readable', counted: false };
+    world.release('v2');
+    expect(world.weights).toEqual({ v1: 100 });
+    expect(world.status.message).toBe('the source of request counts has not answered yet');
+    world.telemetry = { state: 'readable', counted: true };
+    world.settle();
+    expect(world.candidateWeight).toBe(5);
   });
 
   it('a source that cannot be read keeps the candidate from its first request', () => {

@@ -63,6 +63,7 @@ function withdraw(status: CanaryReleaseStatus, observed: Observed): Effect | und
     weights,
     subsets: union(observed.traffic.subsets, Object.keys(weights)),
     weightsOnly: observed.problems.length > 0,
+    urgent: true,
   };
 }
 
@@ -116,21 +117,27 @@ function routes(status: CanaryReleaseStatus, observed: Observed, now: number): E
     sameWeights(traffic.weights, weights) &&
     sameSet(traffic.subsets, subsets);
   if (settled || !mayRoute(weights, status, observed)) return undefined;
-  return { kind: 'route', weights, subsets, weightsOnly: false };
+  return { kind: 'route', weights, subsets, weightsOnly: false, urgent: false };
 }
 
 /** Make before break: every revision that gains weight has the ready pods that its share needs. */
 function mayRoute(weights: Record<string, number>, status: CanaryReleaseStatus, observed: Observed): boolean {
-  const { candidateRevision: candidate, stableRevision: stable, step } = status;
+  const { candidateRevision: candidate, stableRevision: stable } = status;
   return Object.entries(weights).every(([revision, weight]) => {
     const present = observed.traffic.weights?.[revision] ?? 0;
     if (weight <= present) return true;
     if (revision !== candidate || stable === undefined) return isReady(observed, revision);
     const ready = observed.workloads[revision]?.ready ?? 0;
-    const measurable =
-      observed.telemetry.state !== 'failing' || present > 0 || status.promotion !== undefined;
-    return measurable && step !== undefined && ready >= Math.max(1, podsFor(weight, observed.spec.replicas));
+    const staffed = ready >= Math.max(1, podsFor(weight, observed.spec.replicas));
+    return staffed && isMeasured(status, observed);
   });
+}
+
+/** No user meets a candidate that nobody could watch: before its first weight the source must have counted once. */
+function isMeasured(status: CanaryReleaseStatus, observed: Observed): boolean {
+  const { telemetry } = observed;
+  if (status.promotion !== undefined || (status.step?.observedWeight ?? 0) > 0) return true;
+  return telemetry.state === 'readable' && telemetry.counted;
 }
 
 /** Subsets for all that may get traffic and all that still might be named by a route in some proxy. */

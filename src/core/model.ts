@@ -47,7 +47,8 @@ export interface PendingCommand {
 /** Whether the source of request counts can be read, as far as it was tried in this pass. */
 export type TelemetryState =
   | { readonly state: 'unused' }
-  | { readonly state: 'readable' }
+  /** `counted`: it has answered with counts of this release at least once, be they zero. */
+  | { readonly state: 'readable'; readonly counted: boolean }
   | { readonly state: 'failing'; readonly problem: Problem };
 
 /** Everything that one pass has seen: plain data, no functions, no clock. */
@@ -91,6 +92,8 @@ export type Effect =
       readonly subsets: readonly string[];
       /** Only the weights of the existing routes: set while the manifest has problems. */
       readonly weightsOnly: boolean;
+      /** Takes weight from a candidate: must not queue behind routine writes. */
+      readonly urgent: boolean;
     }
   | { readonly kind: 'unroute' }
   | {

@@ -182,7 +182,11 @@ export function waitingFor(status: CanaryReleaseStatus, observed: Observed): str
     const count = `${ready} of ${needed} pods of revision ${candidate} are ready`;
     return workload?.problem === undefined ? count : `${count}; ${workload.problem.message}`;
   }
-  if (step.observedWeight === 0 && observed.telemetry.state === 'failing')
-    return observed.telemetry.problem.message;
+  const { telemetry } = observed;
+  if (step.observedWeight === 0 && status.stableRevision !== undefined) {
+    if (telemetry.state === 'failing') return telemetry.problem.message;
+    if (telemetry.state === 'unused' || !telemetry.counted)
+      return 'the source of request counts has not answered yet';
+  }
   return `the routes do not give ${step.weight}% to revision ${candidate} yet`;
 }

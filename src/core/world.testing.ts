@@ -31,7 +31,7 @@ export class World {
   finalizer = false;
   deleting = false;
   problems: Observed['problems'] = [];
-  telemetry: TelemetryState = { state: 'readable' };
+  telemetry: TelemetryState = { state: 'readable', counted: true };
   verdict: Verdict = 'Pass';
   commands: PendingCommand[] = [];
   /** Revisions whose pods never become ready. */

@@ -14,8 +14,6 @@ import { faults } from './scenarios/faults.ts';
 import { manifests } from './scenarios/manifests.ts';
 import { releases } from './scenarios/releases.ts';
 
-const HEALTH = '127.0.0.1:18081';
-const METRICS = '127.0.0.1:18080';
 const SCENARIOS: readonly Scenario[] = [...releases, ...changes, ...faults, ...manifests];
 
 const { values: options } = parseArgs({
@@ -41,7 +39,7 @@ async function runOne(
 ): Promise<Result> {
   const namespace = `scenario-${index}`;
   await bed.kube.create({ apiVersion: 'v1', kind: 'Namespace', metadata: { name: namespace } });
-  const context = new Context(bed, operator, namespace, `http://${METRICS}`);
+  const context = new Context(bed, operator, namespace);
   const started = performance.now();
   const seconds = () => Math.round((performance.now() - started) / 100) / 10;
   try {
@@ -84,15 +82,12 @@ function print(result: Result): void {
 }
 
 async function inside(): Promise<number> {
-  const bed = await startTestbed({ crds: ['crds'] });
+  const bed = await startTestbed();
   const stop = () => void bed.stop().then(() => process.exit(130));
   process.once('SIGINT', stop).once('SIGTERM', stop);
   const results: Result[] = [];
   try {
-    const operator = bed.operator({
-      args: ['--health-address', HEALTH, '--metrics-address', METRICS],
-      healthUrl: `http://${HEALTH}`,
-    });
+    const operator = await bed.operator({ args: ['--leader-elect'] });
     await operator.start();
     for (const [index, scenario] of SCENARIOS.entries()) {
       if (!scenario.name.includes(options.only)) continue;

@@ -92,9 +92,9 @@ export class Actor {
       case 'deleteDeployment':
         return this.#delete(deployments, release, gathered.deployments[effect.revision]);
       case 'route':
-        return this.#routing(release, istioRouter.plan(release, effect, istio));
+        return this.#routing(release, istioRouter.plan(release, effect, istio), effect.urgent);
       case 'unroute':
-        return this.#routing(release, istioRouter.remove(release, istio));
+        return this.#routing(release, istioRouter.remove(release, istio), false);
       case 'finishCommand':
       case 'deleteCommand':
         return this.#command(release, effect);
@@ -120,7 +120,12 @@ export class Actor {
    * Server-side apply of an object that this release owns. The cache may not show an object of someone else (informers
    * select by label), so before making one, and only then, the API server is asked.
    */
-  async #apply(type: ResourceType, release: CanaryRelease, intent: KubeObject): Promise<void> {
+  async #apply(
+    type: ResourceType,
+    release: CanaryRelease,
+    intent: KubeObject,
+    urgent = false,
+  ): Promise<void> {
     const { metadata } = intent;
     const live = await this.#client.get<KubeObject>(type, metadata).catch((error: unknown) => {
       if (isApiError(error, 404)) return undefined;
@@ -139,7 +144,7 @@ export class Actor {
       metadata,
       'apply',
       { ...intent, metadata: { ...metadata, ...precondition } },
-      { fieldManager: FIELD_MANAGER, force: live !== undefined },
+      { fieldManager: FIELD_MANAGER, force: live !== undefined, urgent },
     );
     this.#writes.wrote(keyOf(release.metadata), type, applied);
   }
@@ -178,11 +183,12 @@ export class Actor {
   async #routing(
     release: CanaryRelease,
     write: TrafficWrite<VirtualService | DestinationRule> | undefined,
+    urgent: boolean,
   ): Promise<void> {
     if (write === undefined) return;
     const type = write.object.kind === 'VirtualService' ? virtualServices : destinationRules;
     return write.kind === 'apply'
-      ? this.#apply(type, release, write.object)
+      ? this.#apply(type, release, write.object, urgent)
       : this.#delete(type, release, write.object);
   }
 

@@ -1,5 +1,5 @@
 import { evaluate, eventMetrics } from '../../analysis/evaluate.ts';
-import type { Reading, Target, TelemetryQuery, TelemetrySource } from '../../analysis/telemetry.ts';
+import type { Target, TelemetryQuery, TelemetrySource } from '../../analysis/telemetry.ts';
 import {
   ANNOTATIONS,
   type CanaryRelease,
@@ -139,66 +139,57 @@ export async function readTelemetry(
   access: TelemetryAccess,
   now: number,
 ): Promise<Observed> {
-  const { observed, release } = gathered;
-  const { candidateRevision: candidate, stableRevision: stable, attempt, step, analysis } = observed.status;
-  const active =
-    candidate !== undefined &&
-    stable !== undefined &&
-    attempt !== undefined &&
-    observed.status.ending === undefined &&
-    !observed.deleting;
-  if (!active || (observed.workloads[candidate]?.ready ?? 0) === 0) return observed;
-  const { spec } = observed;
-  const problem = missingAddress(
-    spec.analysis.source,
-    spec.analysis.prometheus?.address ?? access.prometheusAddress,
-  );
-  if (problem !== undefined) return { ...observed, telemetry: { state: 'failing', problem } };
+  const { observed } = gathered;
+  const { candidateRevision: candidate, stableRevision: stable, attempt, ending, analysis } = observed.status;
+  if (candidate === undefined || stable === undefined || attempt === undefined) return observed;
+  const served = (observed.workloads[candidate]?.ready ?? 0) > 0;
+  if (!served || ending !== undefined || observed.deleting) return observed;
+  const { analysis: spec } = observed.spec;
+  const address = spec.prometheus?.address ?? access.prometheusAddress;
+  if (spec.source === 'prometheus' && address === undefined) return failing(observed, NO_ADDRESS);
   const from = ms(analysis?.revision === candidate ? analysis.through : attempt.startedAt);
-  const address = spec.analysis.prometheus?.address ?? access.prometheusAddress;
-  const query: TelemetryQuery = {
+  const reading = await access.sources[spec.source].read(
+    query(gathered, candidate, stable, from, now, address),
+  );
+  if (!reading.ok) return failing(observed, { reason: reading.code, message: reading.message });
+  const windowFrom = observed.status.step?.observedAt;
+  const judged = evaluate({ spec, candidate, stable, previous: analysis, windowFrom, reading, from });
+  const telemetry: TelemetryState = {
+    state: 'readable',
+    counted: ms(judged.through) > ms(attempt.startedAt),
+  };
+  return { ...observed, telemetry, analysis: judged };
+}
+
+const NO_ADDRESS: Problem = {
+  reason: 'TelemetryUnreachable',
+  message:
+    'spec.analysis.source is prometheus, but no address is known: set spec.analysis.prometheus.address, or start the operator with --prometheus-address',
+};
+
+function failing(observed: Observed, problem: Problem): Observed {
+  return { ...observed, telemetry: { state: 'failing', problem } };
+}
+
+function query(
+  { release, observed, pods }: Gathered,
+  candidate: string,
+  stable: string,
+  from: number,
+  now: number,
+  address: string | undefined,
+): TelemetryQuery {
+  return {
     namespace: release.metadata.namespace ?? '',
     release: release.metadata.name,
     targets: [
-      target(release, candidate, true, gathered.pods[candidate] ?? []),
-      target(release, stable, false, gathered.pods[stable] ?? []),
+      target(release, candidate, true, pods[candidate] ?? []),
+      target(release, stable, false, pods[stable] ?? []),
     ],
-    metrics: eventMetrics(spec.analysis),
+    metrics: eventMetrics(observed.spec.analysis),
     from,
     now,
     ...(address === undefined ? {} : { prometheus: { address } }),
-  };
-  const reading = await access.sources[spec.analysis.source].read(query);
-  const telemetry = stateOf(reading);
-  if (!reading.ok) return { ...observed, telemetry };
-  const windowFrom = step?.observedAt;
-  return {
-    ...observed,
-    telemetry,
-    analysis: evaluate({
-      spec: spec.analysis,
-      candidate,
-      stable,
-      previous: analysis,
-      windowFrom,
-      reading,
-      from,
-    }),
-  };
-}
-
-function stateOf(reading: Reading): TelemetryState {
-  return reading.ok
-    ? { state: 'readable' }
-    : { state: 'failing', problem: { reason: reading.code, message: reading.message } };
-}
-
-function missingAddress(source: 'proxies' | 'prometheus', address: string | undefined): Problem | undefined {
-  if (source !== 'prometheus' || address !== undefined) return undefined;
-  return {
-    reason: 'TelemetryUnreachable',
-    message:
-      'spec.analysis.source is prometheus, but no address is known: set spec.analysis.prometheus.address, or start the operator with --prometheus-address',
   };
 }
 

@@ -35,13 +35,10 @@ export class Context {
   readonly bed: Testbed;
   readonly operator: OperatorProcess;
   readonly namespace: string;
-  /** Where the operator serves its own metrics. */
-  readonly metricsUrl: string;
   #load: Load | undefined;
   #watch: WeightWatch | undefined;
 
-  constructor(bed: Testbed, operator: OperatorProcess, namespace: string, metricsUrl: string) {
-    this.metricsUrl = metricsUrl;
+  constructor(bed: Testbed, operator: OperatorProcess, namespace: string) {
     this.bed = bed;
     this.operator = operator;
     this.namespace = namespace;
@@ -94,8 +91,7 @@ export class Context {
   }
 
   async release(): Promise<Release> {
-    const release = (await this.bed.kube.find('CanaryRelease', this.namespace, 'shop')) as
-      Release | undefined;
+    const release = await this.bed.kube.find<Release>('CanaryRelease', this.namespace, 'shop');
     if (release === undefined) throw new Error('the release is gone');
     return release;
   }
@@ -150,7 +146,7 @@ export class Context {
   }
 
   async virtualService(): Promise<VirtualService | undefined> {
-    return (await this.bed.kube.find('VirtualService', this.namespace, 'shop')) as VirtualService | undefined;
+    return this.bed.kube.find<VirtualService>('VirtualService', this.namespace, 'shop');
   }
 
   /** Ends the traffic; the report of what it experienced. */
