@@ -4,7 +4,7 @@ import { type ClientOptions, InProcessClient } from './client.ts';
 import type { Core } from './core.ts';
 import { CrdRegistrar } from './crds.ts';
 import { remove, removeAll } from './deletes.ts';
-import { methodNotAllowed, noSuchResource } from './errors.ts';
+import { methodNotAllowed, noSuchResource, notFound, verbNotSupported } from './errors.ts';
 import { builtInResources } from './kinds/index.ts';
 import { patch } from './patches.ts';
 import { Random } from './random.ts';
@@ -105,7 +105,7 @@ export class Cluster {
 
   #executeVerb(resource: Resource, request: ApiRequest): ApiResult {
     if (request.subresource !== undefined && !['get', 'update', 'patch'].includes(request.verb)) {
-      throw methodNotAllowed();
+      throw resource.custom ? verbNotSupported(resource, request.verb) : methodNotAllowed();
     }
     switch (request.verb) {
       case 'get': {
@@ -177,7 +177,9 @@ export class Cluster {
     const resource = this.core.resources.find(request.group, request.version, request.plural);
     if (resource === undefined) throw noSuchResource();
     const { subresource } = request;
-    if (subresource !== undefined && !resource.subresources.includes(subresource)) throw noSuchResource();
+    if (subresource !== undefined && !resource.subresources.includes(subresource)) {
+      throw resource.custom ? notFound(resource, request.name ?? '') : noSuchResource();
+    }
     return resource;
   }
 

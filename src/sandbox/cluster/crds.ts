@@ -1,6 +1,7 @@
 import { compileCrd, type CompiledVersion } from '../schema/index.ts';
-import type { Core } from './core.ts';
-import { timestamp } from './core.ts';
+import { type Core, timestamp } from './core.ts';
+import { remove } from './deletes.ts';
+import { CLEANUP, CRD_TABLE } from './kinds/crd.ts';
 import { DEFAULT_COLUMNS } from './kinds/define.ts';
 import { trackManager } from './managers.ts';
 import {
@@ -12,11 +13,12 @@ import {
   textOf,
   without,
   type JsonObject,
+  type Meta,
   type Stored,
 } from './object.ts';
+import { keyFor } from './reads.ts';
+import type { ApiRequest, Verb } from './request.ts';
 import { type Column, groupResource, type Resource, type Rules, type ScalePaths } from './resource.ts';
-
-const TABLE = 'customresourcedefinitions.apiextensions.k8s.io';
 
 /** Serves the kinds that CustomResourceDefinitions define, for as long as these exist. */
 export class CrdRegistrar {
@@ -27,28 +29,54 @@ export class CrdRegistrar {
   }
 
   start(): void {
-    this.#core.store.listen(TABLE, ({ before, after }) => {
-      if (before !== undefined && !equal(before['spec'], after?.['spec'])) this.#withdraw(before, after);
-      if (after === undefined || equal(before?.['spec'], after['spec'])) return;
-      for (const resource of resourcesOf(after)) this.#core.resources.add(resource);
-      this.#establish(after);
+    const { store } = this.#core;
+    store.listen(CRD_TABLE, ({ before, after }) => {
+      this.#changed(before, after);
+    });
+    store.listen('', ({ table, after }) => {
+      if (after !== undefined || store.size(table) > 0) return;
+      const crd = store.get(CRD_TABLE, table);
+      if (crd !== undefined && isTerminating(crd)) this.#release(crd);
     });
   }
 
-  #withdraw(crd: Stored, after: Stored | undefined): void {
-    const { store, resources } = this.#core;
-    const table = groupResource(namesOf(crd));
-    const keys = store.list(table).map(({ metadata: { namespace, name } }) => [namespace, name]);
-    resources.remove(table);
-    if (after !== undefined) return;
-    for (const [namespace, name] of keys) {
-      store.write(table, namespace === undefined ? (name ?? '') : `${namespace}/${name ?? ''}`, undefined);
+  #changed(before: Stored | undefined, after: Stored | undefined): void {
+    const { resources } = this.#core;
+    const respecified = !equal(before?.['spec'], after?.['spec']);
+    if (before !== undefined && respecified) resources.remove(tableOf(before));
+    if (after === undefined) return;
+    if (respecified) {
+      for (const resource of resourcesOf(after)) resources.add(resource);
+      this.#establish(after);
     }
+    const begins = isTerminating(after) && !(before !== undefined && isTerminating(before));
+    if (begins) this.#deleteInstances(after);
+  }
+
+  /** Deletes the objects of a CustomResourceDefinition, and then itself, unless finalizers hold some of them. */
+  #deleteInstances(crd: Stored): void {
+    const { store, resources } = this.#core;
+    const table = tableOf(crd);
+    const resource = resources.ofTable(table);
+    for (const { metadata } of store.list(table)) {
+      if (resource === undefined) store.write(table, keyFor(metadata.namespace, metadata.name), undefined);
+      else remove(this.#core, resource, systemRequest('delete', resource, metadata));
+    }
+    if (store.size(table) === 0) this.#release(crd);
+    else this.#write(crd, { ...crd, status: deletionInProgress(crd) });
+  }
+
+  #release({ metadata }: Stored): void {
+    const crd = this.#core.store.get(CRD_TABLE, metadata.name);
+    if (crd === undefined) return;
+    const finalizers = (crd.metadata.finalizers ?? []).filter((finalizer) => finalizer !== CLEANUP);
+    const released = { ...crd, metadata: { ...crd.metadata, finalizers } };
+    this.#core.store.write(CRD_TABLE, metadata.name, finalizers.length === 0 ? undefined : released);
   }
 
   /** Writes the status that says that the kind is served. */
   #establish(crd: Stored): void {
-    const { store, clock, resources } = this.#core;
+    const { clock } = this.#core;
     const now = timestamp(clock);
     const condition = (type: string, reason: string, message: string): JsonObject => ({
       type,
@@ -71,28 +99,53 @@ export class CrdRegistrar {
       acceptedNames: at(crd, 'spec', 'names') ?? {},
       storedVersions: stored.includes(storage) ? stored : [...stored, storage],
     };
-    if (equal(status, crd['status'])) return;
-    const established: Stored = { ...crd, status };
-    const resource = resources.ofTable(TABLE);
-    const request = {
-      verb: 'update' as const,
-      group: 'apiextensions.k8s.io',
-      version: 'v1',
-      plural: 'customresourcedefinitions',
-      subresource: 'status',
-      user: 'kube-apiserver',
-      options: {},
-    };
+    if (!equal(status, crd['status'])) this.#write(crd, { ...crd, status });
+  }
+
+  #write(before: Stored, after: Stored): void {
+    const { store, clock, resources } = this.#core;
+    const resource = resources.ofTable(CRD_TABLE);
+    if (resource === undefined) return;
+    const request = { ...systemRequest('update', resource, after.metadata), subresource: 'status' };
     store.write(
-      TABLE,
-      crd.metadata.name,
-      resource === undefined ? established : trackManager(resource, request, now, crd, established),
+      CRD_TABLE,
+      after.metadata.name,
+      trackManager(resource, request, timestamp(clock), before, after),
     );
   }
 }
 
-function namesOf(crd: Stored): { group: string; plural: string } {
-  return { group: textOf(at(crd, 'spec', 'group')), plural: textOf(at(crd, 'spec', 'names', 'plural')) };
+function isTerminating({ metadata }: Stored): boolean {
+  return metadata.deletionTimestamp !== undefined;
+}
+
+function systemRequest(
+  verb: Verb,
+  { group, version, plural }: Resource,
+  { namespace, name }: Meta,
+): ApiRequest {
+  return { verb, group, version, plural, namespace, name, user: 'kube-apiserver', options: {} };
+}
+
+function deletionInProgress(crd: Stored): JsonObject {
+  const status = objectOf(crd['status']);
+  const conditions = listOf(status['conditions']).map((item) =>
+    objectOf(item)['type'] === 'Terminating'
+      ? {
+          ...objectOf(item),
+          reason: 'InstanceDeletionInProgress',
+          message: 'CustomResource deletion is in progress',
+        }
+      : item,
+  );
+  return { ...status, conditions };
+}
+
+function tableOf(crd: Stored): string {
+  return groupResource({
+    group: textOf(at(crd, 'spec', 'group')),
+    plural: textOf(at(crd, 'spec', 'names', 'plural')),
+  });
 }
 
 function storageVersion(crd: Stored): string {

@@ -46,8 +46,11 @@ export function decodeBody(
 
 function decodeAs(resource: Resource, body: JsonObject, old: Stored | undefined): Stored {
   const typed = { ...body, apiVersion: groupVersion(resource), kind: resource.kind };
-  const tidied = decodeTyped(resource.custom ? 'ObjectMeta' : resource.kind, metadataOnly, typed);
-  const metadata = tidyMetadata(objectOf(tidied['metadata']));
+  // The metadata of custom resources is decoded by itself.
+  const tidied = resource.custom
+    ? decodeTyped('ObjectMeta', objectMeta, metadataOf(body))
+    : objectOf(decodeTyped(resource.kind, metadataOnly, typed)['metadata']);
+  const metadata = tidyMetadata(tidied);
   const decoded = resource.rules.decode({ ...typed, metadata }, old);
   return {
     ...decoded,
@@ -69,7 +72,7 @@ function checkType(resource: Resource, body: JsonObject): void {
     const shown = JSON.stringify(body);
     const what = kind === '' ? 'Kind' : 'apiVersion';
     throw badRequest(
-      `the object provided is unrecognized (must be of type ${resource.kind}): Object '${what}' is missing in '${shown}' (${shown.length > 30 ? `${shown.slice(0, 29)} ...` : shown})`,
+      `the object provided is unrecognized (must be of type ${resource.kind}): Object '${what}' is missing in '${shown}' (${shown.length > 30 ? `${shown.slice(0, 30)} ...` : shown})`,
     );
   }
   if (apiVersion !== '' && apiVersion !== expected) {
@@ -95,11 +98,12 @@ function internalGroup({ group }: Resource): string {
 function checkFields(resource: Resource, body: JsonObject, object: Stored, request: ApiRequest): string[] {
   const policy = request.options.fieldValidation ?? 'Warn';
   if (policy === 'Ignore') return [];
+  const fields = unknownFields(body, object, resource.schema, '');
   const unknown = [
     ...Object.keys(metadataOf(body))
       .filter((field) => !isMetadataField(field))
       .map((field) => `unknown field "metadata.${field}"`),
-    ...unknownFields(body, object, resource.schema, ''),
+    ...(resource.custom ? fields.sort() : fields),
   ];
   if (unknown.length === 0 || policy === 'Warn') return unknown;
   throw cannotHandle(resource, `strict decoding error: ${unknown.join(', ')}`);

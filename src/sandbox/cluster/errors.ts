@@ -151,8 +151,14 @@ export function success(type: Named, name: string, uid: string): StatusBody {
 }
 
 /** 415. */
-export function unsupportedMediaType(message: string): ApiError {
-  return failure(415, 'UnsupportedMediaType', message, {});
+export function unsupportedMediaType(message: string, details?: Details): ApiError {
+  return failure(415, 'UnsupportedMediaType', message, details);
+}
+
+/** 405 of a verb that a kind doesn't have. */
+export function verbNotSupported(type: Named, verb: string): ApiError {
+  const message = `${verb} is not supported on resources of kind "${qualified(type.group, type.plural)}"`;
+  return failure(405, 'MethodNotAllowed', message, details(type, ''));
 }
 
 /** 500 as the real server gives it to some malformed requests: without a reason. */

@@ -39,7 +39,7 @@ export function matcher(resource: Resource, options: RequestOptions): (object: S
   for (const { field } of terms) {
     if (field === 'metadata.name' || field === 'metadata.namespace' || known.includes(field)) continue;
     throw badRequest(
-      selectable === undefined
+      selectable === undefined && !resource.custom
         ? `"${field}" is not a known field selector: only "metadata.name", "metadata.namespace"`
         : `field label not supported: ${field}`,
     );

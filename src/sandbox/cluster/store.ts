@@ -27,6 +27,7 @@ export class Store {
   readonly #listeners = new Map<string, Set<Listener>>();
   readonly #historyLimit: number;
   #history: Change[] = [];
+  readonly #unheard: Change[] = [];
   /** Revision of the last change that is forgotten. */
   #compacted = 0;
   #revision = 0;
@@ -105,8 +106,20 @@ export class Store {
     if ((before === undefined) !== (after === undefined)) rows.sorted = undefined;
     const change: Change = { revision: this.#revision, table, key, before, after };
     this.#remember(change);
-    for (const name of [table, '']) for (const listener of this.#listeners.get(name) ?? []) listener(change);
+    this.#notify(change);
     return after;
+  }
+
+  // Listeners write too: they all see all changes in the order in which they were made.
+  #notify(change: Change): void {
+    this.#unheard.push(change);
+    if (this.#unheard.length > 1) return;
+    for (let next = this.#unheard[0]; next !== undefined; next = this.#unheard[0]) {
+      for (const name of [next.table, '']) {
+        for (const listener of this.#listeners.get(name) ?? []) listener(next);
+      }
+      this.#unheard.shift();
+    }
   }
 
   /**

@@ -12,6 +12,7 @@ import {
   notFound,
   staleWrite,
 } from './errors.ts';
+import { CRD_TABLE } from './kinds/crd.ts';
 import { trackManager } from './managers.ts';
 import {
   keepSystemMetadata,
@@ -46,6 +47,7 @@ export function createFrom(
   tracked = false,
 ): Stored {
   const env = envOf(core);
+  checkDefinition(core, resource, sent);
   checkNamespace(core, resource, request, sent);
   if (sent.metadata.resourceVersion !== undefined) {
     throw internal('resourceVersion should not be set on objects to be created');
@@ -74,6 +76,13 @@ export function createFrom(
     throw alreadyExists(resource, object.metadata.name);
   }
   return { ...object, metadata: tidyMetadata(object.metadata) };
+}
+
+function checkDefinition({ store }: Core, resource: Resource, sent: Stored): void {
+  const definition = resource.custom ? store.get(CRD_TABLE, resource.table) : undefined;
+  if (definition?.metadata.deletionTimestamp === undefined) return;
+  const why = 'create not allowed while custom resource definition is terminating';
+  throw forbidden(resource, sent.metadata.name, why);
 }
 
 function checkNamespace(

@@ -74,7 +74,7 @@ async function requestOf(
   const options = optionsOf(verb, url.searchParams, body);
   const patchKind = verb === 'patch' ? patchKindOf(contentType) : undefined;
   if (verb === 'patch' && patchKind === undefined) {
-    throw unsupportedMediaType('415: Unsupported Media Type');
+    throw unsupportedMediaType('415: Unsupported Media Type', {});
   }
   if (patchKind === 'apply' && (options.fieldManager ?? '') === '') {
     throw optionsError(verb, [requiredValue('fieldManager', 'is required for apply patch')]);

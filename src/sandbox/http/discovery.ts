@@ -14,6 +14,7 @@ const VERSION = {
 };
 
 const VERBS = ['create', 'delete', 'deletecollection', 'get', 'list', 'patch', 'update', 'watch'];
+const CUSTOM_VERBS = ['delete', 'deletecollection', 'get', 'list', 'patch', 'create', 'update', 'watch'];
 const SUBRESOURCE_VERBS: Record<string, string[]> = { binding: ['create'], finalize: ['update'] };
 
 /** The content type by which a client recognizes discovery of all groups in one answer. */
@@ -103,7 +104,7 @@ function resourceList(resources: readonly Resource[], group: string, version: st
         singularName: resource.singular,
         namespaced: resource.namespaced,
         kind: resource.kind,
-        verbs: VERBS,
+        verbs: resource.custom ? CUSTOM_VERBS : VERBS,
         ...namesOf(resource),
       },
       ...resource.subresources.map((subresource) => ({
@@ -147,7 +148,7 @@ function aggregate(resources: readonly Resource[]): unknown {
             responseKind: { group, version, kind: resource.kind },
             scope: resource.namespaced ? 'Namespaced' : 'Cluster',
             singularResource: resource.singular,
-            verbs: VERBS,
+            verbs: resource.custom ? CUSTOM_VERBS : VERBS,
             ...namesOf(resource),
             subresources: resource.subresources.map((subresource) => ({
               subresource,

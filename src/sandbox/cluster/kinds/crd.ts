@@ -1,11 +1,12 @@
 import { type FieldError, invalidValue, requiredValue, unsupportedValue } from '../errors.ts';
 import { compileCrd, InvalidCrd } from '../../schema/index.ts';
-import { at, equal, listOf, objectOf, textOf, type JsonObject, type Stored } from '../object.ts';
+import { at, equal, listOf, objectOf, textOf, without, type JsonObject, type Stored } from '../object.ts';
 import type { Rules } from '../resource.ts';
 import type { TypeSchema } from './types.ts';
 import {
+  always,
+  alwaysAs,
   anything,
-  atomic,
   conditions,
   flag,
   int,
@@ -18,10 +19,10 @@ import {
 } from './types.ts';
 
 const names = struct({
-  plural: optional(text),
+  plural: alwaysAs(optional(text), ''),
   singular: text,
   shortNames: listOfType(text),
-  kind: optional(text),
+  kind: alwaysAs(optional(text), ''),
   listKind: text,
   categories: listOfType(text),
 });
@@ -45,23 +46,28 @@ const version = struct({
 
 /** Fields of a CustomResourceDefinition. */
 export const crdFields: Readonly<Record<string, TypeSchema>> = {
-  spec: struct({
-    group: text,
-    names,
-    scope: text,
-    versions: listOfType(version),
-    conversion: { ...preset(atomic(struct({ strategy: text, webhook: anything })), { strategy: 'None' }) },
-    preserveUnknownFields: flag,
-  }),
-  status: struct({
-    conditions: conditions({ observedGeneration: long }),
-    acceptedNames: names,
-    storedVersions: listOfType(text),
-    observedGeneration: long,
-  }),
+  spec: always(
+    struct({
+      group: text,
+      names: always(names),
+      scope: text,
+      versions: listOfType(version),
+      conversion: preset(struct({ strategy: text, webhook: anything }), { strategy: 'None' }),
+      preserveUnknownFields: flag,
+    }),
+  ),
+  status: always(
+    struct({
+      conditions: alwaysAs(conditions({ observedGeneration: long }), null),
+      acceptedNames: always(names),
+      storedVersions: alwaysAs(listOfType(text), null),
+      observedGeneration: long,
+    }),
+  ),
 };
 
-function prepareCrd(crd: Stored, old: Stored | undefined): Stored {
+/** Names that follow from the kind. */
+export function completeCrd(crd: JsonObject): JsonObject {
   const spec = objectOf(crd['spec']);
   const given = objectOf(spec['names']);
   const kind = textOf(given['kind']);
@@ -70,15 +76,45 @@ function prepareCrd(crd: Stored, old: Stored | undefined): Stored {
     singular: textOf(given['singular']) || kind.toLowerCase(),
     listKind: textOf(given['listKind']) || `${kind}List`,
   };
-  const storage = listOf(spec['versions'])
-    .map(objectOf)
-    .find((item) => item['storage'] === true);
-  const status = old?.['status'] ?? {
-    conditions: [],
+  return { ...crd, spec: { ...spec, names: completed } };
+}
+
+function initialStatus(crd: Stored): JsonObject {
+  const versions = listOf(at(crd, 'spec', 'versions')).map(objectOf);
+  const storage = versions.filter((version) => version['storage'] === true);
+  return {
+    conditions: null,
     acceptedNames: { plural: '', kind: '' },
-    storedVersions: storage === undefined ? [] : [textOf(storage['name'])],
+    storedVersions: storage.map((version) => textOf(version['name'])),
   };
-  return { ...crd, spec: { ...spec, names: completed }, status };
+}
+
+/** Where CustomResourceDefinitions are stored, by `PLURAL.GROUP`. */
+export const CRD_TABLE = 'customresourcedefinitions.apiextensions.k8s.io';
+
+/** Holds a CustomResourceDefinition that is being deleted until its objects are gone. */
+export const CLEANUP = 'customresourcecleanup.apiextensions.k8s.io';
+
+function markDeleted(crd: Stored): Stored {
+  const status = objectOf(crd['status']);
+  const terminating: JsonObject = {
+    type: 'Terminating',
+    status: 'True',
+    lastTransitionTime: crd.metadata.deletionTimestamp,
+    reason: 'InstanceDeletionPending',
+    message: 'CustomResourceDefinition marked for deletion; CustomResource deletion will begin soon',
+  };
+  const { generation, finalizers = [] } = crd.metadata;
+  return {
+    ...crd,
+    metadata: {
+      ...without(crd.metadata, 'deletionGracePeriodSeconds'),
+      // Other than elsewhere, a deletion is no new generation.
+      ...(generation === undefined ? {} : { generation: generation - 1 }),
+      finalizers: finalizers.includes(CLEANUP) ? finalizers : [...finalizers, CLEANUP],
+    },
+    status: { ...status, conditions: [...listOf(status['conditions']), terminating] },
+  };
 }
 
 function validateCrd(crd: Stored, old: Stored | undefined): FieldError[] {
@@ -140,6 +176,8 @@ function schemaErrors(crd: Stored): FieldError[] {
 /** The rules of CustomResourceDefinitions. */
 export const crdRules: Partial<Rules> = {
   newGeneration: (after, before) => !equal(after['spec'], before['spec']),
-  prepare: prepareCrd,
+  prepare: (crd, old) => (old === undefined ? { ...crd, status: initialStatus(crd) } : crd),
+  prepareStatus: (sent, old) => ({ ...sent, spec: old['spec'] }),
+  prepareDelete: markDeleted,
   validate: validateCrd,
 };

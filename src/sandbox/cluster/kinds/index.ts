@@ -30,7 +30,7 @@ import {
   secretRules,
   serviceRules,
 } from './core-rules.ts';
-import { crdFields, crdRules } from './crd.ts';
+import { completeCrd, crdFields, crdRules } from './crd.ts';
 import { define, type Definition } from './define.ts';
 import {
   coreEventFields,
@@ -255,6 +255,7 @@ const others: Definition[] = [
     clusterScoped: true,
     fields: crdFields,
     subresources: ['status'],
+    complete: completeCrd,
     rules: crdRules,
     columns: crdColumns,
   },
