@@ -101,6 +101,15 @@ describe('PrometheusSource', () => {
     expect(sum(restarted, 'new')).toEqual(sum(watched, 'new'));
   });
 
+  it('does not take a candidate for new after a restart, when a scrape failed as the window began', async () => {
+    const prometheus = new FakePrometheus();
+    prometheus.scrape(80_000, A, counters('reviews-new', { 200: 100, 500: 50 }));
+    prometheus.scrape(95_000, A, new Map());
+    prometheus.scrape(110_000, A, counters('reviews-new', { 200: 101, 500: 50 }));
+    const reading = await new PrometheusSource(prometheus.http).read(query(130_000, { from: 100_000 }));
+    expect(sum(reading, 'new')).toEqual([0, 0]);
+  });
+
   it('begins again with what Prometheus kept when a target joins, and when it is asked for latency too', async () => {
     const prometheus = new FakePrometheus();
     const source = new PrometheusSource(prometheus.http);
