@@ -23,8 +23,8 @@ function settle(live: IstioLive, desired: DesiredTraffic, release = aRelease()) 
     writes.push(object.kind);
     live =
       object.kind === 'VirtualService'
-        ? { ...live, virtualService: object as VirtualService }
-        : { ...live, destinationRule: object as DestinationRule };
+        ? { ...live, virtualService: object }
+        : { ...live, destinationRule: object };
   }
   throw new Error('does not settle');
 }
