@@ -103,10 +103,14 @@ export class Prometheus {
     if (this.#program !== undefined) process.kill(this.#program.pid, 'SIGCONT');
   }
 
-  /** An instant query of PromQL. @throws with Prometheus's message when it refuses */
-  async query(promql: string): Promise<Series[]> {
+  /** An instant query of PromQL. @throws with Prometheus's message when it refuses, or when it doesn't answer in time */
+  async query(promql: string, timeoutMs = 5_000): Promise<Series[]> {
     const body = new URLSearchParams({ query: promql });
-    const response = await fetch(`${this.url}/api/v1/query`, { method: 'POST', body });
+    const response = await fetch(`${this.url}/api/v1/query`, {
+      method: 'POST',
+      body,
+      signal: AbortSignal.timeout(timeoutMs),
+    });
     const answer = (await response.json()) as {
       error?: string;
       data?: { result: { metric: Record<string, string>; value: [number, string] }[] };

@@ -312,12 +312,17 @@ async function outages(bed: Testbed, say: (line: string) => void): Promise<void>
   await bed.node.behave(pods, { errorRate: 0 });
   const { failed, requests } = await load.stop();
   expect('apps fail when told to', failed > 0.8 * requests, { failed, requests });
+  const silent = () =>
+    bed.prometheus.query('up', 1_000).then(
+      () => false,
+      () => true,
+    );
+  bed.prometheus.pause();
+  expect('a paused Prometheus does not answer', await silent(), 'an answer');
+  bed.prometheus.resume();
+  expect('it answers again', !(await silent()), 'nothing');
   await bed.prometheus.stop();
-  const refused = await bed.prometheus
-    .query('up')
-    .then(() => false)
-    .catch(() => true);
-  expect('a stopped Prometheus refuses', refused, 'an answer');
+  expect('a stopped Prometheus does not answer', await silent(), 'an answer');
   await bed.prometheus.start();
   expect('it keeps its data', (await bed.prometheus.query('last_over_time(up[5m])')).length > 0, 'nothing');
   await bed.plane.restartApiServer();
