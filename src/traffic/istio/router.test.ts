@@ -1,5 +1,5 @@
 import { describe, expect, it } from 'vitest';
-import { type DestinationRule, type VirtualService, ownerRefOf } from '../../api/index.ts';
+import { type VirtualService, ownerRefOf } from '../../api/index.ts';
 import { aRelease } from '../../workloads/testing.ts';
 import type { DesiredTraffic } from '../router.ts';
 import type { IstioLive } from './checks.ts';

@@ -194,12 +194,15 @@ export class WeightWatch {
   }
 
   async #run(): Promise<void> {
-    while (!this.#stopped) {
+    let last: boolean;
+    do {
+      // Once more after the stop, so that the final weight is always seen.
+      last = this.#stopped;
       // The API server may be away on purpose.
       const service = await this.#context.virtualService().catch(() => undefined);
       if (service !== undefined) this.#note(service);
-      await delay(WEIGHT_POLL_MS);
-    }
+      if (!last) await delay(WEIGHT_POLL_MS);
+    } while (!last);
   }
 
   #note(service: VirtualService): void {
