@@ -13,8 +13,9 @@ export interface ApplyOptions {
   /** Takes fields over from other managers; only for objects that are ours. Without it they are a 409 that names them. */
   force?: boolean | undefined;
   /**
-   * Refuses with 409 unless the live object is this one. `uid` alone forbids that a namesake is created or changed;
-   * `resourceVersion` forbids any change since it was read.
+   * Refuses to write unless the live object is this one. `uid` forbids to touch or to make a namesake (409 where there
+   * is no object, 422 where there is another: that is how API servers answer). `resourceVersion` forbids any change
+   * since it was read (409), but alone it does not forbid to create: give the `uid` too.
    */
   preconditions?: { uid?: string | undefined; resourceVersion?: string | undefined } | undefined;
   dryRun?: boolean | undefined;
@@ -54,7 +55,7 @@ export function isApplied(intent: KubeObject, live: KubeObject | undefined): boo
  * Server-side apply of a whole intent, which is to be the same set of fields every time: those left out are given up,
  * and removed where nobody else owns them. The hash annotation is added.
  * @returns the live object after the write
- * @throws ApiError 409 for fields that others own, and for preconditions that don't hold
+ * @throws ApiError 409 for fields that others own; for preconditions that don't hold see {@link ApplyOptions}
  */
 export async function applyObject<T extends KubeObject>(
   client: ApiClient,

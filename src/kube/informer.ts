@@ -68,6 +68,8 @@ export class Informer<T extends KubeObject> {
   #resourceVersion: string | undefined;
   #listedAt = 0;
   #failures = 0;
+  /** The version was too old, and no watch has succeeded since. */
+  #expired = false;
   #lastEventAt: number;
 
   constructor(options: InformerOptions<T>) {
@@ -156,10 +158,11 @@ export class Informer<T extends KubeObject> {
     const { signal } = this.#stop;
     if (signal.aborted) return;
     if (phase === 'watch' && mustRelist(error)) this.#resourceVersion = undefined;
-    // A version that has gone is the course of life, and mended by one list at once.
-    const expected = phase === 'watch' && isApiError(error, 410) && this.#failures === 0;
-    this.#failures++;
+    // A version that has gone is the course of life, after an outage above all, and mended by one list at once.
+    const expected = phase === 'watch' && isApiError(error, 410) && !this.#expired;
+    this.#expired ||= expected;
     if (expected) return;
+    this.#failures++;
     this.#options.onError(error, phase);
     await sleep(this.#options.clock, this.#backoffMs(error), signal);
   }
@@ -229,6 +232,7 @@ export class Informer<T extends KubeObject> {
         deadline.restart(inactivityMs);
         heard = true;
         this.#failures = 0;
+        this.#expired = false;
         this.#handle(event);
         // A server that lets a watch live for ever must not keep us from the slow list.
         if (this.#mustList()) return;
@@ -240,6 +244,7 @@ export class Informer<T extends KubeObject> {
     if (!heard && clock.monotonic() - startedAt < SHORTEST_WATCH_MS)
       throw silence(type, 'the server ended it at once');
     this.#failures = 0;
+    this.#expired = false;
   }
 
   #handle(event: WatchEvent<T>): void {
@@ -272,12 +277,12 @@ function silence({ plural, group }: ResourceType, what: string): ApiError {
 }
 
 /**
- * True where another watch from the same version cannot succeed: the version is too old (410), the request is refused
- * (a list tells the reason best), or the version is from the future, as after etcd was restored from a backup.
+ * True where another watch from the same version cannot succeed, or may be as silent as the last: the version is too
+ * old (410); the request is refused, for a reason that a list tells best; or the version is from the future, as after
+ * etcd was restored from a backup. Of that API servers say nothing: such a watch just stays without bookmarks.
  */
 function mustRelist(error: unknown): boolean {
   if (!(error instanceof ApiError)) return true;
-  if (error.code === 429) return false;
-  if (error.code >= 400 && error.code < 500) return true;
-  return error.body?.details?.causes?.some((cause) => cause.reason === 'ResourceVersionTooLarge') ?? false;
+  if (error.code === 0) return error.reason === 'Timeout';
+  return error.code >= 400 && error.code < 500 && error.code !== 429;
 }
