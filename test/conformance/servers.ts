@@ -49,7 +49,12 @@ export async function startReal(crds: readonly string[], log: Log): Promise<Serv
 export async function startSandbox(crds: readonly string[], seed: number): Promise<Server> {
   const cluster = new Cluster({ seed });
   const face = await startHttp(cluster);
-  await installCrds({ url: face.url }, crds);
+  try {
+    await installCrds({ url: face.url }, crds);
+  } catch (error) {
+    await face.close();
+    throw error;
+  }
   const transport = new Transport({ name: 'sandbox', url: face.url });
   const stop = async () => {
     await transport.close();
