@@ -3,6 +3,8 @@
  */
 export { Cluster, type ClusterOptions } from './cluster/cluster.ts';
 export type { InProcessClient } from './cluster/client.ts';
+export type { ControllerOptions } from './controllers/index.ts';
+export type { PodBehaviour, PodBehaviourOf } from './controllers/pod-behaviour.ts';
 export type { ApiRequest, ApiResult, ClusterEvent, EventFate, Interceptor } from './cluster/request.ts';
 export { writeKubeconfig } from './http/kubeconfig.ts';
 export { type HttpFace, type HttpOptions, startHttp } from './http/server.ts';

@@ -1,5 +1,6 @@
 import { type Clock, systemClock } from '../../kube/clock.ts';
 import type { ApiError } from '../../kube/types.ts';
+import { type ControllerOptions, startControllers } from '../controllers/index.ts';
 import { type ClientOptions, InProcessClient } from './client.ts';
 import type { Core } from './core.ts';
 import { CrdRegistrar } from './crds.ts';
@@ -17,7 +18,7 @@ import { bind, finalize } from './subresources.ts';
 import { Watch } from './watch.ts';
 import { create, update } from './writes.ts';
 
-export interface ClusterOptions {
+export interface ClusterOptions extends ControllerOptions {
   clock?: Clock | undefined;
   /** Seeds uids and generated names. */
   seed?: number | undefined;
@@ -27,6 +28,8 @@ export interface ClusterOptions {
   bookmarkMs?: number | undefined;
   /** How long a watch lasts that sets no timeoutSeconds, in ms. */
   watchTimeoutMs?: number | undefined;
+  /** False for an API server alone: Deployments make no pods, and owners leave their dependents behind. */
+  controllers?: boolean | undefined;
 }
 
 const SYSTEM_NAMESPACES = ['default', 'kube-node-lease', 'kube-public', 'kube-system'];
@@ -40,6 +43,7 @@ export class Cluster {
   readonly #timing: { bookmarkMs: number; timeoutMs: number };
   readonly #interceptors: Interceptor[] = [];
   readonly #watches = new Set<Watch>();
+  #stopControllers: () => void = () => undefined;
 
   constructor(options: ClusterOptions = {}) {
     this.core = {
@@ -55,6 +59,13 @@ export class Cluster {
     for (const resource of builtInResources()) this.core.resources.add(resource);
     new CrdRegistrar(this.core).start();
     for (const name of SYSTEM_NAMESPACES) this.#createNamespace(name);
+    if (options.controllers !== false) this.#stopControllers = startControllers(this, options);
+  }
+
+  /** Ends watches and controllers: no timer of the cluster is left. */
+  stop(): void {
+    this.#stopControllers();
+    this.endWatches();
   }
 
   /** The cluster's face as an ApiClient. `user` names the client in managedFields and to interceptors. */
