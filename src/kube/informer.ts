@@ -240,9 +240,9 @@ export class Informer<T extends KubeObject> {
     } finally {
       deadline.dispose();
     }
-    if (deadline.expired) throw silence(type, `nothing was heard for ${inactivityMs / 1000} s`);
+    if (deadline.expired) throw broken(type, 'Timeout', `nothing was heard for ${inactivityMs / 1000} s`);
     if (!heard && clock.monotonic() - startedAt < SHORTEST_WATCH_MS)
-      throw silence(type, 'the server ended it at once');
+      throw broken(type, 'ConnectionFailed', 'the server ended it at once');
     this.#failures = 0;
     this.#expired = false;
   }
@@ -272,8 +272,8 @@ export class Informer<T extends KubeObject> {
   }
 }
 
-function silence({ plural, group }: ResourceType, what: string): ApiError {
-  return new ApiError(0, 'Timeout', `watch ${group === '' ? plural : `${plural}.${group}`}: ${what}`);
+function broken({ plural, group }: ResourceType, reason: string, what: string): ApiError {
+  return new ApiError(0, reason, `watch ${group === '' ? plural : `${plural}.${group}`}: ${what}`);
 }
 
 /**
