@@ -1,6 +1,6 @@
 import type { Counts, EventMetric, Interval } from '../analysis/telemetry.ts';
 import { slowerThan, totalOf } from './histogram.ts';
-import { addTallies, nothing } from './series.ts';
+import { addTallies } from './series.ts';
 import type { Tally } from './series.ts';
 
 /** Counts of one revision as one reporter saw them, and since when at the earliest they may have happened. */
@@ -34,12 +34,17 @@ const MOST_ENTRIES = 360;
  * What was counted for one release, in memory and bounded: entries of consecutive spans of time. When it is full, the
  * older half is told in spans of twice the length; the counts stay whole.
  *
- * A part knows since when its events may have happened. That, not the span of its entry, decides whether it belongs to
- * a window: nothing that may have happened before the window began is ever counted in it.
+ * A reader either asks about a window, again and again from its beginning, or reads on: from where the last interval that
+ * it was given ended. A part knows since when its events may have happened, and that decides whether it belongs to a
+ * window: nothing that may have happened before the window began is counted in it. Reading on stays in the window in which
+ * it began, so that it gets what a proxy counted while it could not be read, too.
  */
 export class Ledger {
   #entries: Entry[] = [];
+  #begin: number | undefined;
   #end: number | undefined;
+  /** The beginning of the window that is read. */
+  #window: number | undefined;
   readonly #capacity: number;
 
   constructor(capacity = MOST_ENTRIES) {
@@ -55,38 +60,76 @@ export class Ledger {
   append(to: number, parts: readonly Part[]): void {
     const from = this.#end;
     this.#end = to;
+    this.#begin ??= to;
     if (from === undefined || to <= from) return;
     this.#entries.push({ from, to, parts: mergeParts(parts) });
-    if (this.#entries.length > this.#capacity) this.#entries = halveOlder(this.#entries);
+    if (this.#entries.length > this.#capacity) {
+      this.#entries = halveOlder(this.#entries, this.#window ?? -Infinity);
+    }
   }
 
   /**
-   * Counts of the window that begins at `from`, for every one of the revisions and metrics. Of several reporters, each
-   * revision's is the one that saw more of it in the window: the same requests are never counted twice.
+   * Counts since `from`, for every one of the revisions and metrics. Of several reporters, each revision's is the one that
+   * has seen more of it in the window so far: the same requests are never counted twice.
    */
   account(from: number, revisions: readonly string[], metrics: readonly EventMetric[]): Account {
-    const entries = this.#entries
-      .filter((entry) => entry.from >= from)
-      .map((entry) => ({ ...entry, parts: entry.parts.filter((part) => part.since >= from) }));
-    const parts = entries.flatMap((entry) => entry.parts);
-    const reporters = new Map(revisions.map((revision) => [revision, busiestReporter(parts, revision)]));
+    this.#window = this.#windowOf(from);
+    const window = this.#window;
+    const entries = this.#entries.map((entry) => ({
+      ...entry,
+      parts: entry.parts.filter((part) => part.since >= window),
+    }));
     const unknowable = metrics.filter((metric) =>
-      parts.some(
-        (part) =>
-          reporters.get(part.revision) === part.reporter && countsOf(metric, part.tally) === undefined,
-      ),
+      entries.some((entry) => entry.parts.some((part) => countsOf(metric, part.tally) === undefined)),
     );
-    const counts = (entry: Entry) =>
-      Object.fromEntries(
-        revisions.map((revision) => {
-          const tally = tallyOf(entry, revision, reporters.get(revision));
-          return [revision, countsByMetric(tally, metrics, unknowable)];
-        }),
-      );
-    return {
-      intervals: entries.map((entry) => ({ from: entry.from, to: entry.to, counts: counts(entry) })),
-      unknowable: unknowable.map((metric) => metric.name),
-    };
+    const known = metrics.filter((metric) => !unknowable.includes(metric));
+    const columns = revisions.map((revision) => ({
+      revision,
+      tracks: known.map((metric) => ({ metric, track: new Track() })),
+    }));
+    const none = unknowable.map((metric): [string, Counts] => [metric.name, { all: 0, bad: 0 }]);
+    const intervals: Interval[] = [];
+    for (const entry of entries) {
+      const counts = columns.map(({ revision, tracks }): [string, Interval['counts'][string]] => {
+        const parts = entry.parts.filter((part) => part.revision === revision);
+        const counted = tracks.map(({ metric, track }): [string, Counts] => [
+          metric.name,
+          track.add(metric, parts),
+        ]);
+        return [revision, Object.fromEntries([...counted, ...none])];
+      });
+      if (entry.from >= from) {
+        intervals.push({ from: entry.from, to: entry.to, counts: Object.fromEntries(counts) });
+      }
+    }
+    return { intervals, unknowable: unknowable.map((metric) => metric.name) };
+  }
+
+  #windowOf(from: number): number {
+    const readsOn = from === this.#begin || this.#entries.some((entry) => entry.to === from);
+    if (!readsOn || from < (this.#window ?? -Infinity)) return from;
+    // Where this ledger did not tell anybody of a span that ends there, one in an earlier process did.
+    return this.#window ?? -Infinity;
+  }
+}
+
+/** One metric of one revision along a window, by all its reporters. */
+class Track {
+  readonly #sums = new Map<string, Counts>();
+  #told: Counts = { all: 0, bad: 0 };
+
+  /** Takes in the next span's parts; what is new of the reporter that has seen most, and was not told by another. */
+  add(metric: EventMetric, parts: readonly Part[]): Counts {
+    for (const { reporter, tally } of parts) {
+      const sum = this.#sums.get(reporter) ?? { all: 0, bad: 0 };
+      const counts = countsOf(metric, tally) ?? { all: 0, bad: 0 };
+      this.#sums.set(reporter, { all: sum.all + counts.all, bad: sum.bad + counts.bad });
+    }
+    const most = [...this.#sums.values()].reduce((a, b) => (b.all > a.all ? b : a), this.#told);
+    const all = most.all - this.#told.all;
+    const bad = Math.min(all, Math.max(0, most.bad - this.#told.bad));
+    this.#told = { all: most.all, bad: this.#told.bad + bad };
+    return { all, bad };
   }
 }
 
@@ -101,51 +144,21 @@ function mergeParts(parts: readonly Part[]): readonly Part[] {
   return [...merged.values()];
 }
 
-function halveOlder(entries: readonly Entry[]): Entry[] {
+/** Joins neighbours. What lies inside the window stays apart from what may lie before it. */
+function halveOlder(entries: readonly Entry[], window: number): Entry[] {
   const middle = Math.floor(entries.length / 4) * 2;
   const halved: Entry[] = [];
   for (let i = 0; i < middle; i += 2) {
     const first = entries[i];
     const second = entries[i + 1];
     if (first === undefined || second === undefined) continue;
-    const parts = [...first.parts, ...second.parts].map((part) => ({
-      ...part,
-      since: Math.min(part.since, first.from),
-    }));
-    halved.push({ from: first.from, to: second.to, parts: mergeParts(parts) });
+    const parts = [...first.parts, ...second.parts];
+    const since = (inside: boolean) =>
+      Math.min(...parts.filter((part) => part.since >= window === inside).map((part) => part.since));
+    const aged = parts.map((part) => ({ ...part, since: since(part.since >= window) }));
+    halved.push({ from: first.from, to: second.to, parts: mergeParts(aged) });
   }
   return [...halved, ...entries.slice(middle)];
-}
-
-function busiestReporter(parts: readonly Part[], revision: string): string | undefined {
-  const seen = new Map<string, number>();
-  for (const { reporter, tally, ...part } of parts) {
-    if (part.revision !== revision) continue;
-    const durations = tally.durations.reduce((sum, histogram) => sum + totalOf(histogram), 0);
-    seen.set(reporter, (seen.get(reporter) ?? 0) + Math.max(tally.requests, durations));
-  }
-  const ordered = [...seen].sort(([a, m], [b, n]) => n - m || a.localeCompare(b));
-  return ordered[0]?.[0];
-}
-
-function tallyOf(entry: Entry, revision: string, reporter: string | undefined): Tally {
-  return entry.parts
-    .filter((part) => part.revision === revision && part.reporter === reporter)
-    .reduce((sum, part) => addTallies(sum, part.tally), nothing);
-}
-
-function countsByMetric(
-  tally: Tally,
-  metrics: readonly EventMetric[],
-  unknowable: readonly EventMetric[],
-): Record<string, Counts> {
-  const none = { all: 0, bad: 0 };
-  return Object.fromEntries(
-    metrics.map((metric) => [
-      metric.name,
-      unknowable.includes(metric) ? none : (countsOf(metric, tally) ?? none),
-    ]),
-  );
 }
 
 function countsOf(metric: EventMetric, tally: Tally): Counts | undefined {

@@ -4,10 +4,11 @@ import {
   FakePrometheus,
   NEW,
   OLD,
+  prometheusQuery,
   prometheusQuery as query,
   requests,
 } from '../testing/prometheus.ts';
-import { sum, warningOf } from '../testing/readings.ts';
+import { reader, sum, warningOf } from '../testing/readings.ts';
 import { PrometheusSource } from './source.ts';
 
 /** The counters of a proxy by response code, as the text format would have them. */
@@ -28,24 +29,26 @@ describe('PrometheusSource', () => {
   it('counts exactly what was scraped inside the window, on a grid of times', async () => {
     const prometheus = new FakePrometheus();
     const source = new PrometheusSource(prometheus.http);
+    const from = 10_001;
     prometheus.scrape(8_000, A, counters('reviews-old', { 200: 1000, 500: 10 }));
-    await source.read(query(10_000));
+    await source.read(query(10_500, { from }));
     prometheus.scrape(12_000, A, counters('reviews-old', { 200: 1100, 500: 11 }));
-    await source.read(query(15_000));
+    await source.read(query(15_000, { from }));
     prometheus.scrape(16_000, A, counters('reviews-old', { 200: 1105, 500: 13 }));
     prometheus.scrape(17_000, B, counters('reviews-new', { 200: 5, 503: 2 }));
-    expect(await source.read(query(21_500))).toEqual({
+    await source.read(query(21_500, { from }));
+    expect(await source.read(query(25_000, { from }))).toEqual({
       ok: true,
       intervals: [
-        {
-          from: 10_000,
-          to: 15_000,
-          counts: { old: { errors: { all: 0, bad: 0 } }, new: { errors: { all: 0, bad: 0 } } },
-        },
         {
           from: 15_000,
           to: 20_000,
           counts: { old: { errors: { all: 7, bad: 2 } }, new: { errors: { all: 7, bad: 2 } } },
+        },
+        {
+          from: 20_000,
+          to: 25_000,
+          counts: { old: { errors: { all: 0, bad: 0 } }, new: { errors: { all: 0, bad: 0 } } },
         },
       ],
       completeThrough: { old: 16_000, new: 17_000 },
@@ -76,24 +79,26 @@ describe('PrometheusSource', () => {
     const prometheus = new FakePrometheus();
     const source = new PrometheusSource(prometheus.http);
     prometheus.scrape(9_000, A, counters('reviews-new', { 200: 10, 500: 10 }));
-    await source.read(query(10_000));
+    const from = 10_001;
+    await source.read(query(10_500, { from }));
     prometheus.scrape(14_000, A, counters('reviews-new', { 200: 15, 500: 10 }));
     prometheus.scrape(14_000, B, counters('reviews-new', { 200: 40, 500: 40 }));
-    await source.read(query(15_000));
+    await source.read(query(15_000, { from }));
     prometheus.scrape(19_000, A, counters('reviews-new', { 200: 17, 500: 10 }));
-    expect(sum(await source.read(query(20_000)), 'new')).toEqual([2, 0]);
+    expect(sum(await source.read(query(20_000, { from })), 'new')).toEqual([2, 0]);
   });
 
   it('asks again for the time since the window began after a restart', async () => {
+    const from = 10_001;
     const prometheus = new FakePrometheus();
     for (let second = 1; second <= 600; second += 15) {
       prometheus.scrape(second * 1000, A, counters('reviews-old', { 200: 100 * second, 500: second }));
       if (second > 20) prometheus.scrape(second * 1000, B, counters('reviews-new', { 200: second - 20 }));
     }
     const watching = new PrometheusSource(prometheus.http);
-    for (let now = 10_000; now <= 600_000; now += 1000) await watching.read(query(now));
-    const watched = await watching.read(query(600_000));
-    const restarted = await new PrometheusSource(prometheus.http).read(query(600_000));
+    for (let now = 10_000; now <= 600_000; now += 1000) await watching.read(query(now, { from }));
+    const watched = await watching.read(query(600_000, { from }));
+    const restarted = await new PrometheusSource(prometheus.http).read(query(600_000, { from }));
     // From the first scrape inside the window, at 16 s, to the last, at 586 s.
     expect(sum(watched, 'old')).toEqual([570 * 101, 570]);
     expect(sum(watched, 'new')).toEqual([566, 0]);
@@ -106,7 +111,7 @@ describe('PrometheusSource', () => {
     prometheus.scrape(80_000, A, counters('reviews-new', { 200: 100, 500: 50 }));
     prometheus.scrape(95_000, A, new Map());
     prometheus.scrape(110_000, A, counters('reviews-new', { 200: 101, 500: 50 }));
-    const reading = await new PrometheusSource(prometheus.http).read(query(130_000, { from: 100_000 }));
+    const reading = await new PrometheusSource(prometheus.http).read(query(130_000, { from: 100_001 }));
     expect(sum(reading, 'new')).toEqual([0, 0]);
   });
 
@@ -123,6 +128,29 @@ describe('PrometheusSource', () => {
       [6, 0],
       [3, 0],
     ]);
+  });
+
+  it('tells a reader that reads on each count once, though scrapes are rarer than reads', async () => {
+    const prometheus = new FakePrometheus();
+    let source = new PrometheusSource(prometheus.http);
+    const read = reader(prometheusQuery(0, { from: 20_001 }));
+    for (let second = 1; second <= 300; second++) {
+      // The same requests, as the proxy of the pod and the client's see them, scraped at different times.
+      if (second % 15 === 1)
+        prometheus.scrape(second * 1000, A, counters('reviews-old', { 200: 10 * second }));
+      if (second % 15 === 9) {
+        const seen = counters('reviews-old', { 200: 10 * second, 503: second }, 'source');
+        prometheus.scrape(second * 1000, B, seen);
+      }
+      if (second === 150) source = new PrometheusSource(prometheus.http);
+      await read(source, second * 1000);
+    }
+    // From 24 s to 294 s, the first and the last scrape of the client inside the window. At most what one side saw.
+    const [all, bad] = read.sum('old');
+    expect(all).toBeLessThanOrEqual(270 * 11);
+    expect(all).toBeGreaterThan(240 * 11);
+    expect(bad).toBeLessThanOrEqual(270);
+    expect(bad).toBeGreaterThan(240);
   });
 
   it('uses the reporter that saw more, never the sum', async () => {

@@ -160,7 +160,7 @@ function answer(
   const account = counters.ledger.account(query.from, revisions, query.metrics);
   const complete = revisions.flatMap((revision): [string, number][] => {
     const time = counters.completeThrough(revision);
-    return time === undefined || time < query.from ? [] : [[revision, time]];
+    return time === undefined ? [] : [[revision, time]];
   });
   const absent = query.targets
     .filter((target) => counters.end !== undefined && counters.completeThrough(target.revision) === undefined)

@@ -15,17 +15,17 @@ interface PodState {
 /**
  * The counters of a release's pods, folded round by round into a ledger.
  *
- * What a pod's counters held before they were first read is history of unknown age, and never counted. But a pod that
- * was not among the targets of an earlier round was born since, and counts from zero; where its whole revision is new to
- * the targets, only if that revision is fresh (a stable one that appears may have served for years). So the pods of a
- * candidate that starts while its release is being read count from their first request, and those that the operator
- * finds when it starts again count from then.
+ * What a pod's counters held before they were first read is history of unknown age, and never counted. Only a pod of a
+ * fresh revision that was not among the targets of an earlier round counts from zero: it was born since, so what it did
+ * first, which is what tends to fail, is counted. A stable pod that appears may as well be one that was not ready for a
+ * while and has served for years; of it, what it did before its first reading is left out.
  */
 export class PodCounters {
   readonly ledger = new Ledger();
   readonly #pods = new Map<string, PodState>();
   readonly #completeThrough = new Map<string, number>();
-  #round: { readonly time: number; readonly revisions: ReadonlySet<string> } | undefined;
+  /** The time of the last round. */
+  #round: number | undefined;
 
   /**
    * Takes in one round of reading, begun at `time`: the statistics of each pod by uid, as far as it could be read.
@@ -35,7 +35,7 @@ export class PodCounters {
     const parts = targets.flatMap((target) => this.#foldTarget(time, target, read));
     if (read.size > 0) this.ledger.append(time, parts);
     this.#forgetReadings(targets);
-    this.#round = { time, revisions: new Set(targets.map((target) => target.revision)) };
+    this.#round = time;
   }
 
   /** The time of the last round in which every pod of the revision was read. */
@@ -44,8 +44,7 @@ export class PodCounters {
   }
 
   #foldTarget(time: number, target: Target, read: ReadonlyMap<string, Statistics>): Part[] {
-    const bornAfter =
-      target.fresh || this.#round?.revisions.has(target.revision) === true ? this.#round?.time : undefined;
+    const bornAfter = target.fresh ? this.#round : undefined;
     const parts: Part[] = [];
     for (const { uid } of target.pods) {
       const known = this.#pods.get(uid) ?? { bornAfter };

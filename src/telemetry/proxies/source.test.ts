@@ -123,19 +123,32 @@ describe('ProxiesSource', () => {
     expect(sum(reading, 'old')).toEqual([0, 0]);
   });
 
-  it('counts a pod of a scale-up from zero, and one that only comes back from where it is', async () => {
+  it('counts a new pod of the candidate from zero, and one that only comes back from where it is', async () => {
     const pods: Record<string, Pod> = {
       '10.0.0.1': { served: 100, failed: 0 },
       '10.0.0.2': { served: 200, failed: 0 },
     };
     const source = new ProxiesSource(network(pods).http);
-    await source.read(query(1000, [target('a', ['10.0.0.1', '10.0.0.2'])]));
-    await source.read(query(2000, [target('a', ['10.0.0.1'])]));
+    await source.read(query(1000, [target('a', ['10.0.0.1', '10.0.0.2'], true)]));
+    await source.read(query(2000, [target('a', ['10.0.0.1'], true)]));
     pods['10.0.0.3'] = { served: 4, failed: 1 };
-    const all = [target('a', ['10.0.0.1', '10.0.0.2', '10.0.0.3'])];
+    const all = [target('a', ['10.0.0.1', '10.0.0.2', '10.0.0.3'], true)];
     expect(sum(await source.read(query(3000, all)), 'a')).toEqual([4, 1]);
     pods['10.0.0.2'] = { served: 205, failed: 0 };
     expect(sum(await source.read(query(4000, all)), 'a')).toEqual([9, 1]);
+  });
+
+  it('does not take a stable pod for new that was not ready for a while', async () => {
+    const pods: Record<string, Pod> = {
+      '10.0.0.1': { served: 100, failed: 0 },
+      '10.0.0.2': { served: 9000, failed: 90 },
+    };
+    const source = new ProxiesSource(network(pods).http);
+    await source.read(query(1000, [target('a', ['10.0.0.1'])]));
+    const both = [target('a', ['10.0.0.1', '10.0.0.2'])];
+    expect(sum(await source.read(query(2000, both)), 'a')).toEqual([0, 0]);
+    pods['10.0.0.2'] = { served: 9005, failed: 91 };
+    expect(sum(await source.read(query(3000, both)), 'a')).toEqual([5, 1]);
   });
 
   it('counts from zero after a proxy restarted', async () => {

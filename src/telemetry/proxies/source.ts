@@ -140,7 +140,7 @@ function answer(query: TelemetryQuery, counters: PodCounters, round: Round): Rea
   const account = counters.ledger.account(query.from, revisions, query.metrics);
   const complete = revisions.flatMap((revision): [string, number][] => {
     const time = counters.completeThrough(revision);
-    return time === undefined || time < query.from ? [] : [[revision, time]];
+    return time === undefined ? [] : [[revision, time]];
   });
   const podless = query.targets
     .filter((target) => target.pods.length === 0)

@@ -2,7 +2,7 @@ import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
 import type { EventMetric, Reading, Target, TelemetryQuery } from '../../analysis/telemetry.ts';
 import { fakeHttp } from '../testing/http.ts';
-import { sum } from '../testing/readings.ts';
+import { reader, sum } from '../testing/readings.ts';
 import { ProxiesSource } from './source.ts';
 
 const METRICS: readonly EventMetric[] = [
@@ -153,7 +153,8 @@ describe('ProxiesSource against the truth', () => {
     await fc.assert(
       fc.asyncProperty(acts(kinds), fc.nat(60_000), async (plan, offset) => {
         const world = new World();
-        const windows = [world.now, world.now + offset];
+        // Not where a reading ended: from there one would read on.
+        const windows = [world.now, world.now + offset + 0.5];
         let source = new ProxiesSource(world.http);
         const readAll = async () => {
           for (const from of windows) expectSound(await source.read(world.query(from)), world, from);
@@ -180,7 +181,8 @@ describe('ProxiesSource against the truth', () => {
         await read();
         for (const act of plan) {
           world.now += act.ms;
-          world.act(act);
+          // Of the pods that come later, only the candidate's can be told from one that was hidden.
+          world.act(act.pod === 4 ? { ...act, pod: 5 } : act);
           await read();
         }
         world.now += 1000;
@@ -192,6 +194,31 @@ describe('ProxiesSource against the truth', () => {
         }
       }),
       { numRuns: 100 },
+    );
+  });
+
+  it('tells a reader that reads on all that happened, each once, though pods hide for a while', async () => {
+    await fc.assert(
+      fc.asyncProperty(acts(['serve', 'serve', 'fail', 'slow', 'down', 'up']), async (plan) => {
+        const world = new World();
+        const source = new ProxiesSource(world.http);
+        const from = world.now;
+        const read = reader(world.query(from));
+        await read(source, world.now);
+        for (const act of plan) {
+          world.now += act.ms;
+          world.act(act);
+          await read(source, world.now);
+        }
+        for (const pod of world.pods) pod.down = false;
+        world.now += 1000;
+        await read(source, world.now);
+        for (const revision of ['old', 'new']) {
+          expect(read.sum(revision)).toEqual(world.since(from, revision, 'fail'));
+          expect(read.sum(revision, 'slow')).toEqual(world.since(from, revision, 'slow'));
+        }
+      }),
+      { numRuns: 150 },
     );
   });
 });
