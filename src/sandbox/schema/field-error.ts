@@ -28,6 +28,21 @@ export function invalidValue(field: string, value: Json, detail: string): FieldE
   return fault(field, 'FieldValueInvalid', 'Invalid value', value, detail);
 }
 
+/** An error about an object or list, which is not shown. */
+export function withoutValue(
+  field: string,
+  reason: 'FieldValueInvalid' | 'FieldValueDuplicate',
+  detail: string,
+): FieldError {
+  return fault(
+    field,
+    reason,
+    reason === 'FieldValueInvalid' ? 'Invalid value' : 'Duplicate value',
+    NO_VALUE,
+    detail,
+  );
+}
+
 export function wrongType(field: string, value: Json, detail: string): FieldError {
   return fault(field, 'FieldValueTypeInvalid', 'Invalid value', value, detail);
 }
@@ -70,12 +85,18 @@ export function showValue(value: Json): string {
   return typeof value === 'string' ? quote(value) : String(value);
 }
 
-/** A number as Go prints it: like JavaScript, but with an exponent below 0.0001. */
+/** True for what an API server holds as an integer: larger numbers are floating-point to it. */
+export function isInteger64(value: number): boolean {
+  return Number.isInteger(value) && Math.abs(value) < 2 ** 63;
+}
+
+/** A number as Go prints it: floating-point ones with an exponent below 0.0001 and from a million on. */
 export function showNumber(value: number): string {
-  if (value === 0 || Math.abs(value) >= 1e-4) {
-    return String(value).replace(/e([+-])(\d)$/, 'e$10$2');
-  }
-  return value.toExponential().replace(/e([+-])(\d)$/, 'e$10$2');
+  if (isInteger64(value)) return String(value);
+  const [mantissa = '', exponent = ''] = value.toExponential().split('e');
+  const power = Number(exponent);
+  if (power >= -4 && power < 6) return String(value);
+  return `${mantissa}e${power < 0 ? '-' : '+'}${String(Math.abs(power)).padStart(2, '0')}`;
 }
 
 /** A string in double quotes, escaped as Go does it. */

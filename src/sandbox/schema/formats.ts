@@ -50,7 +50,8 @@ function withoutLeadingZeros(address: string): string {
   return address.replace(/(?<=^|\.)0+(?=\d)/g, '');
 }
 
-function isRequestUri(text: string): boolean {
+/** True for what may stand in an HTTP request: an absolute URI or an absolute path. */
+export function isRequestUri(text: string): boolean {
   if (text === '' || /[\u0000-\u001f\u007f]/.test(text)) return false;
   if (text === '*') return true;
   const scheme = /^([A-Za-z][A-Za-z0-9+.-]*):/.exec(text);
@@ -88,7 +89,8 @@ function isHostname(text: string): boolean {
   return labels.every((label) => LABEL.test(label)) && /^[a-zA-Z\p{L}]{2,63}$/u.test(top);
 }
 
-function isCidr(text: string): boolean {
+/** True for `10.0.0.0/8`, `fd00::/8` and the like. */
+export function isCidr(text: string): boolean {
   const [address = '', bits = '', ...more] = text.split('/');
   if (more.length > 0 || !/^\d{1,3}$/.test(bits)) return false;
   if (isIPv4(withoutLeadingZeros(address))) return Number(bits) <= 32;

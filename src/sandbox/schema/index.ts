@@ -1,5 +1,6 @@
 import type { Json, KubeObject } from '../../kube/types.ts';
 import { isObject, listOf, objectOf, textOf, type JsonObject } from '../cluster/object.ts';
+import { Rules } from './cel/rules.ts';
 import { Correlated } from './correlate.ts';
 import { invalidValue, type FieldError } from './field-error.ts';
 import { duplicateErrors } from './list-types.ts';
@@ -101,6 +102,7 @@ function namesOf(names: JsonObject): Names {
 function compileVersion(version: JsonObject): CompiledVersion {
   const source = objectOf(objectOf(version['schema'])['openAPIV3Schema']);
   const schema = parseSchema(source);
+  const rules = new Rules(schema, true);
   const subresources = objectOf(version['subresources']);
   const scale = isObject(subresources['scale']) ? scaleOf(subresources['scale']) : undefined;
   return {
@@ -116,7 +118,7 @@ function compileVersion(version: JsonObject): CompiledVersion {
     selectableFields: listOf(version['selectableFields']).map((field) => textOf(objectOf(field)['jsonPath'])),
     prepare: (object) => objectOf(applyDefaults(dropNulls(prune(object, schema, true), schema), schema)),
     validate: (object, old, subresource) =>
-      validateObject(schema, scale, object, old, subresource === 'status'),
+      validateObject(schema, rules, scale, object, old, subresource === 'status'),
   };
 }
 
@@ -152,6 +154,7 @@ const BLOCKING = new Set([
 
 function validateObject(
   schema: Schema,
+  rules: Rules,
   scale: Scale | undefined,
   object: JsonObject,
   old: JsonObject | undefined,
@@ -166,8 +169,10 @@ function validateObject(
   if (old === undefined || duplicateErrors(schema, old, '').length === 0) {
     errors.push(...duplicateErrors(schema, object, ''));
   }
-  if (errors.some(({ reason }) => BLOCKING.has(reason))) errors.push(invalidValue('<nil>', null, UNCHECKED));
-  return errors;
+  if (rules.empty) return errors;
+  if (errors.some(({ reason }) => BLOCKING.has(reason)))
+    return [...errors, invalidValue('<nil>', null, UNCHECKED)];
+  return [...errors, ...rules.validate(object, old, '', correlated)];
 }
 
 const UNCHECKED =

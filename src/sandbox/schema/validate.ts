@@ -3,6 +3,7 @@ import { equal, isObject, type JsonObject } from '../cluster/object.ts';
 import type { Correlated } from './correlate.ts';
 import {
   childPath,
+  isInteger64,
   invalidValue,
   notSupported,
   quote,
@@ -206,7 +207,8 @@ class Validator {
     const result = new Result();
     result.matches += 1;
     const range = types.length === 1 ? rangeOf(types[0] ?? '', format) : undefined;
-    if (range !== undefined && (value < range.least || value > range.most)) {
+    const isWhole = types[0] !== 'integer' || isInteger64(value);
+    if (range !== undefined && (!isWhole || value < range.least || value > range.most)) {
       result.add(this.#general(`Checked value must be of type ${types[0] ?? ''} ${range.name} in ${path}`));
     }
     const { minimum, maximum, multipleOf, exclusiveMinimum, exclusiveMaximum } = schema;
@@ -216,7 +218,7 @@ class Validator {
       );
     }
     // Limits of an integer are integers.
-    const limit = (bound: number) => (Number.isInteger(value) ? Math.trunc(bound) : bound);
+    const limit = (bound: number) => (isInteger64(value) ? Math.trunc(bound) : bound);
     if (minimum !== undefined && (exclusiveMinimum ? value <= limit(minimum) : value < limit(minimum))) {
       const least = `${exclusiveMinimum ? '' : 'or equal to '}${showNumber(limit(minimum))}`;
       result.add(this.#invalid(path, value, `${path} in body should be greater than ${least}`));
@@ -312,8 +314,7 @@ function formatOf({ type, format, intOrString }: Schema): string {
 /** The type of a value and, for numbers, the format that it is held in. */
 function kindOf(value: Json): [type: string, format: string] {
   if (Array.isArray(value)) return ['array', ''];
-  if (typeof value === 'number')
-    return Number.isInteger(value) ? ['integer', 'int64'] : ['number', 'float64'];
+  if (typeof value === 'number') return isInteger64(value) ? ['integer', 'int64'] : ['number', 'float64'];
   return [typeof value, ''];
 }
 

@@ -1,0 +1,142 @@
+import type { Environment } from '@marcbachmann/cel-js';
+import type { Json } from '../../../kube/types.ts';
+import { equal, isObject, objectOf, type JsonObject } from '../../cluster/object.ts';
+import { keyOf } from '../correlate.ts';
+import { sortedJson } from '../field-error.ts';
+import { memberSchema, parseSchema, type Schema } from '../schema.ts';
+import { fault } from './functions.ts';
+import { DURATION, parseDuration, TIMESTAMP } from './time.ts';
+
+interface ObjectType {
+  readonly name: string;
+  readonly schema: Schema;
+  readonly create: (value: JsonObject) => unknown;
+}
+
+/**
+ * The types that a schema gives to rules, and its values as values of these types. Parts without a schema, such as
+ * preserved unknown fields, are not exposed.
+ */
+export class ObjectTypes {
+  readonly #environment: Environment;
+  readonly #types = new Map<Schema, ObjectType>();
+
+  /** Types are added to `environment` as they are asked for. */
+  constructor(environment: Environment) {
+    this.#environment = environment;
+  }
+
+  /** Name of the type of a schema's values, or undefined where rules can't see them. */
+  nameOf(schema: Schema, isResource: boolean): string | undefined {
+    const own = this.selfNameOf(schema, isResource);
+    if (own === undefined || !schema.nullable) return own;
+    // A null may come in place of a value, so operations on it are resolved as they are evaluated.
+    return /^(?:string|int|double|bool)$/.test(own) ? `dyn<${own}>` : 'dyn';
+  }
+
+  /** As {@link nameOf}, for values that are there: rules of a schema are not asked about null. */
+  selfNameOf(schema: Schema, isResource: boolean): string | undefined {
+    if (schema.intOrString) return 'dyn';
+    switch (schema.type) {
+      case 'array': {
+        const items =
+          schema.items === undefined ? undefined : this.nameOf(schema.items, schema.items.embeddedResource);
+        if (items === undefined) return [];
+      const converted = value.map((item) => this.valueOf(items, item, items.embeddedResource));
+      // The library compares sets in any order, as Kubernetes does.
+      return schema.listType === 'set' ? new Set(converted) : converted;
+    }
+    if (isObject(value)) {
+      const { additionalProperties: others } = schema;
+      if (typeof others !== 'object') return this.#objectType(schema, isResource).create(value);
+      const entries = Object.entries(value).filter(([, member]) => member !== undefined);
+      return new Map(
+        entries.map(([key, member]) => [key, this.valueOf(others, member ?? null, others.embeddedResource)]),
+      );
+    }
+    return scalarOf(schema, value);
+  }
+}
+
+function scalarOf({ type, format }: Schema, value: string | number | boolean): unknown {
+  if (type === 'integer' && typeof value === 'number' && Number.isInteger(value)) return BigInt(value);
+  if (type !== 'string' || typeof value !== 'string') return value;
+  switch (format) {
+    case 'byte':
+      return new Uint8Array(Buffer.from(value, 'base64'));
+    case 'date':
+    case 'date-time': {
+      const time = new Date(value);
+      if (Number.isNaN(time.getTime())) throw fault(`Invalid ${format} formatted string '${value}'`);
+      return time;
+    }
+    case 'duration': {
+      const duration = parseDuration(value);
+      if (duration === undefined) throw fault(`Invalid duration ${JSON.stringify(value)}`);
+      return duration;
+    }
+    default:
+      return value;
+  }
+}
+
+/** Equality of two JSON values as CEL has it for their schema: sets and list maps are equal in any order. */
+function sameBySchema(schema: Schema | undefined, a: Json | undefined, b: Json | undefined): boolean {
+  if (Array.isArray(a) && Array.isArray(b)) {
+    if (a.length !== b.length) return false;
+    const items = schema?.items;
+    if (schema?.listType === 'set') {
+      const known = new Set(b.map(sortedJson));
+      return a.every((item) => known.has(sortedJson(item)));
+    }
+    if (schema?.listType !== 'map') return a.every((item, index) => sameBySchema(items, item, b[index]));
+    const keyed = new Map(b.map((item) => [keyOf(item, schema.listMapKeys), item]));
+    return a.every((item) => {
+      const key = keyOf(item, schema.listMapKeys);
+      return keyed.has(key) && sameBySchema(items, item, keyed.get(key));
+    });
+  }
+  if (!isObject(a) || !isObject(b)) return equal(a, b);
+  const names = new Set([...Object.keys(a), ...Object.keys(b)]);
+  return [...names].every((name) => {
+    const own = memberSchema(schema, name);
+    // What the schema doesn't know is not part of the value.
+    if (own === undefined) return true;
+    return (a[name] === undefined) === (b[name] === undefined) && sameBySchema(own, a[name], b[name]);
+  });
+}
+
+const TYPE_AND_OBJECT_META = {
+  apiVersion: { type: 'string' },
+  kind: { type: 'string' },
+  metadata: {
+    type: 'object',
+    properties: { name: { type: 'string' }, generateName: { type: 'string' } },
+  },
+};
+
+function withTypeAndObjectMeta(schema: Schema): Schema {
+  const meta = parseSchema({ properties: objectOf(TYPE_AND_OBJECT_META) });
+  return { ...schema, properties: new Map([...schema.properties, ...meta.properties]) };
+}
+
+const RESERVED = new Set(
+  'true false null in as break const continue else for function if import let loop package namespace return var void while'.split(
+    ' ',
+  ),
+);
+const ESCAPES = { __: 'underscores', '.': 'dot', '-': 'dash', '/': 'slash' } as const;
+
+/** The name of a property in rules, or undefined where rules can't name it. */
+export function escapeName(property: string): string | undefined {
+  if (RESERVED.has(property)) return `__${property}__`;
+  if (!/^[A-Za-z_.\-/][\w.\-/]*$/.test(property)) return undefined;
+  return property.replace(/__|[.\-/]/g, (part) => `__${ESCAPES[part as keyof typeof ESCAPES]}__`);
+}
+
+function unescapeName(field: string): string {
+  return field.replace(/__([^_]+)__/g, (whole, name: string) => {
+    const [part] = Object.entries(ESCAPES).find(([, escape]) => escape === name) ?? [];
+    return part ?? (RESERVED.has(name) ? name : whole);
+  });
+}

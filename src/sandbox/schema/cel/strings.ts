@@ -1,0 +1,67 @@
+import { goRegExp } from '../regexp.ts';
+import { fault, type Functions } from './functions.ts';
+
+/** Functions of rules that replace the library's own, and under which names. */
+export const REPLACED: Readonly<Record<string, string>> = {
+  // RE2 in place of JavaScript's patterns.
+  matches: 'matchesRe2',
+  // For sets as well as for lists.
+  join: 'joinItems',
+};
+
+function pattern(source: string): RegExp {
+  try {
+    return goRegExp(source);
+  } catch (error) {
+    throw fault(error instanceof Error ? error.message : String(error));
+  }
+}
+
+function matches(text: string, source: string): boolean {
+  return pattern(source).test(text);
+}
+
+function findAll(text: string, source: string, most: number): string[] {
+  if (most === 0) return [];
+  const found = [...text.matchAll(new RegExp(pattern(source), 'gu'))].map(([match]) => match);
+  return most < 0 ? found : found.slice(0, most);
+}
+
+function replace(text: string, from: string, to: string, most: number): string {
+  if (most < 0) return text.replaceAll(from, () => to);
+  const parts = text.split(from);
+  const replaced = parts.slice(0, most + 1).join(to);
+  return parts.length <= most + 1 ? replaced : `${replaced}${from}${parts.slice(most + 1).join(from)}`;
+}
+
+function charAt(text: string, index: bigint): string {
+  const characters = Array.from(text);
+  if (index < 0n || index > BigInt(characters.length)) throw fault(`index out of range: ${index}`);
+  return characters[Number(index)] ?? '';
+}
+
+function quote(text: string): string {
+  const escaped = text.replace(/[\x07\b\f\n\r\t\v\\"]/g, (character) => {
+    const at = '\x07\b\f\n\r\t\v\\"'.indexOf(character);
+    return `\\${'abfnrtv\\"'.charAt(at)}`;
+  });
+  return `"${escaped}"`;
+}
+
+export const strings: Functions = {
+  'string.matchesRe2(string): bool': matches,
+  'matchesRe2(string, string): bool': matches,
+  'string.find(string): string': (text: string, source: string) => findAll(text, source, 1)[0] ?? '',
+  'string.findAll(string): list<string>': (text: string, source: string) => findAll(text, source, -1),
+  'string.findAll(string, int): list<string>': (text: string, source: string, most: bigint) =>
+    findAll(text, source, Number(most)),
+  'list<string>.joinItems(): string': (list: Iterable<string>) => [...list].join(''),
+  'list<string>.joinItems(string): string': (list: Iterable<string>, separator: string) =>
+    [...list].join(separator),
+  'string.charAt(int): string': charAt,
+  'string.replace(string, string): string': (text: string, from: string, to: string) =>
+    replace(text, from, to, -1),
+  'string.replace(string, string, int): string': (text: string, from: string, to: string, most: bigint) =>
+    replace(text, from, to, Number(most)),
+  'Namespace.strings.quote(string): string': (_: unknown, text: string) => quote(text),
+};
