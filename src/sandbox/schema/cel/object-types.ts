@@ -2,14 +2,13 @@ import type { Environment } from '@marcbachmann/cel-js';
 import type { Json } from '../../../kube/types.ts';
 import { equal, isObject, objectOf, type JsonObject } from '../../cluster/object.ts';
 import { keyOf } from '../correlate.ts';
-import { sortedJson } from '../field-error.ts';
+import { isInteger64, sortedJson } from '../field-error.ts';
 import { memberSchema, parseSchema, type Schema } from '../schema.ts';
 import { fault } from './functions.ts';
 import { DURATION, parseDuration, TIMESTAMP } from './time.ts';
 
 interface ObjectType {
   readonly name: string;
-  readonly schema: Schema;
   readonly create: (value: JsonObject) => unknown;
 }
 
@@ -41,7 +40,77 @@ export class ObjectTypes {
       case 'array': {
         const items =
           schema.items === undefined ? undefined : this.nameOf(schema.items, schema.items.embeddedResource);
-        if (items === undefined) return [];
+        return items === undefined ? undefined : `list<${items}>`;
+      }
+      case 'object': {
+        const { additionalProperties: others } = schema;
+        if (typeof others !== 'object') return this.#objectType(schema, isResource).name;
+        const values = this.nameOf(others, others.embeddedResource);
+        return values === undefined ? undefined : `map<string, ${values}>`;
+      }
+      case 'string':
+        return (
+          { byte: 'bytes', duration: DURATION, date: TIMESTAMP, 'date-time': TIMESTAMP }[schema.format] ??
+          'string'
+        );
+      case 'boolean':
+        return 'bool';
+      case 'number':
+        return 'double';
+      case 'integer':
+        return 'int';
+      default:
+        return undefined;
+    }
+  }
+
+  #objectType(schema: Schema, isResource: boolean): ObjectType {
+    const known = this.#types.get(schema);
+    if (known !== undefined) return known;
+    const complete = isResource ? withTypeAndObjectMeta(schema) : schema;
+    const name = `Object.o${this.#types.size + 1}`;
+    const valueOf = (member: Schema, value: Json) => this.valueOf(member, value, member.embeddedResource);
+    class CelObject extends Map<string, unknown> {
+      readonly json: JsonObject;
+
+      constructor(json: JsonObject) {
+        super();
+        this.json = json;
+      }
+
+      override get(field: string): unknown {
+        if (this.has(field)) return super.get(field);
+        const property = unescapeName(field);
+        const own = complete.properties.get(property);
+        const value = this.json[property];
+        if (own === undefined || value === undefined) return undefined;
+        const converted = valueOf(own, value);
+        this.set(field, converted);
+        return converted;
+      }
+    }
+    const type: ObjectType = { name, create: (value) => new CelObject(value) };
+    this.#types.set(schema, type);
+    const fields: Record<string, string> = {};
+    for (const [property, own] of complete.properties) {
+      const field = escapeName(property);
+      const fieldType = this.nameOf(own, own.embeddedResource);
+      if (field !== undefined && fieldType !== undefined) fields[field] = fieldType;
+    }
+    this.#environment.registerType(name, { ctor: CelObject, fields });
+    this.#environment.registerOperator(`${name} == ${name}`, (a: CelObject, b: CelObject) =>
+      sameBySchema(complete, a.json, b.json),
+    );
+    return type;
+  }
+
+  /** A JSON value as a CEL value of the schema's type. */
+  valueOf(schema: Schema, value: Json, isResource: boolean): unknown {
+    if (value === null) return null;
+    if (schema.intOrString) return typeof value === 'number' && isInteger64(value) ? BigInt(value) : value;
+    if (Array.isArray(value)) {
+      const { items } = schema;
+      if (items === undefined) return [];
       const converted = value.map((item) => this.valueOf(items, item, items.embeddedResource));
       // The library compares sets in any order, as Kubernetes does.
       return schema.listType === 'set' ? new Set(converted) : converted;
@@ -59,7 +128,7 @@ export class ObjectTypes {
 }
 
 function scalarOf({ type, format }: Schema, value: string | number | boolean): unknown {
-  if (type === 'integer' && typeof value === 'number' && Number.isInteger(value)) return BigInt(value);
+  if (type === 'integer' && typeof value === 'number' && isInteger64(value)) return BigInt(value);
   if (type !== 'string' || typeof value !== 'string') return value;
   switch (format) {
     case 'byte':
