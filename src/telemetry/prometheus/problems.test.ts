@@ -1,10 +1,9 @@
-import { describe, expect, it } from 'vitest';
+import { describe, expect, it, vi } from 'vitest';
 import { createHttp } from '../http.ts';
-import type { HttpAnswer } from '../http.ts';
+import type { Http, HttpAnswer } from '../http.ts';
 import { withServer } from '../testing/http.ts';
-import { FakePrometheus, prometheusQuery as query } from '../testing/prometheus.ts';
+import { FakePrometheus, prometheusQuery as query, requests, patientSource } from '../testing/prometheus.ts';
 import { warningOf } from '../testing/readings.ts';
-import { PrometheusSource } from './source.ts';
 
 describe('what PrometheusSource says of answers that it can not use', () => {
   const json = (value: unknown): Partial<HttpAnswer> => ({
@@ -75,7 +74,7 @@ describe('what PrometheusSource says of answers that it can not use', () => {
   it.each(cases)('%s', async (_, answer, code, sentence) => {
     const prometheus = new FakePrometheus();
     prometheus.respond = () => answer;
-    const source = new PrometheusSource(prometheus.http);
+    const source = patientSource(prometheus.http);
     const reading = await source.read(query(15_000, { prometheus: { address: 'http://p:9090/' } }));
     expect(reading).toMatchObject({ ok: false, code });
     expect(warningOf(reading)).toMatch(sentence);
@@ -88,7 +87,7 @@ describe('what PrometheusSource says of answers that it can not use', () => {
     [{ address: 'prometheus:9090' }, /no http:\/\/ or https:\/\/ URL/],
     [{ address: 'http://' }, /no http:\/\/ or https:\/\/ URL/],
   ])('the address %j', async (prometheus, sentence) => {
-    const reading = await new PrometheusSource(new FakePrometheus().http).read(query(15_000, { prometheus }));
+    const reading = await patientSource(new FakePrometheus().http).read(query(15_000, { prometheus }));
     expect(reading).toMatchObject({ ok: false, code: 'TelemetryInvalid' });
     expect(warningOf(reading)).toMatch(sentence);
   });
@@ -112,7 +111,7 @@ describe('PrometheusSource over real HTTP', () => {
       },
       async (port) => {
         const address = `http://bird:hunter22@127.0.0.1:${port}/prom/`;
-        const reading = await new PrometheusSource(http).read(
+        const reading = await patientSource(http).read(
           query(15_000, { prometheus: { address, headers: { 'X-Scope-OrgID': 'tenant-7' } } }),
         );
         const basic = `Basic ${Buffer.from('bird:hunter22').toString('base64')}`;
@@ -123,11 +122,31 @@ describe('PrometheusSource over real HTTP', () => {
     );
   });
 
+  it('does not keep the operator waiting for a slow server, and has its answer for the next read', async () => {
+    const prometheus = new FakePrometheus();
+    prometheus.scrape(14_000, { instance: '10.0.0.1:15020' }, new Map([[requests('reviews-old', 200), 3]]));
+    const waiting: (() => void)[] = [];
+    let patient = false;
+    const slow: Http = async (request) => {
+      if (!patient) await new Promise<void>((resolve) => waiting.push(resolve));
+      return prometheus.http(request);
+    };
+    const source = patientSource(slow, { patienceMs: 10 });
+    const early = await source.read(query(15_000));
+    expect(early).toMatchObject({ ok: true, intervals: [], completeThrough: {} });
+    expect(warningOf(early)).toMatch(/has not answered yet/);
+    patient = true;
+    for (const answer of waiting) answer();
+    await vi.waitFor(async () => {
+      expect(await source.read(query(15_000))).toMatchObject({ ok: true, completeThrough: { old: 14_000 } });
+    });
+  });
+
   it('gives up on a server that hangs, and on one that never ends', async () => {
     await withServer(
       () => undefined,
       async (port) => {
-        const source = new PrometheusSource(http, { timeoutMs: 100 });
+        const source = patientSource(http, { timeoutMs: 100 });
         const reading = await source.read(
           query(15_000, { prometheus: { address: `http://127.0.0.1:${port}` } }),
         );
@@ -140,7 +159,7 @@ describe('PrometheusSource over real HTTP', () => {
         response.end('{"status":"success",' + ' '.repeat(10_000));
       },
       async (port) => {
-        const source = new PrometheusSource(http, { maxBytes: 1000 });
+        const source = patientSource(http, { maxBytes: 1000 });
         const reading = await source.read(
           query(15_000, { prometheus: { address: `http://127.0.0.1:${port}` } }),
         );
@@ -151,7 +170,7 @@ describe('PrometheusSource over real HTTP', () => {
 
   it('says what is wrong with a header that cannot be sent', async () => {
     const prometheus = { address: 'http://127.0.0.1:1', headers: { Authorization: 'Bearer secret-token\n' } };
-    const reading = await new PrometheusSource(http).read(query(15_000, { prometheus }));
+    const reading = await patientSource(http).read(query(15_000, { prometheus }));
     expect(reading).toMatchObject({ ok: false, code: 'TelemetryInvalid' });
     expect(warningOf(reading)).toMatch(/headers/);
     expect(warningOf(reading)).not.toContain('secret-token');

@@ -7,9 +7,9 @@ import {
   prometheusQuery,
   prometheusQuery as query,
   requests,
+  patientSource,
 } from '../testing/prometheus.ts';
 import { reader, sum, warningOf } from '../testing/readings.ts';
-import { PrometheusSource } from './source.ts';
 
 /** The counters of a proxy by response code, as the text format would have them. */
 function counters(
@@ -28,7 +28,7 @@ const B = { instance: '10.0.0.2:15020' };
 describe('PrometheusSource', () => {
   it('counts exactly what was scraped inside the window, on a grid of times', async () => {
     const prometheus = new FakePrometheus();
-    const source = new PrometheusSource(prometheus.http);
+    const source = patientSource(prometheus.http);
     const from = 10_001;
     prometheus.scrape(8_000, A, counters('reviews-old', { 200: 1000, 500: 10 }));
     await source.read(query(10_500, { from }));
@@ -57,7 +57,7 @@ describe('PrometheusSource', () => {
 
   it('counts from zero after a proxy restarted, and what a known proxy had not counted before', async () => {
     const prometheus = new FakePrometheus();
-    const source = new PrometheusSource(prometheus.http);
+    const source = patientSource(prometheus.http);
     prometheus.scrape(10_000, A, counters('reviews-old', { 200: 1000 }));
     await source.read(query(10_000));
     prometheus.scrape(14_000, A, counters('reviews-old', { 200: 30, 500: 4 }));
@@ -66,7 +66,7 @@ describe('PrometheusSource', () => {
 
   it('takes an unknown proxy of the stable revision for a baseline', async () => {
     const prometheus = new FakePrometheus();
-    const source = new PrometheusSource(prometheus.http);
+    const source = patientSource(prometheus.http);
     prometheus.scrape(10_000, A, counters('reviews-old', { 200: 10 }));
     await source.read(query(10_000));
     prometheus.scrape(14_000, B, counters('reviews-old', { 200: 900_000, 500: 9 }));
@@ -77,7 +77,7 @@ describe('PrometheusSource', () => {
 
   it('does not count of a candidate what it did before the window of a later step', async () => {
     const prometheus = new FakePrometheus();
-    const source = new PrometheusSource(prometheus.http);
+    const source = patientSource(prometheus.http);
     prometheus.scrape(9_000, A, counters('reviews-new', { 200: 10, 500: 10 }));
     const from = 10_001;
     await source.read(query(10_500, { from }));
@@ -95,10 +95,10 @@ describe('PrometheusSource', () => {
       prometheus.scrape(second * 1000, A, counters('reviews-old', { 200: 100 * second, 500: second }));
       if (second > 20) prometheus.scrape(second * 1000, B, counters('reviews-new', { 200: second - 20 }));
     }
-    const watching = new PrometheusSource(prometheus.http);
+    const watching = patientSource(prometheus.http);
     for (let now = 10_000; now <= 600_000; now += 1000) await watching.read(query(now, { from }));
     const watched = await watching.read(query(600_000, { from }));
-    const restarted = await new PrometheusSource(prometheus.http).read(query(600_000, { from }));
+    const restarted = await patientSource(prometheus.http).read(query(600_000, { from }));
     // From the first scrape inside the window, at 16 s, to the last, at 586 s.
     expect(sum(watched, 'old')).toEqual([570 * 101, 570]);
     expect(sum(watched, 'new')).toEqual([566, 0]);
@@ -111,13 +111,13 @@ describe('PrometheusSource', () => {
     prometheus.scrape(80_000, A, counters('reviews-new', { 200: 100, 500: 50 }));
     prometheus.scrape(95_000, A, new Map());
     prometheus.scrape(110_000, A, counters('reviews-new', { 200: 101, 500: 50 }));
-    const reading = await new PrometheusSource(prometheus.http).read(query(130_000, { from: 100_001 }));
+    const reading = await patientSource(prometheus.http).read(query(130_000, { from: 100_001 }));
     expect(sum(reading, 'new')).toEqual([0, 0]);
   });
 
   it('begins again with what Prometheus kept when a target joins, and when it is asked for latency too', async () => {
     const prometheus = new FakePrometheus();
-    const source = new PrometheusSource(prometheus.http);
+    const source = patientSource(prometheus.http);
     prometheus.scrape(10_000, A, counters('reviews-old', { 200: 10 }));
     await source.read(query(10_000, { targets: [OLD] }));
     prometheus.scrape(14_000, A, counters('reviews-old', { 200: 16 }));
@@ -132,7 +132,7 @@ describe('PrometheusSource', () => {
 
   it('tells a reader that reads on each count once, though scrapes are rarer than reads', async () => {
     const prometheus = new FakePrometheus();
-    let source = new PrometheusSource(prometheus.http);
+    let source = patientSource(prometheus.http);
     const read = reader(prometheusQuery(0, { from: 20_001 }));
     for (let second = 1; second <= 300; second++) {
       // The same requests, as the proxy of the pod and the client's see them, scraped at different times.
@@ -142,7 +142,7 @@ describe('PrometheusSource', () => {
         const seen = counters('reviews-old', { 200: 10 * second, 503: second }, 'source');
         prometheus.scrape(second * 1000, B, seen);
       }
-      if (second === 150) source = new PrometheusSource(prometheus.http);
+      if (second === 150) source = patientSource(prometheus.http);
       await read(source, second * 1000);
     }
     // From 24 s to 294 s, the first and the last scrape of the client inside the window. At most what one side saw.
@@ -155,7 +155,7 @@ describe('PrometheusSource', () => {
 
   it('uses the reporter that saw more, never the sum', async () => {
     const prometheus = new FakePrometheus();
-    const source = new PrometheusSource(prometheus.http);
+    const source = patientSource(prometheus.http);
     const client = { instance: '10.9.9.9:15020' };
     prometheus.scrape(10_000, A, counters('reviews-old', { 200: 0 }));
     prometheus.scrape(10_000, client, counters('reviews-old', { 200: 0 }, 'source'));
@@ -167,7 +167,7 @@ describe('PrometheusSource', () => {
 
   it('counts a proxy once that two jobs scrape', async () => {
     const prometheus = new FakePrometheus();
-    const source = new PrometheusSource(prometheus.http);
+    const source = patientSource(prometheus.http);
     const monitor = { job: 'envoy-stats', instance: '10.0.0.1:15090' };
     const scrapeAt = (time: number, served: number) => {
       for (const target of [monitor, A])
@@ -188,7 +188,7 @@ describe('PrometheusSource', () => {
 
   it('counts slow requests from the buckets', async () => {
     const prometheus = new FakePrometheus();
-    const source = new PrometheusSource(prometheus.http);
+    const source = patientSource(prometheus.http);
     const metrics = [{ name: 'p99', kind: 'slow' as const, slowerThanMs: 300 }];
     const scrapeAt = (time: number, counts: [number, number, number]) => {
       const series = counters('reviews-old', { 200: counts[2] });
@@ -203,7 +203,7 @@ describe('PrometheusSource', () => {
 
   it('stops being complete when the series go stale, and keeps what was counted', async () => {
     const prometheus = new FakePrometheus();
-    const source = new PrometheusSource(prometheus.http);
+    const source = patientSource(prometheus.http);
     prometheus.scrape(11_000, A, counters('reviews-old', { 200: 1 }));
     await source.read(query(15_000, { targets: [OLD] }));
     prometheus.scrape(19_000, A, counters('reviews-old', { 200: 3 }));
@@ -216,7 +216,7 @@ describe('PrometheusSource', () => {
   });
 
   it('is never complete where there are no series, and says so', async () => {
-    const reading = await new PrometheusSource(new FakePrometheus().http).read(query(15_000));
+    const reading = await patientSource(new FakePrometheus().http).read(query(15_000));
     expect(reading).toMatchObject({ ok: true, completeThrough: {} });
     expect(warningOf(reading)).toMatch(
       /istio-system:9090 has no istio_requests_total .*reviews-old, reviews-new .*bookinfo/,
@@ -225,7 +225,7 @@ describe('PrometheusSource', () => {
 
   it('asks only once for all releases, however many are read', async () => {
     const prometheus = new FakePrometheus();
-    const source = new PrometheusSource(prometheus.http);
+    const source = patientSource(prometheus.http);
     const names = Array.from({ length: 50 }, (_, i) => `shop-${i}`);
     const readAll = (now: number) =>
       Promise.all(
@@ -250,7 +250,7 @@ describe('PrometheusSource', () => {
 
   it('leaves a release out of the batches that was forgotten', async () => {
     const prometheus = new FakePrometheus();
-    const source = new PrometheusSource(prometheus.http);
+    const source = patientSource(prometheus.http);
     const shop = (name: string, now: number) =>
       source.read(query(now, { release: name, targets: [{ ...NEW, workload: `${name}-r` }] }));
     await Promise.all([shop('a', 10_000), shop('b', 10_000)]);
@@ -262,7 +262,7 @@ describe('PrometheusSource', () => {
 
   it('asks for exactly the workloads named, whatever their names hold', async () => {
     const prometheus = new FakePrometheus();
-    const source = new PrometheusSource(prometheus.http);
+    const source = patientSource(prometheus.http);
     const targets = [{ revision: 'r', workload: 'a.b"c|d\\', fresh: true, pods: [] }];
     await source.read(query(15_000, { targets }));
     expect(prometheus.queries[0]?.promql).toContain('destination_workload=~"a\\\\.b\\"c\\\\|d\\\\\\\\"');
@@ -270,21 +270,21 @@ describe('PrometheusSource', () => {
 
   it('waits with what is incomplete, rather than take it for all there is', async () => {
     const prometheus = new FakePrometheus();
-    const source = new PrometheusSource(prometheus.http);
+    const source = patientSource(prometheus.http);
     prometheus.scrape(10_000, A, counters('reviews-old', { 200: 10 }));
     await source.read(query(10_000));
     prometheus.scrape(14_000, A, counters('reviews-old', { 200: 15 }));
     prometheus.warnings = ['one store of two did not answer'];
     const partial = await source.read(query(15_000));
     expect(partial).toMatchObject({ ok: true, intervals: [], completeThrough: { old: 10_000 } });
-    expect(warningOf(partial)).toMatch(/in part only.*one store of two did not answer/);
+    expect(warningOf(partial)).toMatch(/has not told all.*one store of two did not answer/);
     prometheus.warnings = [];
     expect(sum(await source.read(query(16_000)), 'old')).toEqual([5, 0]);
   });
 
   it('does not count what is no number', async () => {
     const prometheus = new FakePrometheus();
-    const source = new PrometheusSource(prometheus.http);
+    const source = patientSource(prometheus.http);
     prometheus.scrape(10_000, A, counters('reviews-old', { 200: NaN }));
     const reading = await source.read(query(10_000));
     expect(reading).toMatchObject({ ok: true, intervals: [], completeThrough: {} });
@@ -293,14 +293,14 @@ describe('PrometheusSource', () => {
 
   it('asks for the label that tells proxies apart', async () => {
     const prometheus = new FakePrometheus();
-    const source = new PrometheusSource(prometheus.http);
+    const source = patientSource(prometheus.http);
     prometheus.scrape(10_000, { instance: '' }, counters('reviews-old', { 200: 1 }));
     expect(warningOf(await source.read(query(10_000)))).toMatch(/no label "instance"/);
   });
 
   it('goes on where it was when Prometheus comes back, and asks no more than once a second meanwhile', async () => {
     const prometheus = new FakePrometheus();
-    const source = new PrometheusSource(prometheus.http);
+    const source = patientSource(prometheus.http);
     prometheus.scrape(10_000, A, counters('reviews-old', { 200: 10 }));
     await source.read(query(10_000));
     let asked = 0;
@@ -319,7 +319,7 @@ describe('PrometheusSource', () => {
 
   it('begins anew when the clock was set back', async () => {
     const prometheus = new FakePrometheus();
-    const source = new PrometheusSource(prometheus.http);
+    const source = patientSource(prometheus.http);
     prometheus.scrape(10_000, A, counters('reviews-old', { 200: 10 }));
     await source.read(query(3_600_000));
     await source.read(query(10_000));

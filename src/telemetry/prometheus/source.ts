@@ -13,6 +13,8 @@ import { workloadKey } from './promql.ts';
 export interface PrometheusOptions {
   /** Distance of the times that are asked for, which are multiples of it. Default 5000. */
   readonly intervalMs?: number | undefined;
+  /** How long a read waits for answers; they go on coming, and the next read has them. Default 1000. */
+  readonly patienceMs?: number | undefined;
   /** For all queries about one time. Default 5000. */
   readonly timeoutMs?: number | undefined;
   /** Most bytes that one answer may have. Default 64 MiB. */
@@ -22,7 +24,10 @@ export interface PrometheusOptions {
 interface Release {
   readonly endpoint: string;
   readonly counters: SeriesCounters;
+  /** The catching up that is under way. */
   reading?: Promise<Trouble | undefined> | undefined;
+  /** How the last one ended. */
+  trouble?: Trouble | undefined;
 }
 
 /** Why the newest snapshot isn't folded: there is none, or it lacks something. */
@@ -48,6 +53,7 @@ export class PrometheusSource implements TelemetrySource {
     this.#http = http;
     this.#options = {
       intervalMs: options.intervalMs ?? 5000,
+      patienceMs: options.patienceMs ?? 1000,
       timeoutMs: options.timeoutMs ?? 5000,
       maxBytes: options.maxBytes ?? 64 * 1024 * 1024,
     };
@@ -60,10 +66,12 @@ export class PrometheusSource implements TelemetrySource {
     const interest = interestOf(query);
     batches.note(keyOf(query), interest, query.now);
     const release = this.#releaseOf(query, endpoint, interest);
-    release.reading ??= this.#catchUp(release.counters, query, batches, interest).finally(() => {
-      release.reading = undefined;
-    });
-    const trouble = await release.reading;
+    release.reading ??= this.#catchUp(release.counters, query, batches, interest)
+      .then((trouble) => (release.trouble = trouble))
+      .finally(() => {
+        release.reading = undefined;
+      });
+    const trouble = await this.#patiently(release, release.reading);
     if (trouble?.ok === false) return trouble;
     return answer(query, endpoint, release.counters, trouble?.warning);
   }
@@ -72,6 +80,17 @@ export class PrometheusSource implements TelemetrySource {
     const key = `${namespace}/${release}`;
     this.#releases.delete(key);
     for (const batches of this.#endpoints.values()) batches.forget(key);
+  }
+
+  /** A pass of the operator has more to do than to wait for a slow Prometheus: to roll back, for one. */
+  #patiently(release: Release, reading: Promise<Trouble | undefined>): Promise<Trouble | undefined> {
+    const { promise, resolve } = Promise.withResolvers<Trouble | undefined>();
+    const timer = setTimeout(() => {
+      resolve(release.trouble ?? { ok: true, warning: 'It has not answered yet.' });
+    }, this.#options.patienceMs);
+    return Promise.race([reading, promise]).finally(() => {
+      clearTimeout(timer);
+    });
   }
 
   #batchesOf(endpoint: Endpoint): Batches {
@@ -166,7 +185,7 @@ function answer(
     .filter((target) => counters.end !== undefined && counters.completeThrough(target.revision) === undefined)
     .map((target) => target.workload);
   const warning = [
-    trouble === undefined ? '' : `Prometheus at ${endpoint.shown} answers in part only. ${trouble}`,
+    trouble === undefined ? '' : `Prometheus at ${endpoint.shown} has not told all. ${trouble}`,
     absent.length === 0 ? '' : absentSentence(endpoint, query.namespace, absent),
     ...account.unknowable.map((name) => unknowableSentence(name, query.metrics)),
   ].filter((sentence) => sentence !== '');

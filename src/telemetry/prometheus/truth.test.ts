@@ -1,9 +1,8 @@
 import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
 import type { Reading, TelemetryQuery } from '../../analysis/telemetry.ts';
-import { bucket, FakePrometheus, prometheusQuery, requests } from '../testing/prometheus.ts';
+import { bucket, FakePrometheus, prometheusQuery, requests, patientSource } from '../testing/prometheus.ts';
 import { reader, sum } from '../testing/readings.ts';
-import { PrometheusSource } from './source.ts';
 
 const SECONDS = 240;
 const SCRAPE_SECONDS = 15;
@@ -166,7 +165,7 @@ describe('PrometheusSource against the truth', () => {
           const world = new World(phase);
           // Known from the beginning, so that little is lost which could hide what is counted too much.
           for (const pod of [0, 2, 4]) world.act({ second: 0, pod, kind: 'serve', count: 1 });
-          const source = new PrometheusSource(world.prometheus.http);
+          const source = patientSource(world.prometheus.http);
           const read = (now: number, from: number) =>
             source.read(prometheusQuery(now, { from, metrics: METRICS }));
           await run(world, plan, async (now) => {
@@ -197,7 +196,7 @@ describe('PrometheusSource against the truth', () => {
           for (const pod of [0, 2]) world.act({ second: 0, pod, kind: 'serve', count: 1 });
           // After a restart, a proxy of the candidate that never counted before can't be told from one that was hidden.
           const first = [1, 3].map((pod): Act => ({ second: 37, pod, kind: 'serve', count: 1 }));
-          let source = new PrometheusSource(world.prometheus.http);
+          let source = patientSource(world.prometheus.http);
           const from = 20_001;
           const read = reader(prometheusQuery(0, { from, metrics: METRICS }));
           // A scrape that fails when the operator starts may hide a proxy from it, which it then has to take for unknown.
@@ -206,7 +205,7 @@ describe('PrometheusSource against the truth', () => {
             (act) => act.second > 36 && act.pod < 4 && !(act.kind === 'miss' && missed(act.second)),
           );
           await run(world, [...first, ...calm], async (now) => {
-            if (now === restartAt * 1000 + 500) source = new PrometheusSource(world.prometheus.http);
+            if (now === restartAt * 1000 + 500) source = patientSource(world.prometheus.http);
             if (now > from) await read(source, now);
           });
           await read(source, world.settle());
@@ -230,14 +229,14 @@ describe('PrometheusSource against the truth', () => {
         for (const pod of [0, 2]) world.act({ second: 0, pod, kind: 'serve', count: 1 });
         const from = 20_001;
         const calm = plan.filter((act) => act.pod < 4 && act.second > 36);
-        const source = new PrometheusSource(world.prometheus.http);
+        const source = patientSource(world.prometheus.http);
         await run(world, calm, async (now) => {
           if (now > from && now % 2000 < 1000)
             await source.read(prometheusQuery(now, { from, metrics: METRICS }));
         });
         const end = world.settle();
         const watched = await source.read(prometheusQuery(end, { from, metrics: METRICS }));
-        const restarted = new PrometheusSource(world.prometheus.http);
+        const restarted = patientSource(world.prometheus.http);
         const again = await restarted.read(prometheusQuery(end, { from, metrics: METRICS }));
         for (const revision of ['old', 'new'] as const) {
           expect(sum(watched, revision)).toEqual(world.since(from, revision, 'fail'));

@@ -20,7 +20,7 @@ export interface ProxiesOptions {
   readonly minIntervalMs?: number | undefined;
   /** Most bytes that a proxy's answer may have. Default 32 MiB. */
   readonly maxBytes?: number | undefined;
-  /** Most pods that are read at the same time for one release. Default 64. */
+  /** Most pods that are read at the same time for one release. Default 256. */
   readonly concurrency?: number | undefined;
 }
 
@@ -54,7 +54,7 @@ export class ProxiesSource implements TelemetrySource {
       timeoutMs: options.timeoutMs ?? 1000,
       minIntervalMs: options.minIntervalMs ?? 900,
       maxBytes: options.maxBytes ?? 32 * 1024 * 1024,
-      concurrency: options.concurrency ?? 64,
+      concurrency: options.concurrency ?? 256,
     };
   }
 

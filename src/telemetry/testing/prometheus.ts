@@ -1,5 +1,7 @@
 import type { Target, TelemetryQuery } from '../../analysis/telemetry.ts';
 import type { Http, HttpAnswer, HttpRequest } from '../http.ts';
+import { PrometheusSource } from '../prometheus/source.ts';
+import type { PrometheusOptions } from '../prometheus/source.ts';
 import { fakeHttp } from './http.ts';
 
 interface Stored {
@@ -131,4 +133,9 @@ export function prometheusQuery(now: number, more: Partial<TelemetryQuery> = {})
     prometheus: { address: 'http://prometheus.istio-system:9090' },
     ...more,
   };
+}
+
+/** A source that waits for its answers however slow the machine is on which it is tested. */
+export function patientSource(http: Http, options: PrometheusOptions = {}): PrometheusSource {
+  return new PrometheusSource(http, { patienceMs: 60_000, ...options });
 }
