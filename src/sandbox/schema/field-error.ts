@@ -101,7 +101,11 @@ export function showNumber(value: number): string {
 
 /** A string in double quotes, escaped as Go does it. */
 export function quote(value: string): string {
-  return JSON.stringify(value).replaceAll('\\b', '\\b').replaceAll('\u007f', '\\x7f');
+  return JSON.stringify(value)
+    .replaceAll('\\u0007', '\\a')
+    .replaceAll('\\u000b', '\\v')
+    .replace(/\\u00([01][0-9a-f])/g, '\\x$1')
+    .replaceAll('\u007f', '\\x7f');
 }
 
 /** JSON with sorted keys and what HTML would trip over escaped: Go's way. */

@@ -2,6 +2,7 @@ import type { Json, KubeObject } from '../../kube/types.ts';
 import { isObject, listOf, objectOf, textOf, type JsonObject } from '../cluster/object.ts';
 import { Rules } from './cel/rules.ts';
 import { Correlated } from './correlate.ts';
+import { decodeEmbedded, embeddedErrors } from './embedded.ts';
 import { invalidValue, type FieldError } from './field-error.ts';
 import { duplicateErrors } from './list-types.ts';
 import { applyDefaults, dropNulls, prune } from './prepare.ts';
@@ -9,6 +10,7 @@ import { scaleErrors, type Scale } from './scale.ts';
 import { parseSchema, type Schema } from './schema.ts';
 import { validateSchema } from './validate.ts';
 
+export { NotDecodable } from './embedded.ts';
 export type { FieldError } from './field-error.ts';
 export type { Scale } from './scale.ts';
 
@@ -55,7 +57,10 @@ export interface CompiledVersion {
   readonly schema: JsonObject;
   /** JSON paths of `selectableFields`. */
   readonly selectableFields: readonly string[];
-  /** A copy of the object as the server stores it: unknown fields and forbidden nulls dropped, defaults filled in. */
+  /**
+   * A copy of the object as the server stores it: unknown fields and forbidden nulls dropped, defaults filled in.
+   * @throws NotDecodable where apiVersion, kind or metadata of an embedded resource are of a wrong type.
+   */
   prepare(object: JsonObject, old: JsonObject | undefined): JsonObject;
   /**
    * Faults of a prepared object, besides those of its `metadata`. With `old`, this is an update: faults of unchanged
@@ -116,7 +121,10 @@ function compileVersion(version: JsonObject): CompiledVersion {
     ),
     schema: source,
     selectableFields: listOf(version['selectableFields']).map((field) => textOf(objectOf(field)['jsonPath'])),
-    prepare: (object) => objectOf(applyDefaults(dropNulls(prune(object, schema, true), schema), schema)),
+    prepare: (object) => {
+      const pruned = dropNulls(prune(object, schema, true), schema);
+      return objectOf(applyDefaults(decodeEmbedded(pruned, schema), schema));
+    },
     validate: (object, old, subresource) =>
       validateObject(schema, rules, scale, object, old, subresource === 'status'),
   };
@@ -165,6 +173,7 @@ function validateObject(
     ? statusErrors(schema, object, correlated)
     : validateSchema(schema, object, '', correlated);
   if (scale !== undefined) errors.push(...scaleErrors(scale, object, isStatus));
+  if (!isStatus) errors.push(...embeddedErrors(object, schema));
   // An object that had repeated items may keep them.
   if (old === undefined || duplicateErrors(schema, old, '').length === 0) {
     errors.push(...duplicateErrors(schema, object, ''));

@@ -211,21 +211,14 @@ class Validator {
     if (range !== undefined && (!isWhole || value < range.least || value > range.most)) {
       result.add(this.#general(`Checked value must be of type ${types[0] ?? ''} ${range.name} in ${path}`));
     }
-    const { minimum, maximum, multipleOf, exclusiveMinimum, exclusiveMaximum } = schema;
-    if (multipleOf !== undefined && !isMultiple(value, multipleOf)) {
+    for (const { shown, text } of limitFaults(schema, value)) {
       result.add(
-        this.#invalid(path, value, `${path} in body should be a multiple of ${showNumber(multipleOf)}`),
+        this.#invalid(
+          path,
+          shown,
+          text.replace('%s', () => path),
+        ),
       );
-    }
-    // Limits of an integer are integers.
-    const limit = (bound: number) => (isInteger64(value) ? Math.trunc(bound) : bound);
-    if (minimum !== undefined && (exclusiveMinimum ? value <= limit(minimum) : value < limit(minimum))) {
-      const least = `${exclusiveMinimum ? '' : 'or equal to '}${showNumber(limit(minimum))}`;
-      result.add(this.#invalid(path, value, `${path} in body should be greater than ${least}`));
-    }
-    if (maximum !== undefined && (exclusiveMaximum ? value >= limit(maximum) : value > limit(maximum))) {
-      const most = `${exclusiveMaximum ? '' : 'or equal to '}${showNumber(limit(maximum))}`;
-      result.add(this.#invalid(path, value, `${path} in body should be less than ${most}`));
     }
     return result;
   }
@@ -331,6 +324,35 @@ function rangeOf(type: string, format: string): { least: number; most: number; n
   }
   if (format !== 'float') return undefined;
   return { least: -3.4028234663852886e38, most: 3.4028234663852886e38, name: 'with format float' };
+}
+
+/** What a number breaks of its schema's limits; `%s` stands for the path. */
+function limitFaults(schema: Schema, value: number): { shown: number; text: string }[] {
+  const faults: { shown: number; text: string }[] = [];
+  const { minimum, maximum, multipleOf, exclusiveMinimum, exclusiveMaximum } = schema;
+  // Limits of an integer are integers.
+  const limit = (bound: number) => (isInteger64(value) ? Math.trunc(bound) : bound);
+  if (multipleOf !== undefined && limit(multipleOf) <= 0) {
+    const factor = limit(multipleOf);
+    faults.push({
+      shown: factor,
+      text: `factor MultipleOf declared for %s must be positive: ${showNumber(factor)}`,
+    });
+  } else if (multipleOf !== undefined && !isMultiple(value, limit(multipleOf))) {
+    faults.push({
+      shown: value,
+      text: `%s in body should be a multiple of ${showNumber(limit(multipleOf))}`,
+    });
+  }
+  if (minimum !== undefined && (exclusiveMinimum ? value <= limit(minimum) : value < limit(minimum))) {
+    const least = `${exclusiveMinimum ? '' : 'or equal to '}${showNumber(limit(minimum))}`;
+    faults.push({ shown: value, text: `%s in body should be greater than ${least}` });
+  }
+  if (maximum !== undefined && (exclusiveMaximum ? value >= limit(maximum) : value > limit(maximum))) {
+    const most = `${exclusiveMaximum ? '' : 'or equal to '}${showNumber(limit(maximum))}`;
+    faults.push({ shown: value, text: `%s in body should be less than ${most}` });
+  }
+  return faults;
 }
 
 function isMultiple(value: number, factor: number): boolean {
