@@ -73,11 +73,19 @@ export class FieldSet {
 
   /** Without the fields of `other`; fields below those stay. */
   difference(other: FieldSet): FieldSet {
+    if (other.members.size === 0 && other.children.size === 0) return this;
     const result = new FieldSet();
-    for (const member of this.members) if (!other.members.has(member)) result.members.add(member);
-    for (const [element, child] of this.children)
-      result.#keep(element, child.difference(other.below(element)));
-    return result;
+    let same = true;
+    for (const member of this.members) {
+      if (other.members.has(member)) same = false;
+      else result.members.add(member);
+    }
+    for (const [element, child] of this.children) {
+      const left = child.difference(other.below(element));
+      same &&= left === child;
+      result.#keep(element, left);
+    }
+    return same ? this : result;
   }
 
   /** Without the fields of `other` and all below them. */

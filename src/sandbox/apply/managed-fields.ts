@@ -1,5 +1,5 @@
 import type { Json } from '../../kube/types.ts';
-import { isObject, listOf, textOf, type JsonObject } from '../cluster/object.ts';
+import { freeze, isObject, listOf, textOf, type JsonObject } from '../cluster/object.ts';
 import { FieldSet } from './field-set.ts';
 
 /** What one manager owns. */
@@ -31,6 +31,30 @@ export function describeManager({ manager, operation, apiVersion, subresource }:
   return operation === 'Update' ? `${name} using ${apiVersion}` : name;
 }
 
+// Stored objects are frozen and most entries outlive many writes: each is read and written once.
+const setsOfJson = new WeakMap<object, FieldSet>();
+const jsonOfSets = new WeakMap<FieldSet, JsonObject>();
+
+function fieldsFromJson(json: Json): FieldSet {
+  const known = isObject(json) ? setsOfJson.get(json) : undefined;
+  if (known !== undefined) return known;
+  const fields = FieldSet.fromJson(json);
+  if (isObject(json) && Object.isFrozen(json)) {
+    setsOfJson.set(json, fields);
+    jsonOfSets.set(fields, json);
+  }
+  return fields;
+}
+
+function fieldsToJson(fields: FieldSet): JsonObject {
+  const known = jsonOfSets.get(fields);
+  if (known !== undefined) return known;
+  const json = freeze(fields.toJson());
+  jsonOfSets.set(fields, json);
+  setsOfJson.set(json, fields);
+  return json;
+}
+
 /**
  * Reads `metadata.managedFields`.
  * @throws Error when it is malformed.
@@ -55,7 +79,7 @@ export function decodeManagers(managedFields: Json | undefined): Managers {
       apiVersion,
       subresource: textOf(entry['subresource']),
       time: typeof entry['time'] === 'string' ? entry['time'] : undefined,
-      fields: FieldSet.fromJson(entry['fieldsV1'] ?? {}),
+      fields: fieldsFromJson(entry['fieldsV1'] ?? {}),
     };
     managers.set(idOf(ownership), ownership);
   }
@@ -71,7 +95,7 @@ export function encodeManagers(managers: Managers): JsonObject[] | undefined {
     apiVersion: owner.apiVersion,
     ...(owner.time === undefined ? {} : { time: owner.time }),
     fieldsType: 'FieldsV1',
-    fieldsV1: owner.fields.toJson(),
+    fieldsV1: fieldsToJson(owner.fields),
     ...(owner.subresource === '' ? {} : { subresource: owner.subresource }),
   }));
 }

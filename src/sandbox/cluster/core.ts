@@ -11,9 +11,22 @@ export interface Core {
   readonly random: Random;
 }
 
+let lastSecond = NaN;
+let lastText = '';
+
 /** RFC 3339 with whole seconds, as in creationTimestamp. */
 export function timestamp(clock: Clock): string {
-  return `${new Date(clock.now()).toISOString().slice(0, 19)}Z`;
+  return secondText(clock.now());
+}
+
+/** A time in ms since the epoch as RFC 3339 with whole seconds. */
+export function secondText(ms: number): string {
+  const second = Math.floor(ms / 1000);
+  if (second !== lastSecond) {
+    lastSecond = second;
+    lastText = `${new Date(second * 1000).toISOString().slice(0, 19)}Z`;
+  }
+  return lastText;
 }
 
 export function envOf({ clock, random, store }: Core): Env {

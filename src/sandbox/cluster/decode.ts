@@ -96,7 +96,7 @@ function internalGroup({ group }: Resource): string {
 }
 
 function checkFields(resource: Resource, body: JsonObject, object: Stored, request: ApiRequest): string[] {
-  const policy = request.options.fieldValidation ?? 'Warn';
+  const policy = request.options.fieldValidation ?? 'Ignore';
   if (policy === 'Ignore') return [];
   const fields = unknownFields(body, object, resource.schema, '');
   const unknown = [

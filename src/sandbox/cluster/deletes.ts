@@ -1,4 +1,4 @@
-import { type Core, timestamp } from './core.ts';
+import { type Core, secondText } from './core.ts';
 import { conflict, notFound, success } from './errors.ts';
 import { equal, type Stored } from './object.ts';
 import { keyFor, list, present, read } from './reads.ts';
@@ -83,7 +83,7 @@ function mark(core: Core, resource: Resource, request: ApiRequest, object: Store
 }
 
 function later({ clock }: Core, seconds: number): string {
-  return timestamp({ ...clock, now: () => clock.now() + seconds * 1000 });
+  return secondText(clock.now() + seconds * 1000);
 }
 
 /** What the propagation policy makes of the finalizers: the garbage collector acts on `orphan` and `foregroundDeletion`. */

@@ -9,6 +9,7 @@ import {
 import { applyConflict, badRequest, internal } from './errors.ts';
 import { without, type JsonObject, type Stored } from './object.ts';
 import type { ApiRequest } from './request.ts';
+import { trackScale } from './scale-managers.ts';
 import { groupVersion, type Resource } from './resource.ts';
 
 /** The name under which a request's writes stand in managedFields. */
@@ -41,24 +42,27 @@ export function trackManager(
     schema: resource.schema,
     reset: resetsOf(resource, subresource),
   });
-  return { ...after, metadata: withManagers(after.metadata, managedFields, subresource) };
+  return { ...after, metadata: withManagers(after.metadata, managedFields) };
 }
 
-// The real server keeps no time for who scaled.
+/** The same for a write to the scale subresource. */
+export function trackScaler(
+  request: ApiRequest,
+  now: string,
+  before: Stored,
+  after: Stored,
+  replicas: number,
+  path: readonly string[],
+): Stored {
+  const managedFields = trackScale(before, replicas, path, managerOf(request), now);
+  return { ...after, metadata: withManagers(after.metadata, managedFields) };
+}
+
 function withManagers(
   metadata: Stored['metadata'],
   managedFields: JsonObject[] | undefined,
-  subresource: string | undefined,
 ): Stored['metadata'] {
-  if (managedFields === undefined) return without(metadata, 'managedFields');
-  if (subresource !== 'scale') return { ...metadata, managedFields };
-  const timeless = managedFields.map((entry) =>
-    entry['subresource'] === 'scale' ? without(entry, 'time') : entry,
-  );
-  // Applies come first, then by time.
-  const rank = (entry: JsonObject) =>
-    entry['operation'] === 'Apply' ? 0 : entry['time'] === undefined ? 1 : 2;
-  return { ...metadata, managedFields: timeless.sort((a, b) => rank(a) - rank(b)) };
+  return managedFields === undefined ? without(metadata, 'managedFields') : { ...metadata, managedFields };
 }
 
 /**

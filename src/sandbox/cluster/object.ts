@@ -99,6 +99,11 @@ export function without<T extends JsonObject>(object: T, ...keys: string[]): T {
   return copy;
 }
 
+/** True for what the cluster stored before: it is complete and needs no defaults. */
+export function isStored(value: JsonObject): boolean {
+  return Object.isFrozen(value);
+}
+
 /** Freezes a JSON value all the way down; subtrees that are frozen already are trusted to be so throughout. */
 export function freeze<T>(value: T): T {
   if (typeof value !== 'object' || value === null || Object.isFrozen(value)) return value;

@@ -1,4 +1,5 @@
-import type { Core } from './core.ts';
+import { type Core, timestamp } from './core.ts';
+import { trackScaler } from './managers.ts';
 import { badRequest, invalid, invalidValue, notFound, staleWrite } from './errors.ts';
 import { at, isObject, numberOf, textOf, withAt, type Stored } from './object.ts';
 import { patchDocument } from './patches.ts';
@@ -43,7 +44,9 @@ export function updateScale(core: Core, resource: Resource, request: ApiRequest)
   }
   const { apiVersion, kind, metadata } = object;
   const changed = { ...withAt(object, paths.specReplicas, replicas), apiVersion, kind, metadata };
-  const result = replace(core, resource, request, { object: changed, warnings: [] }, object);
+  const now = timestamp(core.clock);
+  const tracked = trackScaler(request, now, object, changed, replicas, paths.specReplicas);
+  const result = replace(core, resource, request, { object: tracked, warnings: [] }, object, true);
   if (result.type !== 'object') return result;
   return { ...result, object: scaleOf(result.object, paths) };
 }

@@ -1,4 +1,3 @@
-import type { Json } from '../../kube/types.ts';
 import { type Core, envOf } from './core.ts';
 import { decodeBody, type Decoded } from './decode.ts';
 import {
@@ -235,14 +234,24 @@ function scopeOf(resource: Resource, request: ApiRequest, sent: Stored, old: Sto
 
 // A write that changes nothing but the times in managedFields is no write.
 function sameContent(a: Stored, b: Stored): boolean {
-  const bare = ({ metadata, ...rest }: Stored): Json => ({
-    ...rest,
-    metadata: {
-      ...without(metadata, 'resourceVersion'),
-      managedFields: (metadata.managedFields ?? []).map((entry) => without(entry, 'time')),
-    },
-  });
-  return equal(bare(a), bare(b));
+  return sameBut(a, b, 'metadata') && sameMetadata(a.metadata, b.metadata);
+}
+
+function sameBut(a: JsonObject, b: JsonObject, ...ignored: string[]): boolean {
+  for (const key of Object.keys(a)) if (!ignored.includes(key) && !equal(a[key], b[key])) return false;
+  for (const key of Object.keys(b)) {
+    if (a[key] === undefined && b[key] !== undefined && !ignored.includes(key)) return false;
+  }
+  return true;
+}
+
+function sameMetadata(a: Meta, b: Meta): boolean {
+  const [mine = [], theirs = []] = [a.managedFields, b.managedFields];
+  return (
+    sameBut(a, b, 'resourceVersion', 'managedFields') &&
+    mine.length === theirs.length &&
+    mine.every((entry, index) => sameBut(entry, theirs[index] ?? {}, 'time'))
+  );
 }
 
 /** Stores an object, or removes it where it was being deleted and its last finalizer went. */

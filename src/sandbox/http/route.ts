@@ -113,7 +113,7 @@ export function optionsOf(verb: Verb, query: URLSearchParams, body: unknown): Re
     fieldManager: text('fieldManager'),
     force: isTrue(query.get('force')),
     dryRun: dryRun.length > 0,
-    fieldValidation: isValidation(validation) ? validation : undefined,
+    fieldValidation: isValidation(validation) ? validation : 'Warn',
     propagationPolicy: text('propagationPolicy'),
     gracePeriodSeconds: numberFrom(query, 'gracePeriodSeconds'),
   };

@@ -1,6 +1,16 @@
 import { type FieldError, invalidValue, requiredValue, unsupportedValue } from '../errors.ts';
 import { validateLabels } from '../names.ts';
-import { at, equal, isObject, numberOf, objectOf, textOf, type JsonObject, type Stored } from '../object.ts';
+import {
+  at,
+  equal,
+  isObject,
+  isStored,
+  numberOf,
+  objectOf,
+  textOf,
+  type JsonObject,
+  type Stored,
+} from '../object.ts';
 import type { Rules, ScalePaths } from '../resource.ts';
 import { labelSelectorOf } from '../selectors.ts';
 import { completePodSpec, validatePodSpec } from './pod-rules.ts';
@@ -15,6 +25,7 @@ export const workloadScale: ScalePaths = {
 /** Defaults of a ReplicaSet, and of a Deployment's template, that depend on other fields. */
 export function completeWorkload(workload: JsonObject): JsonObject {
   const spec = objectOf(workload['spec']);
+  if (isStored(spec)) return workload;
   const template = objectOf(spec['template']);
   const podSpec = completePodSpec(objectOf(template['spec']));
   return { ...workload, spec: { ...spec, template: { ...template, spec: podSpec } } };
@@ -22,6 +33,7 @@ export function completeWorkload(workload: JsonObject): JsonObject {
 
 /** Defaults of a Deployment that depend on its other fields. */
 export function completeDeployment(deployment: JsonObject): JsonObject {
+  if (isStored(objectOf(deployment['spec']))) return deployment;
   const completed = completeWorkload(deployment);
   const spec = objectOf(completed['spec']);
   const strategy = objectOf(spec['strategy']);

@@ -11,6 +11,7 @@ import { configKeyFaults } from '../names.ts';
 import {
   at,
   equal,
+  isStored,
   listOf,
   numberOf,
   objectOf,
@@ -95,6 +96,7 @@ const SERVICE_TYPES = ['ClusterIP', 'ExternalName', 'LoadBalancer', 'NodePort'];
 /** Defaults of a Service that depend on its other fields. */
 export function completeService(service: JsonObject): JsonObject {
   const spec: JsonObject = { ...objectOf(service['spec']) };
+  if (isStored(objectOf(service['spec']))) return service;
   const ports = listOf(spec['ports']).map(objectOf);
   if (ports.length > 0) {
     spec['ports'] = ports.map((port) => ({ ...port, targetPort: port['targetPort'] ?? port['port'] }));

@@ -8,18 +8,17 @@ export class DecodeError extends Error {}
 class Mismatch extends Error {
   readonly found: string;
   readonly wanted: string;
-  readonly path: readonly string[];
+  /** Grows while the error leaves the fields around the value, outermost first. */
+  readonly path: string[] = [];
 
-  constructor(found: string, wanted: string, path: readonly string[]) {
+  constructor(found: string, wanted: string) {
     super(`found ${found} instead of ${wanted}`);
     this.found = found;
     this.wanted = wanted;
-    this.path = path;
   }
 
   describe(kind: string): string {
-    const { found, wanted } = this;
-    const path = this.path.filter((part) => !/^\d+$/.test(part));
+    const { found, wanted, path } = this;
     const field = `${structName(kind, path)}.${path.join('.')}`;
     return `json: cannot unmarshal ${found} into Go struct field ${field} of type ${wanted}`;
   }
@@ -57,7 +56,7 @@ function structName(kind: string, path: readonly string[]): string {
  */
 export function decodeTyped(kind: string, schema: TypeSchema, object: JsonObject): JsonObject {
   try {
-    const decoded = decode(schema, object, []);
+    const decoded = decode(nodeOf(schema, false), object);
     return isObject(decoded) ? decoded : {};
   } catch (error) {
     if (error instanceof Mismatch) throw new DecodeError(error.describe(kind));
@@ -75,35 +74,71 @@ export function zeroOf(schema: TypeSchema): JsonObject {
   return result;
 }
 
-function decode(schema: TypeSchema, value: Json | undefined, path: readonly string[]): Json | undefined {
-  if (value === undefined || value === null) return absent(schema, path);
-  switch (schema.type ?? 'any') {
+/** A schema made ready for decoding. */
+interface Node {
+  readonly schema: TypeSchema;
+  /** An empty value is kept. */
+  readonly keepsEmpty: boolean;
+  readonly fields: readonly (readonly [string, Node])[];
+  readonly items: Node | undefined;
+  readonly values: Node | undefined;
+}
+
+const nodes = [new WeakMap<TypeSchema, Node>(), new WeakMap<TypeSchema, Node>()] as const;
+
+function nodeOf(schema: TypeSchema, keepsEmpty: boolean): Node {
+  const cache = nodes[keepsEmpty ? 1 : 0];
+  const known = cache.get(schema);
+  if (known !== undefined) return known;
+  const { properties, items, additionalProperties } = schema;
+  const node: Node = {
+    schema,
+    keepsEmpty: keepsEmpty || schema.pointer === true,
+    fields: Object.entries(properties ?? {}).map(([name, field]) => [name, nodeOf(field, false)] as const),
+    // Items of lists and values of maps are kept even when they are empty.
+    items: items === undefined ? undefined : nodeOf(items, true),
+    values: additionalProperties === undefined ? undefined : nodeOf(additionalProperties, true),
+  };
+  cache.set(schema, node);
+  return node;
+}
+
+/**
+ * What was decoded once and is frozen since needs no decoding again: parts that a write doesn't touch stay the same
+ * object, which also makes them cheap to compare.
+ */
+const decodedAs = new WeakMap<JsonObject, Node>();
+
+function decode(node: Node, value: Json | undefined): Json | undefined {
+  if (value === undefined || value === null) return absent(node);
+  switch (node.schema.type ?? 'any') {
     case 'object':
-      return decodeObject(schema, value, path);
+      return decodeObject(node, value);
     case 'array':
-      return decodeList(schema, value, path);
+      return decodeList(node, value);
     case 'any':
       // Only int-or-string has no type.
       if (typeof value === 'string' || Number.isInteger(value)) return value;
-      throw new Mismatch(typeName(value), goType(schema), path);
+      throw new Mismatch(typeName(value), goType(node.schema));
     case 'string':
     case 'boolean':
     case 'integer':
     case 'number':
-      return decodeScalar(schema, value, path);
+      return decodeScalar(node, value);
   }
 }
 
-function decodeScalar(schema: TypeSchema, value: Json, path: readonly string[]): Json | undefined {
+function decodeScalar(node: Node, value: Json): Json | undefined {
+  const { schema } = node;
   const isNumber = schema.type === 'integer' || schema.type === 'number';
   if (schema.format === 'quantity' && typeof value === 'number') return String(value);
   if (typeof value !== (isNumber ? 'number' : schema.type))
-    throw new Mismatch(typeName(value), goType(schema), path);
+    throw new Mismatch(typeName(value), goType(schema));
   if (schema.type === 'integer' && !Number.isInteger(value)) {
-    throw new Mismatch(`number ${JSON.stringify(value)}`, goType(schema), path);
+    throw new Mismatch(`number ${JSON.stringify(value)}`, goType(schema));
   }
   if (typeof value === 'string') checkTime(schema, value);
-  return value === '' || value === 0 || value === false ? empty(schema, value, path) : value;
+  return value === '' || value === 0 || value === false ? empty(node, value) : value;
 }
 
 const TIMES: Record<string, { pattern: RegExp; layout: string }> = {
@@ -128,44 +163,64 @@ function checkTime(schema: TypeSchema, value: string): void {
   );
 }
 
-function absent(schema: TypeSchema, path: readonly string[]): Json | undefined {
+function absent(node: Node): Json | undefined {
+  const { schema } = node;
   if (schema.default !== undefined) return schema.default;
   if (schema.zero !== undefined) return schema.zero;
-  return schema.always === true ? decode(schema, {}, path) : undefined;
+  return schema.always === true ? decode(node, {}) : undefined;
 }
 
 /** An empty value is kept where it means something, and is as good as absent elsewhere. */
-function empty(schema: TypeSchema, value: Json, path: readonly string[]): Json | undefined {
-  return schema.pointer === true ? value : absent(schema, path);
+function empty(node: Node, value: Json): Json | undefined {
+  return node.keepsEmpty ? value : absent(node);
 }
 
-function decodeObject(schema: TypeSchema, value: Json, path: readonly string[]): Json | undefined {
-  if (!isObject(value)) throw new Mismatch(typeName(value), goType(schema), path);
-  if (schema['x-kubernetes-preserve-unknown-fields'] === true) return value;
+function decodeObject(node: Node, value: Json): Json | undefined {
+  if (!isObject(value)) throw new Mismatch(typeName(value), goType(node.schema));
+  if (node.schema['x-kubernetes-preserve-unknown-fields'] === true) return value;
+  if (decodedAs.get(value) === node && Object.isFrozen(value)) return value;
+  const result = node.values === undefined ? decodeFields(node, value) : decodeMap(node.values, value);
+  if (!node.keepsEmpty && node.values !== undefined && Object.keys(result).length === 0) return undefined;
+  decodedAs.set(result, node);
+  return result;
+}
+
+function decodeFields(node: Node, value: JsonObject): JsonObject {
   const result: JsonObject = {};
-  if (schema.properties !== undefined) {
-    for (const [name, property] of Object.entries(schema.properties)) {
-      const decoded = decode(property, value[name], [...path, name]);
-      if (decoded !== undefined) result[name] = decoded;
-    }
-    return result;
-  }
-  if (schema.additionalProperties === undefined) return result;
-  // Values of maps are kept even when they are empty.
-  const values = { ...schema.additionalProperties, pointer: true };
-  for (const [name, member] of Object.entries(value)) {
-    // A null in a map is the zero value of its type.
-    const decoded = member === null && values.type === 'string' ? '' : decode(values, member, path);
+  for (const [name, field] of node.fields) {
+    const member = value[name];
+    const decoded = member === undefined ? absent(field) : decodeMember(field, member, name);
     if (decoded !== undefined) result[name] = decoded;
   }
-  return Object.keys(result).length === 0 && schema.pointer !== true ? undefined : result;
+  return result;
 }
 
-function decodeList(schema: TypeSchema, value: Json, path: readonly string[]): Json | undefined {
-  if (!Array.isArray(value)) throw new Mismatch(typeName(value), goType(schema), path);
-  if (value.length === 0) return schema.pointer === true ? [] : undefined;
-  const items = { ...schema.items, pointer: true };
-  return value.map((item, index) => decode(items, item, [...path, String(index)]) ?? null);
+function decodeMember(node: Node, value: Json, name: string): Json | undefined {
+  try {
+    return decode(node, value);
+  } catch (error) {
+    if (error instanceof Mismatch) error.path.unshift(name);
+    throw error;
+  }
+}
+
+function decodeMap(values: Node, value: JsonObject): JsonObject {
+  const result: JsonObject = {};
+  for (const [name, member] of Object.entries(value)) {
+    // A null in a map is the zero value of its type.
+    const decoded = member === null && values.schema.type === 'string' ? '' : decode(values, member);
+    if (decoded !== undefined) result[name] = decoded;
+  }
+  return result;
+}
+
+function decodeList(node: Node, value: Json): Json | undefined {
+  if (!Array.isArray(value)) throw new Mismatch(typeName(value), goType(node.schema));
+  if (value.length === 0) return node.keepsEmpty ? [] : undefined;
+  const { items } = node;
+  if (items === undefined) return value;
+  const result = value.map((item) => decode(items, item) ?? null);
+  return Object.isFrozen(value) && result.every((item, index) => item === value[index]) ? value : result;
 }
 
 function typeName(value: Json): string {

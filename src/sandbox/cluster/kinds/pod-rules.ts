@@ -11,6 +11,7 @@ import { nameFaults } from '../names.ts';
 import {
   at,
   equal,
+  isStored,
   listOf,
   numberOf,
   objectOf,
@@ -135,7 +136,9 @@ function qosClass(spec: JsonObject): string {
 
 /** Defaults of a pod that depend on its other fields; a pod of a template doesn't have all of them yet. */
 export function completePod(pod: JsonObject): JsonObject {
-  const spec = completePodSpec(objectOf(pod['spec']));
+  const given = objectOf(pod['spec']);
+  if (isStored(given)) return pod;
+  const spec = completePodSpec(given);
   spec['enableServiceLinks'] ??= true;
   spec['containers'] = listOf(spec['containers']).map(withRequests);
   return { ...pod, spec };
@@ -193,6 +196,7 @@ export const podRules: Partial<Rules> = {
   newGeneration: (after, before) => !equal(after['spec'], before['spec']),
   prepare: preparePod,
   validate: (pod, old) => {
+    if (old !== undefined && pod['spec'] === old['spec']) return [];
     const errors = validatePodSpec(objectOf(pod['spec']), 'spec');
     if (old !== undefined && !equal(fixedSpec(pod), fixedSpec(old))) {
       errors.push(
