@@ -90,6 +90,6 @@ export function releaseOfLabel({ metadata }: { metadata: Meta }): string[] {
 
 /** Half of an object's bytes, and nothing here reads them. */
 function dropManagedFields<T extends KubeObject>(object: T): T {
-  delete (object.metadata as { managedFields?: unknown }).managedFields;
-  return object;
+  const { managedFields, ...metadata } = object.metadata as T['metadata'] & { managedFields?: unknown };
+  return managedFields === undefined ? object : { ...object, metadata };
 }

@@ -1,9 +1,3 @@
-import shell, {
-  type ResourceEvent,
-  type ResourceMeta,
-  ResourceEventType,
-  ResourceMetaImpl,
-} from '@dot-i/k8s-operator';
 import type { KubernetesObject } from '@kubernetes/client-node';
 import { FIELD_MANAGER } from '../api/index.ts';
 import type { Clock } from '../kube/clock.ts';
@@ -23,6 +17,13 @@ import type { TelemetryAccess } from './canary-release/observe.ts';
 import { type WatchedKind, keysOf } from './canary-release/triggers.ts';
 import { type Informers, createInformers } from './informers.ts';
 import type { OperatorMetrics } from './metrics.ts';
+import {
+  OperatorShell,
+  type ResourceEvent,
+  ResourceEventType,
+  type ResourceMeta,
+  ResourceMetaImpl,
+} from './shell.ts';
 
 export interface OperatorOptions {
   /** Writes through it are limited and guarded by the lease. */
@@ -60,7 +61,7 @@ const WATCHES: readonly { cache: keyof Informers; kind: WatchedKind; optional?: 
  * Songbird as an operator of the kopf kind: the shell gives life cycle and vocabulary (watch a resource, get its events,
  * set its status and finalizers), `kube/` does their I/O. Events become keys in a queue, keys become passes.
  */
-export class SongbirdOperator extends shell.default {
+export class SongbirdOperator extends OperatorShell {
   readonly client: ApiClient;
   readonly informers: Informers;
   readonly #options: OperatorOptions;
@@ -161,7 +162,7 @@ export class SongbirdOperator extends shell.default {
     onEvent: (event: ResourceEvent) => Promise<void>,
   ): Promise<void> {
     const informer: Informer<KubeObject> = this.#informerOf(plural);
-    const tell = (type: ResourceEventType) => (object: KubeObject) => {
+    const tell = (type: ResourceEvent['type']) => (object: KubeObject) => {
       const raw = shellOf(object);
       onEvent({ meta: ResourceMetaImpl.createWithPlural(plural, raw), type, object: raw }).catch(
         (error: unknown) => {

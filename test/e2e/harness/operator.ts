@@ -74,6 +74,10 @@ export class OperatorProcess {
     return `127.0.0.1:${this.#options.metricsPort ?? 8080}`;
   }
 
+  get running(): boolean {
+    return this.#program !== undefined;
+  }
+
   get pid(): number {
     if (this.#program === undefined) throw new Error(`${this.#name} is not running`);
     return this.#program.pid;

@@ -1,4 +1,3 @@
-import { setTimeout as delay } from 'node:timers/promises';
 import type { CanaryReleaseStatus, VirtualService } from '../../../src/api/index.ts';
 import type { KubeObject } from '../../../src/kube/types.ts';
 import type { Load, LoadSummary } from '../harness/load.ts';
@@ -27,8 +26,6 @@ export interface Release extends KubeObject {
 
 /** How the versions of the demo app behave. */
 export type Env = Readonly<Record<string, string>>;
-
-const WEIGHT_POLL_MS = 50;
 
 /** One scenario's own namespace with one release `shop`, real traffic, and what can be seen from outside. */
 export class Context {
@@ -130,7 +127,7 @@ export class Context {
       return weights !== undefined && Object.values(weights).includes(100);
     });
     this.#load = this.bed.load({ host: this.host, rate });
-    this.#watch = new WeightWatch(this);
+    this.#watch = await WeightWatch.start(this);
     return status;
   }
 
@@ -169,13 +166,25 @@ export class Context {
 export class WeightWatch {
   readonly #context: Context;
   readonly #seen: { at: number; weight: number }[] = [];
-  readonly #done: Promise<void>;
-  #stopped = false;
+  readonly #ended = new AbortController();
   #first: string | undefined;
 
-  constructor(context: Context) {
+  private constructor(context: Context) {
     this.#context = context;
-    this.#done = this.#run();
+  }
+
+  static async start(context: Context): Promise<WeightWatch> {
+    const watch = new WeightWatch(context);
+    const { namespace } = context;
+    await context.bed.kube.watch<VirtualService>(
+      'VirtualService',
+      (service, gone) => {
+        if (service.metadata.namespace === namespace && service.metadata.name === 'shop' && !gone)
+          watch.#note(service);
+      },
+      watch.#ended.signal,
+    );
+    return watch;
   }
 
   list(): number[] {
@@ -187,22 +196,13 @@ export class WeightWatch {
     return this.#seen.find((entry) => entry.weight === weight && entry.at >= since)?.at;
   }
 
+  /** Ends the watch; what the API server has by now is noted. */
   async stop(): Promise<number[]> {
-    this.#stopped = true;
-    await this.#done;
+    if (this.#ended.signal.aborted) return this.list();
+    const last = await this.#context.virtualService();
+    this.#ended.abort();
+    if (last !== undefined) this.#note(last);
     return this.list();
-  }
-
-  async #run(): Promise<void> {
-    let last: boolean;
-    do {
-      // Once more after the stop, so that the final weight is always seen.
-      last = this.#stopped;
-      // The API server may be away on purpose.
-      const service = await this.#context.virtualService().catch(() => undefined);
-      if (service !== undefined) this.#note(service);
-      if (!last) await delay(WEIGHT_POLL_MS);
-    } while (!last);
   }
 
   #note(service: VirtualService): void {

@@ -101,6 +101,8 @@ export const faults: readonly Scenario[] = [
       await context.bed.plane.stopApiServer();
       await delay(5000);
       await context.bed.plane.restartApiServer();
+      // An operator whose lease ran out meanwhile has ended, and its Deployment starts it again.
+      if (!context.operator.running) await context.operator.start();
       await context.until(
         'v2 is promoted',
         ({ phase, history }) => phase === 'Healthy' && history?.[0]?.outcome === 'Promoted',

@@ -1,0 +1,200 @@
+import type { Counts, Interval, Reading, TelemetryQuery, TelemetrySource } from '../analysis/telemetry.ts';
+import type { CanaryReleaseStatus, VirtualService } from '../api/index.ts';
+import type { InProcessClient } from '../sandbox/index.ts';
+import { Cluster } from '../sandbox/index.ts';
+import { VirtualClock } from '../kube/virtual-clock.ts';
+import { type ApiClient, type KubeObject, isApiError } from '../kube/types.ts';
+import { customResourceDefinitions, namespaces, virtualServices } from '../kube/well-known.ts';
+import { readCrds } from '../sandbox/demo/manifests.ts';
+import type { PassObserver } from './canary-release/controller.ts';
+import { canaryReleases } from './kinds.ts';
+import { OperatorMetrics } from './metrics.ts';
+import { SongbirdOperator } from './operator.ts';
+
+const REQUESTS_PER_SECOND = 100;
+
+/** Requests as a mesh would split them by the present routes; the versions in `bad` fail 30% of theirs. */
+export class SplitTraffic implements TelemetrySource {
+  readonly bad = new Set<string>();
+  readonly #cluster: TestCluster;
+  down = false;
+
+  constructor(cluster: TestCluster) {
+    this.#cluster = cluster;
+  }
+
+  async read({ targets, metrics, from, now }: TelemetryQuery): Promise<Reading> {
+    if (this.down) return { ok: false, code: 'TelemetryUnreachable', message: 'the proxies do not answer' };
+    const weights = await this.#cluster.weights();
+    const seconds = Math.floor((now - from) / 1000);
+    const intervals: Interval[] = [];
+    for (let i = 0; i < seconds; i++) {
+      const counts = Object.fromEntries(
+        targets.map(({ revision }) => [
+          revision,
+          Object.fromEntries(metrics.map(({ name }) => [name, this.#second(revision, weights)])),
+        ]),
+      );
+      intervals.push({ from: from + i * 1000, to: from + (i + 1) * 1000, counts });
+    }
+    return {
+      ok: true,
+      intervals,
+      completeThrough: Object.fromEntries(targets.map(({ revision }) => [revision, now])),
+    };
+  }
+
+  forget(): void {
+    // Keeps nothing.
+  }
+
+  #second(revision: string, weights: Readonly<Record<string, number>>): Counts {
+    const all = (REQUESTS_PER_SECOND * (weights[revision] ?? 0)) / 100;
+    return { all, bad: this.bad.has(this.#cluster.imageOf(revision)) ? 0.3 * all : 0 };
+  }
+}
+
+/** A cluster in memory with the operator in it, on a clock that tests move. */
+export class TestCluster {
+  readonly clock = new VirtualClock();
+  readonly cluster = new Cluster({ clock: this.clock });
+  readonly admin: InProcessClient = this.cluster.client({ user: 'admin' });
+  readonly traffic = new SplitTraffic(this);
+  /** What operators did wrong; a test that expects none asserts that it is empty. */
+  readonly errors: string[] = [];
+  readonly events: string[] = [];
+  /** Every candidate weight that the routes had. */
+  readonly route: number[] = [];
+  readonly #images = new Map<string, string>();
+  #operator: SongbirdOperator | undefined;
+
+  static async start(): Promise<TestCluster> {
+    const test = new TestCluster();
+    for (const crd of await readCrds()) await test.admin.create(customResourceDefinitions, crd);
+    await test.admin.create(namespaces, { apiVersion: 'v1', kind: 'Namespace', metadata: { name: 'shop' } });
+    await test.clock.advance(1000);
+    return test;
+  }
+
+  /** Starts an operator, as after a crash: it knows nothing but what is in the cluster. */
+  async operate(client: ApiClient = this.cluster.client({ user: 'songbird' })): Promise<SongbirdOperator> {
+    const observer: PassObserver = {
+      decided: (_key, { observed }, { status }) => {
+        this.#images.set(observed.target, imageIn(observed.spec.template));
+        const weight = status.step?.observedWeight ?? 0;
+        if (status.candidateRevision !== undefined && this.route.at(-1) !== weight) this.route.push(weight);
+      },
+      event: (_release, { reason, message }) => {
+        this.events.push(`${reason}: ${message}`);
+      },
+      refused: (_release, { message }) => {
+        this.events.push(`refused: ${message}`);
+      },
+      forgotten: () => undefined,
+    };
+    const operator = new SongbirdOperator({
+      client,
+      clock: this.clock,
+      namespace: undefined,
+      workers: 4,
+      telemetry: {
+        sources: { proxies: this.traffic, prometheus: this.traffic },
+        prometheusAddress: undefined,
+      },
+      metrics: new OperatorMetrics(),
+      reporter: observer,
+      onError: (error, where) => {
+        this.errors.push(`${where}: ${String(error)}`);
+      },
+    });
+    await operator.start();
+    operator.work();
+    this.#operator = operator;
+    return operator;
+  }
+
+  async stop(): Promise<void> {
+    const stopped = this.#operator?.shutdown();
+    await this.clock.advance(1000);
+    await stopped;
+  }
+
+  async apply(image: string, spec: Record<string, unknown> = {}): Promise<void> {
+    await this.admin.patch(
+      canaryReleases,
+      { namespace: 'shop', name: 'cart' },
+      'apply',
+      manifest(image, spec),
+      {
+        fieldManager: 'admin',
+        force: true,
+      },
+    );
+  }
+
+  async status(): Promise<CanaryReleaseStatus> {
+    const release = await this.admin.get<KubeObject & { status?: CanaryReleaseStatus }>(canaryReleases, {
+      namespace: 'shop',
+      name: 'cart',
+    });
+    return release.status ?? {};
+  }
+
+  /** Percent by revision, as the routes stand. */
+  async weights(): Promise<Record<string, number>> {
+    try {
+      const { spec } = await this.admin.get<VirtualService>(virtualServices, {
+        namespace: 'shop',
+        name: 'cart',
+      });
+      const route = spec.http?.[0]?.route ?? [];
+      return Object.fromEntries(
+        route.map(({ destination, weight }) => [destination.subset ?? '', weight ?? 100]),
+      );
+    } catch (error) {
+      if (isApiError(error, 404)) return {};
+      throw error;
+    }
+  }
+
+  imageOf(revision: string): string {
+    return this.#images.get(revision) ?? '';
+  }
+
+  /** Moves time on a second at a time until the status is as wanted, for a minute of virtual time at most. */
+  async until(wanted: (status: CanaryReleaseStatus) => boolean, seconds = 60): Promise<CanaryReleaseStatus> {
+    for (let i = 0; i < seconds; i++) {
+      const status = await this.status();
+      if (wanted(status)) return status;
+      await this.clock.advance(1000);
+    }
+    throw new Error(
+      `not within ${seconds} s: ${JSON.stringify(await this.status())}; errors ${this.errors.join('; ')}`,
+    );
+  }
+}
+
+export function manifest(image: string, spec: Record<string, unknown> = {}): KubeObject & { spec: unknown } {
+  return {
+    apiVersion: 'songbird.dev/v1alpha1',
+    kind: 'CanaryRelease',
+    metadata: { name: 'cart', namespace: 'shop' },
+    spec: {
+      replicas: 2,
+      template: { spec: { containers: [{ name: 'app', image }] } },
+      service: { name: 'cart', port: 80, portName: 'http' },
+      traffic: { istio: { hosts: ['cart'] } },
+      steps: [
+        { weight: 20, for: '5s' },
+        { weight: 60, for: '5s' },
+        { weight: 100, for: '2s' },
+      ],
+      scaleDownDelay: '5s',
+      ...spec,
+    },
+  };
+}
+
+function imageIn(template: { spec: { containers: readonly { image?: string | undefined }[] } }): string {
+  return template.spec.containers[0]?.image ?? '';
+}
