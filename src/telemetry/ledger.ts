@@ -28,7 +28,7 @@ export interface Account {
   readonly unknowable: readonly string[];
 }
 
-const MOST_ENTRIES = 360;
+const MOST_ENTRIES = 120;
 
 /**
  * What was counted for one release, in memory and bounded: entries of consecutive spans of time. When it is full, the

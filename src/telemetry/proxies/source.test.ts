@@ -252,7 +252,7 @@ describe('ProxiesSource', () => {
       await source.read(query(second * 1000, targets));
     }
     const reading = await source.read(query(2_000_000, targets));
-    expect(reading.ok ? reading.intervals.length : 0).toBeLessThanOrEqual(360);
+    expect(reading.ok ? reading.intervals.length : 0).toBeLessThanOrEqual(120);
     expect(sum(reading, 'a')).toEqual([20_000, 2000]);
   });
 });
