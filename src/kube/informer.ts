@@ -68,7 +68,7 @@ export class Informer<T extends KubeObject> {
   #resourceVersion: string | undefined;
   #listedAt = 0;
   #failures = 0;
-  /** The version was too old, and no watch has succeeded since. */
+  /** The last watch failed because its version was too old. */
   #expired = false;
   #lastEventAt: number;
 
@@ -159,9 +159,9 @@ export class Informer<T extends KubeObject> {
     if (signal.aborted) return;
     if (phase === 'watch' && mustRelist(error)) this.#resourceVersion = undefined;
     // A version that has gone is the course of life, after an outage above all, and mended by one list at once.
-    const expected = phase === 'watch' && isApiError(error, 410) && !this.#expired;
-    this.#expired ||= expected;
-    if (expected) return;
+    const wasExpired = this.#expired;
+    this.#expired = phase === 'watch' && isApiError(error, 410);
+    if (this.#expired && !wasExpired) return;
     this.#failures++;
     this.#options.onError(error, phase);
     await sleep(this.#options.clock, this.#backoffMs(error), signal);
