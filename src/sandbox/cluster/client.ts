@@ -55,7 +55,7 @@ export class InProcessClient implements ApiClient {
     const request = this.#request('watch', type, { namespace }, { ...query, allowWatchBookmarks: true });
     for await (const event of this.#cluster.watch(request, signal)) {
       if (event.type === 'BOOKMARK') {
-        const { resourceVersion = '' } = event.object.metadata;
+        const { resourceVersion } = event.object.metadata;
         yield { type: 'BOOKMARK', object: { metadata: { resourceVersion } } };
       } else {
         yield { type: event.type, object: event.object as KubeObject as T };

@@ -108,7 +108,7 @@ function finalizersFor(policy: string | undefined, finalizers: readonly string[]
  * @throws ApiError 400
  */
 export function removeAll(core: Core, resource: Resource, request: ApiRequest): ApiResult {
-  const found = list(core.store, resource, request.namespace, { ...request.options, limit: undefined });
+  const found = list(core.store, resource, request.namespace, request.options);
   const items = found.items.flatMap((item) => {
     const { name, namespace } = item.metadata;
     const object = core.store.get(resource.table, keyFor(namespace, name));

@@ -1,5 +1,16 @@
-import { badRequest, expired, notFound, tooLargeVersion } from './errors.ts';
-import { freeze, type Stored } from './object.ts';
+import type { Json } from '../../kube/types.ts';
+import {
+  badRequest,
+  expired,
+  type FieldError,
+  forbiddenField,
+  internal,
+  invalid,
+  notFound,
+  tooLargeVersion,
+  unsupportedValue,
+} from './errors.ts';
+import { freeze, objectOf, type Stored } from './object.ts';
 import type { ObjectList, RequestOptions } from './request.ts';
 import { groupVersion, type Resource } from './resource.ts';
 import { parseFieldSelector, parseLabelSelector } from './selectors.ts';
@@ -72,23 +83,80 @@ export function parseVersion(text: string | undefined): number | undefined {
   return Number(text);
 }
 
+/**
+ * The same for a watch, where the real server answers otherwise.
+ * @throws ApiError 500
+ */
+export function parseWatchVersion(text: string | undefined): number | undefined {
+  if (text === undefined || text === '' || /^\d+$/.test(text)) return parseVersion(text);
+  const shown = JSON.stringify(text);
+  throw internal(
+    `resourceVersion: Invalid value: ${shown}: strconv.ParseUint: parsing ${shown}: invalid syntax`,
+  );
+}
+
+/**
+ * Checks `resourceVersionMatch` and `sendInitialEvents` against the other options.
+ * @throws ApiError 422
+ */
+export function checkVersionMatch(options: RequestOptions, isWatch: boolean): void {
+  const errors = versionMatchErrors(options, isWatch);
+  if (errors.length > 0) throw invalid('meta.k8s.io', 'ListOptions', '', errors);
+}
+
+function versionMatchErrors(options: RequestOptions, isWatch: boolean): FieldError[] {
+  const { resourceVersionMatch: match = '', resourceVersion: version = '', sendInitialEvents } = options;
+  const field = 'resourceVersionMatch';
+  if (isWatch && sendInitialEvents !== undefined && match !== 'NotOlderThan') {
+    return [forbiddenField(field, 'sendInitialEvents requires setting resourceVersionMatch to NotOlderThan')];
+  }
+  if (!isWatch && sendInitialEvents !== undefined) {
+    return [forbiddenField('sendInitialEvents', 'sendInitialEvents is forbidden for list')];
+  }
+  if (match === '') return [];
+  if (isWatch) {
+    if (sendInitialEvents !== undefined) return [];
+    return [
+      forbiddenField(
+        field,
+        'resourceVersionMatch is forbidden for watch unless sendInitialEvents is provided',
+      ),
+    ];
+  }
+  if ((options.continue ?? '') !== '') {
+    return [forbiddenField(field, 'resourceVersionMatch is forbidden when continue is provided')];
+  }
+  if (version === '') {
+    return [forbiddenField(field, 'resourceVersionMatch is forbidden unless resourceVersion is provided')];
+  }
+  if (match !== 'Exact' && match !== 'NotOlderThan') {
+    return [unsupportedValue(field, match, ['Exact', 'NotOlderThan', ''])];
+  }
+  return match === 'Exact' && version === '0'
+    ? [forbiddenField(field, 'resourceVersionMatch "exact" is forbidden for resourceVersion "0"')]
+    : [];
+}
+
 interface ContinueToken {
   /** Revision of the snapshot that the pages are of. */
-  readonly rv: number;
-  /** The last key of the previous page. */
+  readonly revision: number;
+  /** The last key of the previous page, without the namespace where the list is of one. */
   readonly after: string;
 }
 
-function encodeToken(token: ContinueToken): string {
+// The real server's form: `start` is where the next page begins, just behind the last key.
+function encodeToken({ revision, after }: ContinueToken): string {
+  const token = { v: 'meta.k8s.io/v1', rv: revision, start: `/${after}\u0000` };
   return Buffer.from(JSON.stringify(token)).toString('base64url');
 }
 
-function decodeToken(text: string): ContinueToken {
+function decodeToken(text: string | undefined): ContinueToken | undefined {
+  if (text === undefined || text === '') return undefined;
   try {
-    const token: unknown = JSON.parse(Buffer.from(text, 'base64url').toString());
-    if (typeof token === 'object' && token !== null && 'rv' in token && 'after' in token) {
-      const { rv, after } = token;
-      if (typeof rv === 'number' && typeof after === 'string') return { rv, after };
+    const token = objectOf(JSON.parse(Buffer.from(text, 'base64url').toString()) as Json);
+    const { rv, start } = token;
+    if (typeof rv === 'number' && typeof start === 'string') {
+      return { revision: rv, after: start.replace(/^\/|\0$/g, '') };
     }
   } catch (error) {
     if (!(error instanceof SyntaxError)) throw error;
@@ -98,7 +166,7 @@ function decodeToken(text: string): ContinueToken {
 
 /**
  * One page of a list. Pages of one list show one revision.
- * @throws ApiError 400, 410 (an old continue token) or 504 (a resourceVersion of the future)
+ * @throws ApiError 400, 410 (an old continue token), 422 or 504 (a resourceVersion of the future)
  */
 export function list(
   store: Store,
@@ -106,39 +174,39 @@ export function list(
   namespace: string | undefined,
   options: RequestOptions,
 ): ObjectList {
+  checkVersionMatch(options, false);
   const matches = matcher(resource, options);
   const prefix = namespace === undefined ? '' : `${namespace}/`;
-  const token =
-    options.continue === undefined || options.continue === '' ? undefined : decodeToken(options.continue);
-  const wanted = parseVersion(options.resourceVersion);
-  if (wanted !== undefined && wanted > store.revision) {
-    throw tooLargeVersion(String(wanted), store.revision);
-  }
-  const exact = options.resourceVersionMatch === 'Exact' ? wanted : undefined;
-  const revision = token?.rv ?? exact ?? store.revision;
-  const rows = snapshot(store, resource, prefix, revision, token !== undefined);
-  const found = rows.filter(
-    (object) =>
-      matches(object) &&
-      (token === undefined || keyFor(object.metadata.namespace, object.metadata.name) > token.after),
+  const token = decodeToken(options.continue);
+  const revision = revisionOf(store, options, token);
+  const keyOf = ({ metadata }: Stored) => keyFor(metadata.namespace, metadata.name);
+  const begin = token === undefined ? undefined : prefix + token.after;
+  const found = snapshot(store, resource, prefix, revision, token !== undefined).filter(
+    (object) => matches(object) && (begin === undefined || keyOf(object) > begin),
   );
-  const limit = options.limit === undefined || options.limit <= 0 ? found.length : options.limit;
+  const limit = (options.limit ?? 0) <= 0 ? found.length : (options.limit ?? 0);
   const items = found.slice(0, limit).map((object) => present(resource, object));
   const last = items.at(-1);
-  const selective = (options.labelSelector ?? '') !== '' || (options.fieldSelector ?? '') !== '';
+  if (found.length <= limit || last === undefined) return { items, resourceVersion: String(revision) };
+  const isSelective = (options.labelSelector ?? '') !== '' || (options.fieldSelector ?? '') !== '';
   return {
     items,
     resourceVersion: String(revision),
-    ...(found.length > limit && last !== undefined
-      ? {
-          continue: encodeToken({
-            rv: revision,
-            after: keyFor(last.metadata.namespace, last.metadata.name),
-          }),
-          ...(selective ? {} : { remaining: found.length - limit }),
-        }
-      : {}),
+    continue: encodeToken({ revision, after: keyOf(last).slice(prefix.length) }),
+    ...(isSelective ? {} : { remaining: found.length - limit }),
   };
+}
+
+function revisionOf(store: Store, options: RequestOptions, token: ContinueToken | undefined): number {
+  const wanted = parseVersion(options.resourceVersion);
+  if (token !== undefined) {
+    if ((wanted ?? 0) > 0) {
+      throw badRequest('specifying resource version is not allowed when using continue');
+    }
+    return token.revision;
+  }
+  if (wanted !== undefined && wanted > store.revision) throw tooLargeVersion(String(wanted), store.revision);
+  return options.resourceVersionMatch === 'Exact' ? (wanted ?? store.revision) : store.revision;
 }
 
 function snapshot(

@@ -63,7 +63,14 @@ export type ApiResult =
 /** An event of a watch. */
 export type ClusterEvent =
   | { readonly type: 'ADDED' | 'MODIFIED' | 'DELETED'; readonly object: Stored }
-  | { readonly type: 'BOOKMARK'; readonly object: Stored };
+  | { readonly type: 'BOOKMARK'; readonly object: Bookmark };
+
+/** Says only how far a watch has got. */
+export interface Bookmark {
+  readonly apiVersion: string;
+  readonly kind: string;
+  readonly metadata: { readonly resourceVersion: string; readonly annotations?: Record<string, string> };
+}
 
 /**
  * Sees every request of every face, and can delay it (by the promise that it returns) or fail it (by throwing an

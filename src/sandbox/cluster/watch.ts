@@ -1,11 +1,13 @@
 import type { Clock, Timer } from '../../kube/clock.ts';
 import type { ApiError } from '../../kube/types.ts';
 import { freeze, type Stored } from './object.ts';
-import { matcher, parseVersion, present } from './reads.ts';
+import { checkVersionMatch, matcher, parseWatchVersion, present } from './reads.ts';
 import type { ApiRequest, ClusterEvent } from './request.ts';
 import { groupVersion, type Resource } from './resource.ts';
 import type { Change, Store } from './store.ts';
-import { tooLargeVersion } from './errors.ts';
+
+/** A watch that times out says before that how far it got. */
+const LAST_BOOKMARK_MS = 2000;
 
 /** How often a watch that asked for bookmarks gets one, and how long a watch lasts that set no timeout. */
 export interface WatchTiming {
@@ -24,6 +26,7 @@ export class Watch implements AsyncIterable<ClusterEvent> {
   readonly #timers: Timer[] = [];
   #unlisten: () => void = () => undefined;
   #wake: (() => void) | undefined;
+  #from = 0;
   #ended = false;
   #failure: ApiError | undefined;
 
@@ -31,6 +34,7 @@ export class Watch implements AsyncIterable<ClusterEvent> {
   constructor(store: Store, clock: Clock, resource: Resource, request: ApiRequest, timing: WatchTiming) {
     this.request = request;
     this.#resource = resource;
+    checkVersionMatch(request.options, true);
     this.#matches = matcher(resource, request.options);
     this.#start(store);
     this.#unlisten = store.listen(resource.table, (change) => {
@@ -40,11 +44,13 @@ export class Watch implements AsyncIterable<ClusterEvent> {
     const lasts = options.timeoutSeconds === undefined ? timing.timeoutMs : options.timeoutSeconds * 1000;
     this.#timers.push(
       clock.after(lasts, () => {
-        if (options.allowWatchBookmarks === true) this.#bookmark(store.revision);
         this.close();
       }),
     );
-    if (options.allowWatchBookmarks === true) this.#bookmarkEvery(clock, store, timing.bookmarkMs);
+    if (options.allowWatchBookmarks === true) {
+      this.#bookmarkEvery(clock, store, timing.bookmarkMs);
+      if (lasts > LAST_BOOKMARK_MS) this.#bookmarkIn(clock, store, lasts - LAST_BOOKMARK_MS);
+    }
   }
 
   /** Ends the watch; events that wait are still delivered. */
@@ -74,8 +80,7 @@ export class Watch implements AsyncIterable<ClusterEvent> {
 
   #start(store: Store): void {
     const { options, namespace } = this.request;
-    const from = parseVersion(options.resourceVersion);
-    if (from !== undefined && from > store.revision) throw tooLargeVersion(String(from), store.revision);
+    const from = parseWatchVersion(options.resourceVersion);
     // Without a version, or from "any" version, a watch begins with what is there.
     if (
       options.sendInitialEvents === true ||
@@ -91,14 +96,17 @@ export class Watch implements AsyncIterable<ClusterEvent> {
       return;
     }
     if (from === undefined || from === 0) return;
+    // A watch from a revision to come is silent until then.
+    this.#from = from;
+    if (from > store.revision) return;
     for (const change of store.changesAfter(this.#resource.table, from)) this.#take(change);
   }
 
   #take({ before, after, revision }: Change): void {
+    if (revision <= this.#from) return;
     const { namespace } = this.request;
     const metadata = (after ?? before)?.metadata;
     if (namespace !== undefined && metadata?.namespace !== namespace) return;
-    if (this.request.name !== undefined && metadata?.name !== this.request.name) return;
     const was = before !== undefined && this.#matches(before);
     const is = after !== undefined && this.#matches(after);
     if (is) this.#push({ type: was ? 'MODIFIED' : 'ADDED', object: present(this.#resource, after) });
@@ -108,16 +116,25 @@ export class Watch implements AsyncIterable<ClusterEvent> {
 
   #bookmark(revision: number, annotations?: Record<string, string>): void {
     const { kind } = this.#resource;
-    const metadata = {
-      // A bookmark has no name; the field is required by the type of every other object.
-      name: '',
-      resourceVersion: String(revision),
-      ...(annotations === undefined ? {} : { annotations }),
-    };
     this.#push({
       type: 'BOOKMARK',
-      object: freeze({ kind, apiVersion: groupVersion(this.#resource), metadata }),
+      object: freeze({
+        kind,
+        apiVersion: groupVersion(this.#resource),
+        metadata: {
+          resourceVersion: String(revision),
+          ...(annotations === undefined ? {} : { annotations }),
+        },
+      }),
     });
+  }
+
+  #bookmarkIn(clock: Clock, store: Store, ms: number): void {
+    this.#timers.push(
+      clock.after(ms, () => {
+        this.#bookmark(store.revision);
+      }),
+    );
   }
 
   #bookmarkEvery(clock: Clock, store: Store, ms: number): void {

@@ -10,7 +10,7 @@ import {
   unsupportedMediaType,
 } from '../cluster/errors.ts';
 import { without, type Stored } from '../cluster/object.ts';
-import type { ApiRequest, ApiResult, ObjectList, Verb } from '../cluster/request.ts';
+import type { ApiRequest, ApiResult, ObjectList } from '../cluster/request.ts';
 import { groupVersion, type Resource } from '../cluster/resource.ts';
 import { publicStatus, sendJson, sendText } from './respond.ts';
 import { mediaType, optionsError, optionsOf, parsePath, patchKindOf, type Route, verbOf } from './route.ts';
@@ -79,14 +79,7 @@ async function requestOf(
   if (patchKind === 'apply' && (options.fieldManager ?? '') === '') {
     throw optionsError(verb, [requiredValue('fieldManager', 'is required for apply patch')]);
   }
-  return { verb, ...route, user: userOf(incoming), patchKind, body, options: watchOne(verb, route, options) };
-}
-
-// `?watch` on a single object, as kubectl does it, is a watch with a field selector.
-function watchOne(verb: Verb, { name }: Route, options: ApiRequest['options']): ApiRequest['options'] {
-  return verb === 'watch' && name !== undefined
-    ? { ...options, fieldSelector: `metadata.name=${name}` }
-    : options;
+  return { verb, ...route, user: userOf(incoming), patchKind, body, options };
 }
 
 function userOf({ headers }: IncomingMessage): string {

@@ -38,8 +38,8 @@ export function verbOf(method: string, { name }: Route, query: URLSearchParams):
   const watching = isTrue(query.get('watch'));
   switch (method) {
     case 'GET':
-      if (watching) return 'watch';
-      return name === undefined ? 'list' : 'get';
+      if (name !== undefined) return 'get';
+      return watching ? 'watch' : 'list';
     case 'POST':
       return 'create';
     case 'PUT':

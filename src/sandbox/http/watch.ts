@@ -50,6 +50,10 @@ export async function serveWatch(
 }
 
 function tableEvent(resource: Resource, event: ClusterEvent, now: number): unknown {
+  if (event.type === 'BOOKMARK') {
+    const table = { kind: 'Table', apiVersion: 'meta.k8s.io/v1', columnDefinitions: [], rows: [] };
+    return { type: event.type, object: { ...table, metadata: event.object.metadata } };
+  }
   return { type: event.type, object: tableOf(resource, [event.object], now) };
 }
 
