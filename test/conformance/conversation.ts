@@ -65,11 +65,6 @@ export class Conversation {
     this.namespace = namespace;
   }
 
-  /** True on the real server, where a case must play the kubelet. */
-  get isReal(): boolean {
-    return this.#transport.side.name === 'real';
-  }
-
   /** The project's own client, as it is in production. */
   client(): HttpApiClient {
     const config = new KubeConfig();

@@ -34,7 +34,8 @@ export class Normalizer {
     const list = typeof value['kind'] === 'string' && value['kind'].endsWith('List') && 'items' in value;
     if (value['kind'] === 'Status') return this.#status(value);
     const copy: Record<string, unknown> = {};
-    for (const [key, item] of Object.entries(value)) {
+    // The order of fields must not decide which uid is seen first.
+    for (const [key, item] of Object.entries(value).sort(byKey)) {
       // In a list only its own metadata is that of a list.
       const child = key === 'items' ? [] : [...path, key];
       copy[this.#text(key)] = this.#walk(item, child, inList || (list && key === 'metadata'));
@@ -95,6 +96,10 @@ const TIME = /^\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d(\.\d+)?(Z|[+-]\d\d:\d\d)$/;
 // A version of one digit is one that the test made up.
 const VERSIONS = /(ResourceVersion in [a-z ]+(?:: |\())(\d{2,})/g;
 const IS_ADDRESS = new Set(['clusterIP', 'clusterIPs']);
+
+function byKey([a]: [string, unknown], [b]: [string, unknown]): number {
+  return a < b ? -1 : 1;
+}
 
 function sorted(causes: unknown[]): unknown[] {
   return causes

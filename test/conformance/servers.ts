@@ -47,18 +47,20 @@ export async function startReal(crds: readonly string[], log: Log): Promise<Serv
 
 /** The sandbox behind its HTTP face. */
 export async function startSandbox(crds: readonly string[], seed: number): Promise<Server> {
-  const cluster = new Cluster({ seed });
+  const cluster = new Cluster({ seed, kubelet: 'external' });
   const face = await startHttp(cluster);
   try {
     await installCrds({ url: face.url }, crds);
   } catch (error) {
     await face.close();
+    cluster.stop();
     throw error;
   }
   const transport = new Transport({ name: 'sandbox', url: face.url });
   const stop = async () => {
     await transport.close();
     await face.close();
+    cluster.stop();
   };
   const forget = async () => {
     cluster.compact();

@@ -56,7 +56,6 @@ export const deploymentCases = cases(
       const made = deployment('a', 1) as { spec: object };
       await c.quietly('POST', path, {
         ...made,
-        metadata: { name: 'a', annotations: { 'sandbox.songbird.dev/never-ready': 'true' } },
         spec: { ...made.spec, progressDeadlineSeconds: 2, minReadySeconds: 0 },
       });
       await c.eventually(
@@ -103,7 +102,7 @@ async function newImage(c: Conversation, path: string, image: string): Promise<v
   await c.quietly('PATCH', path, patch, 'application/json-patch+json');
 }
 
-/** Waits for a state of the Deployment; on the real server it reports its pods Ready and lets deleted ones go. */
+/** Waits for a state of the Deployment; meanwhile plays the kubelet: pods become Ready, deleted ones go. */
 async function kubelet(
   c: Conversation,
   path: string,
@@ -112,7 +111,7 @@ async function kubelet(
 ): Promise<void> {
   await c.eventually(path, what, met, {
     only: statusOf,
-    meanwhile: () => (c.isReal ? report(c) : Promise.resolve()),
+    meanwhile: () => report(c),
   });
 }
 
