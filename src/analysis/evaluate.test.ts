@@ -22,6 +22,7 @@ function second(n: number, all: number, errors = 0, slow = 0): Interval {
   return {
     from: START + n * 1000,
     to: START + (n + 1) * 1000,
+    since: {},
     counts: { new: side(all, errors, slow), old: side(all * 10, 0, 0) },
   };
 }
@@ -114,6 +115,13 @@ describe('counts over time', () => {
 
   it('leave out of the window what began before it', () => {
     const result = judge([second(0, 60, 20), second(1, 60)], undefined, at(1));
+    expect(result.metrics[0]?.window).toEqual({ all: 60, bad: 0 });
+    expect(result.metrics[0]?.candidate).toEqual({ all: 120, bad: 20 });
+  });
+
+  it('leave out of the window what was read in it and may have happened before', () => {
+    const late: Interval = { ...second(1, 60, 20), since: { new: START } };
+    const result = judge([late, second(2, 60)], undefined, at(1));
     expect(result.metrics[0]?.window).toEqual({ all: 60, bad: 0 });
     expect(result.metrics[0]?.candidate).toEqual({ all: 120, bad: 20 });
   });

@@ -73,9 +73,9 @@ function judge(
   const old = previous?.metrics.find(({ name }) => name === metric.name);
   const sameWindow = windowFrom !== undefined && previous?.windowFrom === windowFrom;
   const opened = timeOf(windowFrom) ?? Infinity;
-  const sum = (start: Counts | undefined, revision: string, from: number) =>
+  const sum = (start: Counts | undefined, revision: string, notBefore: number) =>
     reading.intervals
-      .filter((interval) => interval.from >= from)
+      .filter((interval) => (interval.since[revision] ?? interval.from) >= notBefore)
       .reduce((total, interval) => add(total, countsOf(interval, revision, metric.name)), start ?? NONE);
   const counts = {
     candidate: sum(old?.candidate, candidate, 0),

@@ -61,6 +61,11 @@ export interface PrometheusAddress {
 export interface Interval {
   readonly from: number;
   readonly to: number;
+  /**
+   * By revision: when its events may have happened at the earliest (ms since the epoch). Before `from` where a proxy was
+   * last read or scraped before it; who counts for a step leaves out what may be older than the step.
+   */
+  readonly since: Readonly<Record<string, number>>;
   readonly counts: Readonly<Record<string, Readonly<Record<string, Counts>>>>;
 }
 

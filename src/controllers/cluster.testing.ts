@@ -35,7 +35,7 @@ export class SplitTraffic implements TelemetrySource {
           Object.fromEntries(metrics.map(({ name }) => [name, this.#second(revision, weights)])),
         ]),
       );
-      intervals.push({ from: from + i * 1000, to: from + (i + 1) * 1000, counts });
+      intervals.push({ from: from + i * 1000, to: from + (i + 1) * 1000, since: {}, counts });
     }
     return {
       ok: true,

@@ -99,7 +99,13 @@ export class Ledger {
         return [revision, Object.fromEntries([...counted, ...none])];
       });
       if (entry.from >= from) {
-        intervals.push({ from: entry.from, to: entry.to, counts: Object.fromEntries(counts) });
+        const since = revisions.map((revision): [string, number] => [revision, sinceOf(entry, revision)]);
+        intervals.push({
+          from: entry.from,
+          to: entry.to,
+          since: Object.fromEntries(since),
+          counts: Object.fromEntries(counts),
+        });
       }
     }
     return { intervals, unknowable: unknowable.map((metric) => metric.name) };
@@ -111,6 +117,10 @@ export class Ledger {
     // Where this ledger did not tell anybody of a span that ends there, one in an earlier process did.
     return this.#window ?? -Infinity;
   }
+}
+
+function sinceOf({ from, parts }: Entry, revision: string): number {
+  return Math.min(from, ...parts.filter((part) => part.revision === revision).map(({ since }) => since));
 }
 
 /** One metric of one revision along a window, by all its reporters. */

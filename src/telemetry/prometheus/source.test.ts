@@ -43,11 +43,13 @@ describe('PrometheusSource', () => {
         {
           from: 15_000,
           to: 20_000,
+          since: { old: 12_000, new: 15_000 },
           counts: { old: { errors: { all: 7, bad: 2 } }, new: { errors: { all: 7, bad: 2 } } },
         },
         {
           from: 20_000,
           to: 25_000,
+          since: { old: 20_000, new: 20_000 },
           counts: { old: { errors: { all: 0, bad: 0 } }, new: { errors: { all: 0, bad: 0 } } },
         },
       ],

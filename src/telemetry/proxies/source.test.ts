@@ -69,11 +69,13 @@ describe('ProxiesSource', () => {
         {
           from: 1000,
           to: 2000,
+          since: { old: 1000, new: 1000 },
           counts: { old: { errors: { all: 50, bad: 1 } }, new: { errors: { all: 10, bad: 4 } } },
         },
         {
           from: 2000,
           to: 3000,
+          since: { old: 2000, new: 2000 },
           counts: { old: { errors: { all: 10, bad: 0 } }, new: { errors: { all: 0, bad: 0 } } },
         },
       ],
