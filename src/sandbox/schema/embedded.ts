@@ -20,10 +20,10 @@ export function decodeEmbedded(value: Json, schema: Schema, path = ''): Json {
 }
 
 /** Faults of the apiVersion, kind and metadata of embedded resources. */
-export function embeddedErrors(value: Json, schema: Schema): FieldError[] {
+export function embeddedErrors(value: Json, schema: Schema, path = ''): FieldError[] {
   const errors: FieldError[] = [];
-  mapEmbedded(value, schema, '', (resource, path) => {
-    errors.push(...errorsOfOne(resource, path));
+  mapEmbedded(value, schema, path, (resource, at) => {
+    errors.push(...errorsOfOne(resource, at));
     return resource;
   });
   return errors;

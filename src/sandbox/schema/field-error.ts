@@ -28,6 +28,11 @@ export function invalidValue(field: string, value: Json, detail: string): FieldE
   return fault(field, 'FieldValueInvalid', 'Invalid value', value, detail);
 }
 
+/** As {@link invalidValue}, for a value that is shown in a form of its own. */
+export function invalidJson(field: string, json: string, detail: string): FieldError {
+  return { field, reason: 'FieldValueInvalid', message: `Invalid value: ${json}: ${detail}` };
+}
+
 /** An error about an object or list, which is not shown. */
 export function withoutValue(
   field: string,

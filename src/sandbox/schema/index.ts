@@ -1,12 +1,14 @@
 import type { Json, KubeObject } from '../../kube/types.ts';
 import { isObject, listOf, objectOf, textOf, type JsonObject } from '../cluster/object.ts';
-import { Rules } from './cel/rules.ts';
+import type { Rules } from './cel/rules.ts';
 import { Correlated } from './correlate.ts';
 import { decodeEmbedded, embeddedErrors } from './embedded.ts';
-import { invalidValue, type FieldError } from './field-error.ts';
+import { partPath, rootErrors, specErrors } from './crd-check.ts';
+import { childPath, invalidValue, type FieldError } from './field-error.ts';
 import { duplicateErrors } from './list-types.ts';
 import { applyDefaults, dropNulls, prune } from './prepare.ts';
 import { scaleErrors, type Scale } from './scale.ts';
+import { checkSchema } from './schema-check.ts';
 import { parseSchema, type Schema } from './schema.ts';
 import { validateSchema } from './validate.ts';
 
@@ -84,12 +86,27 @@ export interface CompiledCrd {
 export function compileCrd(crd: KubeObject): CompiledCrd {
   const { spec: json }: KubeObject & { spec?: Json } = crd;
   const spec = objectOf(json);
+  const versions = listOf(spec['versions']).map(objectOf);
+  const errors = specErrors(spec);
+  const compiled = versions.map((version, index) => {
+    const path = childPath(partPath(versions, 'schema', index, 'spec.validation'), 'openAPIV3Schema');
+    const schema = parseSchema(objectOf(version['schema'])['openAPIV3Schema']);
+    const known = index > 0 && path.startsWith('spec.validation');
+    const { errors: faults, rules } = checkSchema(schema, path);
+    if (!known) errors.push(...(hasStatus(version) ? rootErrors(schema, path) : []), ...faults);
+    return compileVersion(version, schema, rules);
+  });
+  if (errors.length > 0) throw new InvalidCrd(crd.metadata.name, errors);
   return {
     group: textOf(spec['group']),
     scope: spec['scope'] === 'Cluster' ? 'Cluster' : 'Namespaced',
     names: namesOf(objectOf(spec['names'])),
-    versions: listOf(spec['versions']).map((version) => compileVersion(objectOf(version))),
+    versions: compiled,
   };
+}
+
+function hasStatus(version: JsonObject): boolean {
+  return isObject(objectOf(version['subresources'])['status']);
 }
 
 function namesOf(names: JsonObject): Names {
@@ -104,22 +121,19 @@ function namesOf(names: JsonObject): Names {
   };
 }
 
-function compileVersion(version: JsonObject): CompiledVersion {
-  const source = objectOf(objectOf(version['schema'])['openAPIV3Schema']);
-  const schema = parseSchema(source);
-  const rules = new Rules(schema, true);
+function compileVersion(version: JsonObject, schema: Schema, rules: Rules): CompiledVersion {
   const subresources = objectOf(version['subresources']);
   const scale = isObject(subresources['scale']) ? scaleOf(subresources['scale']) : undefined;
   return {
     name: textOf(version['name']),
     served: version['served'] === true,
     storage: version['storage'] === true,
-    hasStatus: isObject(subresources['status']),
+    hasStatus: hasStatus(version),
     scale,
     additionalPrinterColumns: listOf(version['additionalPrinterColumns']).map((column) =>
       columnOf(objectOf(column)),
     ),
-    schema: source,
+    schema: schema.source,
     selectableFields: listOf(version['selectableFields']).map((field) => textOf(objectOf(field)['jsonPath'])),
     prepare: (object) => {
       const pruned = dropNulls(prune(object, schema, true), schema);

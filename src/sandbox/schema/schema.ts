@@ -129,3 +129,9 @@ export function memberSchema(schema: Schema | undefined, name: string): Schema |
   if (own !== undefined) return own;
   return typeof schema.additionalProperties === 'object' ? schema.additionalProperties : undefined;
 }
+
+/** True for a keyword that is there and says something. */
+export function isGiven(value: Json | undefined): boolean {
+  if (value === undefined || value === null || value === '' || value === false) return false;
+  return !isObject(value) || Object.keys(value).length > 0;
+}
