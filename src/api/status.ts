@@ -71,6 +71,10 @@ const step = z.object({
   observedAt: time.optional().meta({
     description: 'When this weight was first observed: the analysis of this step begins here.',
   }),
+  interruptions: z.int().optional().meta({
+    description:
+      'How often this weight was lost again after it had been observed: pods that went away, routes that someone edited.',
+  }),
   progressAt: time.meta({ description: 'The last progress; the deadline counts from here.' }),
 });
 export type StepStatus = z.output<typeof step>;

@@ -221,6 +221,45 @@ describe('rollback', () => {
   });
 });
 
+describe('a candidate that loses its pods', () => {
+  const lose = (world: World) => {
+    world.workloads = { ...world.workloads, v2: { replicas: 2, ready: 0, pods: 2, drifted: false } };
+    world.settle();
+  };
+  const regain = (world: World) => {
+    world.workloads = { ...world.workloads, v2: { replicas: 2, ready: 2, pods: 2, drifted: false } };
+    world.settle();
+  };
+
+  it('gets no traffic until one is back, and then has its step from the beginning', () => {
+    const world = World.healthy();
+    world.release('v2');
+    world.run(18);
+    lose(world);
+    expect(world.weights).toEqual({ v1: 100 });
+    expect(world.status.message).toContain('0 of 2 pods of revision v2 are ready');
+    regain(world);
+    expect(world.weights).toEqual({ v1: 60, v2: 40 });
+    world.run(9);
+    expect(world.candidateWeight).toBe(40);
+    world.run(2);
+    expect(world.candidateWeight).toBe(100);
+  });
+
+  it('again and again is taken back at the deadline', () => {
+    const world = World.healthy({ progressDeadline: '1m' });
+    world.verdict = 'Inconclusive';
+    world.release('v2');
+    for (let i = 0; i < 30 && world.status.phase !== 'RolledBack'; i++) {
+      world.run(10);
+      lose(world);
+      world.run(10);
+      if (world.status.candidateRevision !== undefined) regain(world);
+    }
+    expect(world.status.phase).toBe('RolledBack');
+  });
+});
+
 describe('changes in mid-release', () => {
   it('a new revision takes all traffic back, drops the old candidate and starts at the first step', () => {
     const world = World.healthy();

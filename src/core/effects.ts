@@ -34,11 +34,17 @@ export function teardown(status: CanaryReleaseStatus, observed: Observed): Effec
   return routed ? { kind: 'unroute' } : { kind: 'removeFinalizer' };
 }
 
-/** The weights that status wants, in percent by revision; undefined before anything may be routed. */
-export function wantedWeights(status: CanaryReleaseStatus): Record<string, number> | undefined {
+/**
+ * The weights wanted at this moment, in percent by revision; undefined before anything may be routed. A candidate without
+ * a ready pod gets nothing, whatever its step says (`no-empty-backend`); its step goes on once a pod is back.
+ */
+export function wantedWeights(
+  status: CanaryReleaseStatus,
+  observed: Observed,
+): Record<string, number> | undefined {
   const { stableRevision: stable, candidateRevision: candidate, step } = status;
   if (stable === undefined) return candidate === undefined ? undefined : { [candidate]: 100 };
-  const weight = candidate === undefined ? 0 : (step?.weight ?? 0);
+  const weight = candidate !== undefined && isReady(observed, candidate) ? (step?.weight ?? 0) : 0;
   if (candidate === undefined || weight === 0) return { [stable]: 100 };
   return weight === 100 ? { [candidate]: 100 } : { [stable]: 100 - weight, [candidate]: weight };
 }
@@ -55,7 +61,7 @@ function withdraw(status: CanaryReleaseStatus, observed: Observed): Effect | und
   const { candidateRevision: candidate, stableRevision: stable } = status;
   if (candidate === undefined || stable === undefined || observed.traffic.weights === undefined)
     return undefined;
-  const weights = wantedWeights(status) ?? {};
+  const weights = wantedWeights(status, observed) ?? {};
   if ((observed.traffic.weights[candidate] ?? 0) <= (weights[candidate] ?? 0)) return undefined;
   if (stableIsMissing(status, observed)) return undefined;
   return {
@@ -107,7 +113,7 @@ function deployment(revision: string | undefined, replicas: number, observed: Ob
 }
 
 function routes(status: CanaryReleaseStatus, observed: Observed, now: number): Effect | undefined {
-  const weights = wantedWeights(status);
+  const weights = wantedWeights(status, observed);
   if (weights === undefined) return undefined;
   const { traffic } = observed;
   const subsets = wantedSubsets(status, observed, now);

@@ -4,6 +4,9 @@ import { begin, end, promote } from './lifecycle.ts';
 import { type Observed, iso, ms } from './model.ts';
 import { dwellMs, podsFor, stepAfter, stepAt, stepNumber } from './steps.ts';
 
+/** So often may a step lose its weight and still get its whole time again. */
+const MOST_FRESH_STARTS = 3;
+
 /** Starts a release when the template describes a revision that is neither stable nor rejected. */
 export function startRelease(
   status: CanaryReleaseStatus,
@@ -82,7 +85,8 @@ export function deadline(status: CanaryReleaseStatus, observed: Observed): numbe
   const { step, candidateRevision, stableRevision, paused, ending } = status;
   if (step === undefined || candidateRevision === undefined || stableRevision === undefined) return undefined;
   if (paused !== undefined || ending !== undefined) return undefined;
-  const dwell = step.observedAt === undefined ? 0 : dwellMs(observed.spec, step.weight);
+  const begun = step.observedAt !== undefined || step.interruptions !== undefined;
+  const dwell = begun ? dwellMs(observed.spec, step.weight) : 0;
   return ms(step.progressAt) + dwell + durationMs(observed.spec.progressDeadline);
 }
 
@@ -103,10 +107,18 @@ export function observeWeight(
     of: observed.spec.steps.length,
   };
   if (reached === (step.observedAt !== undefined)) return { ...status, step: located };
-  // A weight that was lost again (someone edited the routes) has no window: it begins anew once it is back.
-  const { observedAt, ...closed } = located;
-  const next: StepStatus = reached ? { ...closed, observedAt: iso(now), progressAt: iso(now) } : closed;
-  return { ...status, step: next };
+  return { ...status, step: reached ? openWindow(located, now) : closeWindow(located) };
+}
+
+function openWindow(step: StepStatus, now: number): StepStatus {
+  // A candidate that comes and goes must not put its deadline off for ever.
+  const fresh = (step.interruptions ?? 0) <= MOST_FRESH_STARTS;
+  return { ...step, observedAt: iso(now), ...(fresh ? { progressAt: iso(now) } : {}) };
+}
+
+/** A weight that was lost has no window any more: it begins anew once the weight is back. */
+function closeWindow({ observedAt, ...step }: StepStatus): StepStatus {
+  return { ...step, interruptions: (step.interruptions ?? 0) + 1 };
 }
 
 /** Goes on to the next step, or promotes, when the present one has passed. */
@@ -148,7 +160,7 @@ export function hurry(status: CanaryReleaseStatus, now: number): CanaryReleaseSt
 function raise(status: CanaryReleaseStatus, weight: number, now: number): CanaryReleaseStatus {
   const { promotion, step, ...rest } = status;
   if (step === undefined) return status;
-  const { observedAt, ...open } = step;
+  const { observedAt, interruptions, ...open } = step;
   return {
     ...rest,
     ...(promotion === 'full' ? { promotion } : {}),
