@@ -124,7 +124,7 @@ export class Context {
     );
     await this.bed.eventually('the gateway routes to v1', 10_000, async () => {
       const weights = await this.bed.mesh.effectiveWeights(this.host);
-      return weights !== undefined && Object.values(weights).includes(100);
+      return weights?.[status.stableRevision ?? ''] === 100;
     });
     this.#load = this.bed.load({ host: this.host, rate });
     this.#watch = await WeightWatch.start(this);

@@ -92,6 +92,11 @@ export const manifests: readonly Scenario[] = [
         const all = await context.bed.kube.list<Release>('CanaryRelease', context.namespace);
         return all.filter(({ status }) => isTrue(status?.conditions, 'Ready')).length === RESTING;
       });
+      // What earlier scenarios left must be gone, lest it be written for.
+      await context.bed.eventually('this is the only scenario', 120_000, async () => {
+        const all = await context.bed.kube.list<Release>('CanaryRelease', '');
+        return all.length === RESTING;
+      });
       await delay(3000);
       const before = await writes(context);
       await delay(REST_MS);
