@@ -11,6 +11,7 @@ import { HASH_LABEL, templateHash } from './template-hash.ts';
 
 const PREFIX = 'deployment.kubernetes.io';
 const REVISION = `${PREFIX}/revision`;
+const HISTORY = `${PREFIX}/revision-history`;
 const LAST_APPLIED = 'kubectl.kubernetes.io/last-applied-configuration';
 
 /** Rolls Deployments out: one ReplicaSet a template, the newest growing while the old ones shrink. */
@@ -126,7 +127,7 @@ export class DeploymentController {
   #annotations(deployment: Stored): Record<string, string> {
     const replicas = replicasOf(deployment);
     return {
-      ...without(deployment.metadata.annotations ?? {}, LAST_APPLIED, REVISION),
+      ...without(deployment.metadata.annotations ?? {}, LAST_APPLIED, REVISION, HISTORY),
       [`${PREFIX}/desired-replicas`]: String(replicas),
       [`${PREFIX}/max-replicas`]: String(replicas + limitsOf(deployment).surge),
     };
@@ -140,6 +141,7 @@ export class DeploymentController {
       ...fresh.metadata.annotations,
       ...this.#annotations(deployment),
       [REVISION]: revision,
+      ...historyOf(fresh, revision),
     };
     if (!equal(annotations, fresh.metadata.annotations)) {
       this.#client.update(REPLICA_SETS, { ...fresh, metadata: { ...fresh.metadata, annotations } });
@@ -147,7 +149,8 @@ export class DeploymentController {
     const own = deployment.metadata.annotations;
     if (own?.[REVISION] === revision) return;
     const metadata = { ...deployment.metadata, annotations: { ...own, [REVISION]: revision } };
-    this.#client.update(DEPLOYMENTS, { ...deployment, metadata });
+    // By way of /status, as the real controller does it: that is no new generation.
+    this.#client.update(DEPLOYMENTS, { ...deployment, metadata }, 'status');
   }
 
   #scale(deployment: Stored, set: Stored, replicas: number): void {
@@ -189,6 +192,14 @@ function isPaused(deployment: Stored): boolean {
 
 function revisionOf(set: Stored): number {
   return Number(set.metadata.annotations?.[REVISION] ?? 0);
+}
+
+/** A ReplicaSet that is the newest again remembers which revisions it was before. */
+function historyOf(set: Stored, revision: string): Record<string, string> {
+  const before = set.metadata.annotations?.[REVISION];
+  if (before === undefined || before === revision) return {};
+  const history = set.metadata.annotations?.[HISTORY];
+  return { [HISTORY]: history === undefined ? before : `${history},${before}` };
 }
 
 function withoutHash(set: Stored): JsonObject {
