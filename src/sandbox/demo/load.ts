@@ -103,11 +103,15 @@ export class Load {
     this.#tick();
   }
 
-  /** Sends no more; resolves when everything under way has been answered. */
-  async stop(): Promise<void> {
+  /** Sends no more; what has no answer after `graceMs` is broken off. */
+  async stop(graceMs = 1000): Promise<void> {
     this.#timer?.cancel();
     this.#timer = undefined;
+    const grace = this.#options.clock.after(graceMs, () => {
+      this.#agent.destroy();
+    });
     await this.#period.settled();
+    grace.cancel();
     this.#agent.destroy();
   }
 

@@ -1,0 +1,51 @@
+import { readdir, readFile } from 'node:fs/promises';
+import { fileURLToPath } from 'node:url';
+import { parse, parseAllDocuments } from 'yaml';
+import type { CanaryReleaseObject } from '../../api/index.ts';
+import type { KubeObject } from '../../kube/types.ts';
+
+/** The folder of the repository, with a slash at its end. */
+const ROOT = new URL('../../../', import.meta.url);
+const OWN = new URL('./manifests/', import.meta.url);
+
+/** The release's file, as users would write it; `--keep` names it. */
+export const SHOP_FILE = fileURLToPath(new URL('shop.yaml', OWN));
+
+/** Songbird's CRDs as they are installed in production, and Istio's as far as the demo needs them. */
+export async function readCrds(): Promise<KubeObject[]> {
+  const folder = new URL('crds/', ROOT);
+  const files = (await readdir(folder))
+    .filter((name) => name.endsWith('.yaml'))
+    .map((name) => new URL(name, folder));
+  const documents = await Promise.all([...files, new URL('istio-crds.yaml', OWN)].map(readDocuments));
+  return documents.flat();
+}
+
+async function readDocuments(file: URL): Promise<KubeObject[]> {
+  const text = await readFile(file, 'utf8');
+  return parseAllDocuments(text).map((document) => {
+    const [error] = document.errors;
+    if (error !== undefined) throw new Error(`${fileURLToPath(file)}: ${error.message}`);
+    return document.toJS() as KubeObject;
+  });
+}
+
+/** The demo's release in one version; an error rate makes it a bad one. */
+export async function shopRelease(version: string, errorRate = 0): Promise<ShopRelease> {
+  const text = await readFile(SHOP_FILE, 'utf8');
+  const release = parse(text.replaceAll(/\bv1\b/g, version)) as ShopRelease;
+  if (errorRate > 0) {
+    for (const container of release.spec.template.spec.containers) {
+      container.env = [{ name: 'ERROR_RATE', value: String(errorRate) }];
+    }
+  }
+  return release;
+}
+
+/** The fields of it that the demo itself looks at. */
+export interface ShopRelease extends CanaryReleaseObject {
+  spec: {
+    steps: { weight: number }[];
+    template: { spec: { containers: { env?: { name: string; value: string }[] }[] } };
+  };
+}
