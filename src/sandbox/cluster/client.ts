@@ -129,8 +129,10 @@ export class InProcessClient implements ApiClient {
 }
 
 function objectFrom(result: ApiResult): Stored {
-  if (result.type !== 'object') throw unexpected(result);
-  return result.object;
+  if (result.type === 'object') return result.object;
+  if (result.type === 'list') throw unexpected(result);
+  // The answer to a binding is a Status, which has no name.
+  return { apiVersion: 'v1', kind: 'Status', metadata: { name: '' }, status: result.status.status };
 }
 
 function unexpected(result: ApiResult): ApiError {
