@@ -5,10 +5,12 @@ import {
   childPath,
   duplicate,
   forbidden,
+  invalidJson,
   invalidValue,
   keyPath,
   notSupported,
   required,
+  sortedJson,
   tooMany,
   type FieldError,
 } from './field-error.ts';
@@ -24,7 +26,7 @@ export function specErrors(spec: JsonObject): FieldError[] {
   return [
     ...groupErrors(textOf(spec['group'])),
     ...enumErrors('spec.scope', textOf(spec['scope']), ['Cluster', 'Namespaced']),
-    ...versionErrors(spec['versions'] ?? null, versions),
+    ...versionErrors(versions),
     ...nameErrors(objectOf(spec['names'])),
     ...each(versions, 'subresources', 'spec.subresources', (value, path) =>
       subresourceErrors(objectOf(value), path),
@@ -76,7 +78,7 @@ function enumErrors(field: string, value: string, accepted: readonly string[]): 
   return accepted.includes(value) ? [] : [notSupported(field, value, accepted)];
 }
 
-function versionErrors(json: Json, versions: readonly JsonObject[]): FieldError[] {
+function versionErrors(versions: readonly JsonObject[]): FieldError[] {
   const names = versions.map((version) => textOf(version['name']));
   const errors = versions.flatMap((version, index) => {
     const path = keyPath('spec.versions', index);
@@ -91,14 +93,45 @@ function versionErrors(json: Json, versions: readonly JsonObject[]): FieldError[
     ];
   });
   if (new Set(names).size < names.length) {
-    errors.push(invalidValue('spec.versions', json, 'must contain unique version names'));
+    errors.push(invalidJson('spec.versions', shownVersions(versions), 'must contain unique version names'));
   }
   if (versions.filter((version) => version['storage'] === true).length !== 1) {
-    errors.push(
-      invalidValue('spec.versions', json, 'must have exactly one version marked as storage version'),
-    );
+    const why = 'must have exactly one version marked as storage version';
+    errors.push(invalidJson('spec.versions', shownVersions(versions), why));
+  }
+  const first = names[0] ?? '';
+  const faults = nameFaults(first, 'rfc1035');
+  // The first version has a second place in the form that the real server validates.
+  if (first !== '' && faults.length > 0) errors.push(invalidValue('spec.version', first, faults.join(',')));
+  if (!versions.some((version) => version['storage'] === true)) {
+    errors.push(invalidValue('status.storedVersions', null, 'must have at least one stored version'));
   }
   return errors;
+}
+
+/** Versions as the real server prints them in errors: without the parts that all of them share. */
+function shownVersions(versions: readonly JsonObject[]): string {
+  const parts = {
+    Schema: 'schema',
+    Subresources: 'subresources',
+    AdditionalPrinterColumns: 'additionalPrinterColumns',
+    SelectableFields: 'selectableFields',
+  };
+  const shown = versions.map((version) => {
+    const members = [
+      ['Name', textOf(version['name'])],
+      ['Served', version['served'] === true],
+      ['Storage', version['storage'] === true],
+      ['Deprecated', version['deprecated'] === true],
+      ['DeprecationWarning', version['deprecationWarning'] ?? null],
+      ...Object.entries(parts).map(([name, part]) => [
+        name,
+        partPath(versions, part, 0, '') === '' ? null : (version[part] ?? null),
+      ]),
+    ];
+    return `{${members.map(([name, value]) => `${JSON.stringify(name)}:${sortedJson(value)}`).join(',')}}`;
+  });
+  return `[${shown.join(',')}]`;
 }
 
 function deprecationErrors(version: JsonObject, field: string): FieldError[] {

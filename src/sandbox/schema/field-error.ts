@@ -28,6 +28,11 @@ export function invalidValue(field: string, value: Json, detail: string): FieldE
   return fault(field, 'FieldValueInvalid', 'Invalid value', value, detail);
 }
 
+/** A fault that the real server takes for one of its own. */
+export function internal(field: string, detail: string): FieldError {
+  return fault(field, 'InternalError', 'Internal error', NO_VALUE, detail);
+}
+
 /** As {@link invalidValue}, for a value that is shown in a form of its own. */
 export function invalidJson(field: string, json: string, detail: string): FieldError {
   return { field, reason: 'FieldValueInvalid', message: `Invalid value: ${json}: ${detail}` };

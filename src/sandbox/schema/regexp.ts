@@ -5,9 +5,19 @@
 export function goRegExp(pattern: string): RegExp {
   const known = cache.get(pattern);
   if (known !== undefined) return known;
-  const expression = new RegExp(new Translator(pattern).translate(), 'u');
+  const expression = build(pattern, new Translator(pattern).translate());
   cache.set(pattern, expression);
   return expression;
+}
+
+function build(pattern: string, translated: string): RegExp {
+  try {
+    return new RegExp(translated, 'u');
+  } catch (error) {
+    const [range] = /[^[\\]-[^\]]/.exec(pattern) ?? [];
+    const what = range === undefined ? 'invalid escape sequence' : 'invalid character class range';
+    throw new Error(`error parsing regexp: ${what}: \`${range ?? pattern}\``, { cause: error });
+  }
 }
 
 const cache = new Map<string, RegExp>();
@@ -93,8 +103,10 @@ class Translator {
       this.#at += named[0].length;
     } else if (flags !== null) {
       return this.#flags(flags);
+    } else if (/^\(\?P?</.test(rest)) {
+      throw this.#fault('invalid named capture', /^[^)]*\)?/.exec(rest)?.[0] ?? rest);
     } else {
-      throw this.#fault('invalid or unsupported Perl syntax', /^\(\?<?[=!]?/.exec(rest)?.[0] ?? '(?');
+      throw this.#fault('invalid or unsupported Perl syntax', rest.slice(0, 3));
     }
     this.#enter();
     return named === null ? '(' : `(?<${named[1] ?? ''}>`;

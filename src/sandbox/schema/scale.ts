@@ -47,7 +47,11 @@ function lookUp(object: JsonObject, path: string): { value?: Json | undefined; f
   for (const [index, name] of names.entries()) {
     if (!isObject(value)) {
       return {
-        fault: accessorFault(`.${names.slice(0, index + 1).join('.')}`, value ?? null, 'map[string]interface{}'),
+        fault: accessorFault(
+          `.${names.slice(0, index + 1).join('.')}`,
+          value ?? null,
+          'map[string]interface{}',
+        ),
       };
     }
     value = value[name];

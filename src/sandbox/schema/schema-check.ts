@@ -4,6 +4,7 @@ import { decodeEmbedded, embeddedErrors, NotDecodable } from './embedded.ts';
 import {
   childPath,
   forbidden,
+  internal,
   invalidJson,
   invalidValue,
   keyPath,
@@ -186,8 +187,14 @@ function shownRule({ rule, message, messageExpression, reason, fieldPath, option
   return `{${members.map(([name, value]) => `"${name}":${value}`).join(',')}}`;
 }
 
+const UNTYPED =
+  'internal error: failed to construct type information for x-kubernetes-validations rules: unable to convert structural schema to CEL declarations';
+
 /** Faults of rules that look right but don't compile, and of those that compare what can't be compared. */
 function ruleErrors(schema: Schema, path: string, rules: Rules, uncorrelatable?: string): FieldError[] {
+  const untyped = rules.untyped.has(schema)
+    ? [internal(childPath(path, 'x-kubernetes-validations'), UNTYPED)]
+    : [];
   const own = schema.validations.flatMap((rule, index) => {
     const at = keyPath(childPath(path, 'x-kubernetes-validations'), index);
     const faults = rules.faults.filter(
@@ -202,7 +209,7 @@ function ruleErrors(schema: Schema, path: string, rules: Rules, uncorrelatable?:
     const atomic = name === 'items' && schema.listType !== 'map' ? path : undefined;
     return ruleErrors(child, childPath(path, name), rules, uncorrelatable ?? atomic);
   });
-  return [...own, ...below];
+  return [...untyped, ...own, ...below];
 }
 
 function oldSelfErrors(

@@ -1,11 +1,7 @@
-import {
-  EvaluationError,
-  ParseError,
-  type TypeError as CelTypeError,
-  type ASTNode,
-  type Environment,
-} from '@marcbachmann/cel-js';
+import { ParseError, type ASTNode, type Environment, type TypeDeclaration } from '@marcbachmann/cel-js';
 import { goRegExp } from '../regexp.ts';
+import { compilationSentence, evaluationSentence, located, showType } from './sentences.ts';
+import type { Checker, Scope } from './macros.ts';
 import { REPLACED } from './strings.ts';
 
 /** A rule or message of which the type is right. */
@@ -40,8 +36,11 @@ export function compileExpression(
   checkNames(source, nodes);
   checkLiterals(source, nodes);
   useReplacements(nodes);
+  allowAnyOperandOfHas(nodes);
   const checked = parsed.check();
-  if (checked.error !== undefined) throw new BadExpression(compilationSentence(source, checked.error));
+  if (checked.error !== undefined)
+    throw new BadExpression(compilationSentence(source, checked.error, functionsOf(environment)));
+  checkElements(source, nodes);
   if (checked.type !== type && checked.type !== `dyn<${type}>`) {
     throw new BadExpression(
       type === 'bool'
@@ -65,7 +64,7 @@ function attempt<T>(source: string, parse: () => T): T {
   try {
     return parse();
   } catch (error) {
-    if (error instanceof ParseError) throw new BadExpression(compilationSentence(source, error));
+    if (error instanceof ParseError) throw new BadExpression(compilationSentence(source, error, new Set()));
     throw error;
   }
 }
@@ -92,6 +91,35 @@ function useReplacements(nodes: readonly ASTNode[]): void {
   }
 }
 
+/** How the library keeps a call of `has`; it checks, and walks down from, the last of `macroHasProps`. */
+interface HasCall {
+  readonly args: readonly ASTNode[];
+  macroHasProps?: ASTNode[];
+  typeCheck: (checker: Checker, macro: unknown, scope: Scope) => TypeDeclaration;
+}
+
+// The library takes `has(a.b)` alone; CEL also has `has(a[0].b)` and `has(f(a).b)`.
+function allowAnyOperandOfHas(nodes: readonly ASTNode[]): void {
+  for (const node of nodes) {
+    if (node.op !== 'call' || node.args[0] !== 'has') continue;
+    const { macro } = (node as ASTNode & { readonly meta: { readonly macro?: HasCall } }).meta;
+    let operand = macro?.args[0];
+    if (macro === undefined || operand?.op !== '.') continue;
+    const path: ASTNode[] = [];
+    while (operand.op === '.' || operand.op === '.?') {
+      path.push(operand);
+      operand = operand.args[0];
+    }
+    const start = operand;
+    if (start.op === 'id') continue;
+    macro.macroHasProps = [...path, start];
+    macro.typeCheck = (checker, _, scope) => {
+      checker.check(start, scope);
+      return checker.getType('bool');
+    };
+  }
+}
+
 // What the library knows besides the CEL of Kubernetes.
 const FOREIGN_METHODS = new Set(['json', 'hex', 'base64', 'at']);
 
@@ -108,119 +136,82 @@ function checkNames(source: string, nodes: readonly ASTNode[]): void {
   }
 }
 
+const GO_DURATION = /^[+-]?(?:0|(?:(?:\d+(?:\.\d*)?|\.\d+)(?:ns|us|µs|μs|ms|s|m|h))+)$/;
+
+/** Arguments that are wrong whatever the object is. */
 function checkLiterals(source: string, nodes: readonly ASTNode[]): void {
-  for (const node of nodes) {
-    if (node.op !== 'rcall' || node.args[0] !== 'matches') continue;
-    const [pattern] = node.args[2];
-    if (pattern?.op !== 'value' || typeof pattern.args !== 'string') continue;
-    try {
-      goRegExp(pattern.args);
-    } catch {
-      throw new BadExpression(
-        `compilation failed: ${located(source, pattern.start, 'invalid matches argument')}`,
-      );
-    }
+  const faults = nodes.flatMap((node) => {
+    if (node.op !== 'rcall' && node.op !== 'call') return [];
+    const [literal] = node.op === 'rcall' ? node.args[2] : node.args[1];
+    if (literal?.op !== 'value' || typeof literal.args !== 'string') return [];
+    const [name] = node.args;
+    return isLiteral(name, literal.args) ? [] : [located(source, literal.start, `invalid ${name} argument`)];
+  });
+  if (faults.length > 0) throw new BadExpression(`compilation failed: ${faults.join('\n')}`);
+}
+
+function isLiteral(name: string, text: string): boolean {
+  if (name === 'duration') return GO_DURATION.test(text);
+  if (name === 'timestamp') return /^\d{4}-\d\d-\d\dT/.test(text) && !Number.isNaN(Date.parse(text));
+  if (name !== 'matches') return true;
+  try {
+    goRegExp(text);
+    return true;
+  } catch {
+    return false;
   }
 }
 
-function compilationSentence(source: string, error: ParseError | CelTypeError): string {
-  const { code, summary, range } = error;
-  const { node } = error;
-  const start = range?.start ?? 0;
-  switch (code) {
-    case 'no_such_key': {
-      const field = summary.replace(/^No such key: /, '');
-      return `compilation failed: ${located(source, source.lastIndexOf('.', start), `undefined field '${field}'`)}`;
-    }
-    case 'unknown_variable': {
-      const name = summary.replace(/^Unknown variable: /, '');
-      const sentence = `undeclared reference to '${name}' (in container '')`;
-      return `compilation failed: ${located(source, start, sentence)}`;
-    }
-    case 'no_such_overload': {
-      const match = /^no such overload: (.*) (\S+) (.*)$/.exec(summary);
-      if (match === null) break;
-      const [, left = '', operator = '', right = ''] = match;
-      const sentence = `found no matching overload for '${operatorName(operator)}' applied to '(${showType(left)}, ${showType(right)})'`;
-      return `compilation failed: ${located(source, operatorAt(node, operator) ?? start, sentence)}`;
-    }
-    case 'no_matching_overload': {
-      const match = /^found no matching overload for '(?:(.*)\.)?(\w+)\((.*)\)'$/.exec(summary);
-      if (match === null) break;
-      const [, receiver, name = '', args = ''] = match;
-      const applied =
-        receiver === undefined ? `(${showType(args)})` : `${showType(receiver)}.(${showType(args)})`;
-      const [shown = name] = Object.entries(REPLACED).find(([, used]) => used === name) ?? [name];
-      const at = source.indexOf('(', source.indexOf(shown, start));
-      const sentence = `found no matching overload for '${shown}' applied to '${applied}'`;
-      return `compilation failed: ${located(source, at, sentence)}`;
-    }
-    default:
-  }
-  const syntax = error instanceof ParseError ? 'Syntax error: ' : '';
-  return `compilation failed: ${located(source, start, `${syntax}${summary}`)}`;
+/** Lists and maps of one type of element only, but for the values that format() is given. */
+function checkElements(source: string, nodes: readonly ASTNode[]): void {
+  const formatted = new Set(
+    nodes.flatMap((node) => (node.op === 'rcall' && node.args[0] === 'format' ? node.args[2] : [])),
+  );
+  const faults = nodes.flatMap((node) => {
+    if (node.op === 'list' && !formatted.has(node)) return mixedElements(source, node.args);
+    if (node.op !== 'map') return [];
+    const entries: readonly (readonly [ASTNode, ASTNode])[] = node.args;
+    return [
+      ...mixedElements(
+        source,
+        entries.map(([key]) => key),
+      ),
+      ...mixedElements(
+        source,
+        entries.map(([, value]) => value),
+      ),
+    ];
+  });
+  if (faults.length > 0) throw new BadExpression(`compilation failed: ${faults.join('\n')}`);
 }
 
-function operatorName(operator: string): string {
-  return operator === 'in' ? '@in' : `_${operator}_`;
+function mixedElements(source: string, elements: readonly ASTNode[]): string[] {
+  const [expected, ...types] = elements.map(typeNameOf);
+  if (expected === undefined || isOpen(expected)) return [];
+  return types.flatMap((found, index) => {
+    if (found === undefined || found === expected || isOpen(found)) return [];
+    const sentence = `expected type '${showType(expected)}' but found '${showType(found)}'`;
+    return [located(source, elements[index + 1]?.start ?? 0, sentence)];
+  });
 }
 
-function operatorAt(node: { readonly args?: unknown } | undefined, operator: string): number | undefined {
-  const args: unknown = node?.args;
-  if (!Array.isArray(args)) return undefined;
-  const [left, right] = args as ASTNode[];
-  if (left === undefined || right === undefined) return undefined;
-  const at = left.input.slice(left.end, right.start).indexOf(operator);
-  return at < 0 ? undefined : left.end + at;
+function isOpen(type: string): boolean {
+  return /\b(?:dyn|[A-Z])\b/.test(type);
 }
 
-function showType(type: string): string {
-  return type
-    .replaceAll('google.protobuf.Timestamp', 'timestamp')
-    .replaceAll('google.protobuf.Duration', 'duration')
-    .replace(/dyn<(\w+)>/g, '$1')
-    .replace(/Object\.o\d+/g, 'object')
-    .replaceAll('<', '(')
-    .replaceAll('>', ')');
+/** The type that checking found for a node: the library keeps it there. */
+function typeNameOf(node: ASTNode): string | undefined {
+  const type: unknown = Reflect.get(node, 'checkedType');
+  return type instanceof Object ? String(Reflect.get(type, 'name')) : undefined;
 }
 
-/** A fault with where it is, drawn as cel-go does. */
-function located(source: string, offset: number, sentence: string): string {
-  const at = Math.max(offset, 0);
-  const lines = source.slice(0, at).split('\n');
-  const column = (lines.at(-1) ?? '').length;
-  const line = source.split('\n')[lines.length - 1] ?? '';
-  return `ERROR: <input>:${lines.length}:${column + 1}: ${sentence}\n | ${line}\n | ${'.'.repeat(column)}^`;
-}
+const functions = new WeakMap<Environment, ReadonlySet<string>>();
 
-function evaluationSentence(error: unknown): string {
-  if (!(error instanceof EvaluationError)) return error instanceof Error ? error.message : String(error);
-  const { code, summary } = error;
-  switch (code) {
-    case 'no_such_key':
-      return summary.replace(/^No such key/, 'no such key');
-    case 'index_out_of_bounds':
-      return `index out of bounds: ${/index (-?\d+)/.exec(summary)?.[1] ?? ''}`;
-    case 'modulo_by_zero':
-      return 'modulus by zero';
-    case 'numeric_overflow':
-      return 'integer overflow';
-    case 'optional_value_missing':
-      return 'optional.none() dereference';
-    case 'no_matching_overload':
-      return `no such overload: ${/(\w+)\(/.exec(summary)?.[1] ?? ''}`;
-    case 'int_conversion_error':
-      return "type conversion error from 'string' to 'int'";
-    case 'double_conversion_error':
-      return "type conversion error from 'string' to 'double'";
-    case 'index_out_of_range':
-      return 'index out of range';
-    case 'no_such_overload':
-    case 'field_type_mismatch':
-    case 'invalid_logical_operand':
-    case 'invalid_condition_type':
-      return 'no such overload';
-    default:
-      return summary;
-  }
+/** Names of the functions that an environment knows. */
+function functionsOf(environment: Environment): ReadonlySet<string> {
+  const known = functions.get(environment);
+  if (known !== undefined) return known;
+  const names = new Set(environment.getDefinitions().functions.map(({ name }) => name));
+  functions.set(environment, names);
+  return names;
 }

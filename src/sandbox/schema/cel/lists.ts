@@ -1,3 +1,4 @@
+import { Optional } from '@marcbachmann/cel-js';
 import { compareValues, fault, itemsOf, sameValue, type Functions } from './functions.ts';
 
 type List = Iterable<unknown>;
@@ -51,6 +52,8 @@ export const lists: Functions = {
     BigInt(itemsOf(list).findIndex((known) => sameValue(known, item))),
   'list<T>.lastIndexOf(T): int': (list: List, item: unknown) =>
     BigInt(itemsOf(list).findLastIndex((known) => sameValue(known, item))),
+  'list<T>.first(): optional<T>': (list: List) => Optional.of(itemsOf(list)[0]),
+  'list<T>.last(): optional<T>': (list: List) => Optional.of(itemsOf(list).at(-1)),
   'list<T>.distinct(): list<T>': distinct,
   'list.flatten(): list': (list: List) => flatten(list, 1n),
   'list.flatten(int): list': flatten,

@@ -2,14 +2,15 @@ import { Optional, type ASTNode, type Environment, type TypeDeclaration } from '
 import { compareValues, fault } from './functions.ts';
 
 /** The variables in sight of a part of an expression. */
-interface Scope {
+export interface Scope {
   forkWithVariable(name: string, type: TypeDeclaration): Scope;
   /** The same scope within the values of `parent`. */
   reuse(parent: Scope): Scope;
   setIterValue(value: unknown, evaluator: Evaluator): Scope;
 }
 
-interface Checker {
+/** Checks the types of the parts of an expression. */
+export interface Checker {
   check(node: ASTNode, scope: Scope): TypeDeclaration;
   getType(name: string): TypeDeclaration;
   readonly registry: {

@@ -53,6 +53,8 @@ export class Rules {
   readonly faults: readonly RuleFault[];
   /** Rules that use oldSelf. */
   readonly transitions: ReadonlySet<Rule>;
+  /** Schemas with rules that could see nothing of their values. */
+  readonly untyped: ReadonlySet<Schema>;
   readonly #root: Node | undefined;
   readonly #types: ObjectTypes;
 
@@ -65,6 +67,7 @@ export class Rules {
     this.#root = compiler.compile(schema, isResource);
     this.faults = compiler.faults;
     this.transitions = compiler.transitions;
+    this.untyped = compiler.untyped;
   }
 
   /** True where there is no rule to evaluate. */
@@ -202,6 +205,7 @@ function failure(rule: Rule, field: string, schema: Schema, value: Json, detail:
 class Compiler {
   readonly faults: RuleFault[] = [];
   readonly transitions = new Set<Rule>();
+  readonly untyped = new Set<Schema>();
   readonly #environment: Environment;
   readonly #types: ObjectTypes;
 
@@ -243,7 +247,10 @@ class Compiler {
   #rules(schema: Schema, isResource: boolean): CompiledRule[] {
     if (schema.validations.length === 0) return [];
     const type = this.#types.selfNameOf(schema, isResource);
-    if (type === undefined) return [];
+    if (type === undefined) {
+      this.untyped.add(schema);
+      return [];
+    }
     const plain = this.#environment.clone().registerVariable('self', type).registerVariable('oldSelf', type);
     let optional: Environment | undefined;
     return schema.validations.flatMap((rule, index) => {
