@@ -47,7 +47,7 @@ describe('server-side apply', () => {
     expect(forced['data']).toEqual({ x: '2' });
     // The map itself is still of whoever made it.
     expect(managersOf(forced)).toEqual(['me Apply', 'test Update']);
-    expect(forced.metadata.managedFields?.[1]?.['fieldsV1']).toEqual({ 'f:data': { '.': {} } });
+    expect(forced.metadata.managedFields?.[1]?.['fieldsV1']).toEqual({ 'f:data': {} });
   });
 
   it('writes nothing when nothing changes', async () => {
