@@ -33,7 +33,7 @@ export class ObjectTypes {
     return /^(?:string|int|double|bool)$/.test(own) ? `dyn<${own}>` : 'dyn';
   }
 
-  /** As {@link nameOf}, for values that are there: rules of a schema are not asked about null. */
+  /** As {@link nameOf}, for values that are no null: null members count as absent. */
   selfNameOf(schema: Schema, isResource: boolean): string | undefined {
     if (schema.intOrString) return 'dyn';
     switch (schema.type) {
@@ -83,7 +83,8 @@ export class ObjectTypes {
         const property = unescapeName(field);
         const own = complete.properties.get(property);
         const value = this.json[property];
-        if (own === undefined || value === undefined) return undefined;
+        // A null counts as absent, as in the real server.
+        if (own === undefined || value === undefined || value === null) return undefined;
         const converted = valueOf(own, value);
         this.set(field, converted);
         return converted;
@@ -94,13 +95,15 @@ export class ObjectTypes {
     const fields: Record<string, string> = {};
     for (const [property, own] of complete.properties) {
       const field = escapeName(property);
-      const fieldType = this.nameOf(own, own.embeddedResource);
+      const fieldType = this.selfNameOf(own, own.embeddedResource);
       if (field !== undefined && fieldType !== undefined) fields[field] = fieldType;
     }
     this.#environment.registerType(name, { ctor: CelObject, fields });
     this.#environment.registerOperator(`${name} == ${name}`, (a: CelObject, b: CelObject) =>
       sameBySchema(complete, a.json, b.json),
     );
+    // Objects may be compared with null, though one that is null counts as absent.
+    this.#environment.registerOperator(`${name} == null`, () => false);
     return type;
   }
 
@@ -169,8 +172,7 @@ function sameBySchema(schema: Schema | undefined, a: Json | undefined, b: Json |
   const names = new Set([...Object.keys(a), ...Object.keys(b)]);
   return [...names].every((name) => {
     const own = memberSchema(schema, name);
-    // What the schema doesn't know is not part of the value.
-    if (own === undefined) return true;
+    if (own === undefined) return equal(a[name], b[name]);
     return (a[name] === undefined) === (b[name] === undefined) && sameBySchema(own, a[name], b[name]);
   });
 }
