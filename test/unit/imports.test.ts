@@ -50,7 +50,9 @@ async function importsOf(): Promise<Import[]> {
         file: name,
         folder: folderOf(name),
         specifier,
-        into: specifier.startsWith('.') ? folderOf(relative(SRC, resolve(dirname(file), specifier))) : undefined,
+        into: specifier.startsWith('.')
+          ? folderOf(relative(SRC, resolve(dirname(file), specifier)))
+          : undefined,
       }));
     }),
   );
@@ -58,7 +60,9 @@ async function importsOf(): Promise<Import[]> {
 }
 
 function isTest(name: string): boolean {
-  return name.endsWith('.test.ts') || name.endsWith('testing.ts') || /(^|\/)(testing|fixtures?)(\/|\.)/.test(name);
+  return (
+    name.endsWith('.test.ts') || name.endsWith('testing.ts') || /(^|\/)(testing|fixtures?)(\/|\.)/.test(name)
+  );
 }
 
 function folderOf(path: string): string {
