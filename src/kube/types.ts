@@ -154,7 +154,8 @@ export interface ApiClient {
 export interface StatusBody {
   kind: 'Status';
   apiVersion: 'v1';
-  metadata: Record<string, never>;
+  /** With `continue` where the page of a list has expired. */
+  metadata: { continue?: string };
   status: 'Success' | 'Failure';
   message: string;
   reason: string;

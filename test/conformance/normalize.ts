@@ -38,6 +38,11 @@ export class Normalizer {
     for (const [key, item] of Object.entries(value).sort(byKey)) {
       // In a list only its own metadata is that of a list.
       const child = key === 'items' ? [] : [...path, key];
+      if (key === 'managedFields' && Array.isArray(item)) {
+        // They stand in the order of their times, which are not compared.
+        copy[key] = sorted(item.map((entry) => this.#walk(entry, child, inList)));
+        continue;
+      }
       copy[this.#text(key)] = this.#walk(item, child, inList || (list && key === 'metadata'));
     }
     return copy;
@@ -101,9 +106,9 @@ function byKey([a]: [string, unknown], [b]: [string, unknown]): number {
   return a < b ? -1 : 1;
 }
 
-function sorted(causes: unknown[]): unknown[] {
-  return causes
-    .map((cause) => JSON.stringify(cause))
+function sorted(items: unknown[]): unknown[] {
+  return items
+    .map((item) => JSON.stringify(item))
     .sort()
     .map((text) => JSON.parse(text) as unknown);
 }

@@ -24,11 +24,13 @@ export type Explain = (detail: string, body: JsonObject) => ApiError;
  */
 export function decodeBody(
   resource: Resource,
-  body: Json | undefined,
+  sent: Json | undefined,
   old: Stored | undefined,
   request: ApiRequest,
   explain: Explain = (detail) => cannotHandle(resource, detail),
 ): Decoded {
+  // Typed decoders take a null for an empty object.
+  const body = sent === null && !resource.custom ? {} : sent;
   if (!isObject(body)) {
     throw badRequest(
       `the object provided is unrecognized (must be of type ${resource.kind}): couldn't get version/kind; json parse error: the body is no JSON object`,
@@ -37,7 +39,7 @@ export function decodeBody(
   checkType(resource, body);
   try {
     const object = decodeAs(resource, body, old);
-    return { object, warnings: checkFields(resource, body, object, request) };
+    return { object, warnings: checkFields(resource, body, object, request, explain) };
   } catch (error) {
     if (error instanceof DecodeError) throw explain(error.message, body);
     throw error;
@@ -48,7 +50,7 @@ function decodeAs(resource: Resource, body: JsonObject, old: Stored | undefined)
   const typed = { ...body, apiVersion: groupVersion(resource), kind: resource.kind };
   // The metadata of custom resources is decoded by itself.
   const tidied = resource.custom
-    ? decodeTyped('ObjectMeta', objectMeta, metadataOf(body))
+    ? decodeTyped('ObjectMeta', objectMeta, customMetadata(body))
     : objectOf(decodeTyped(resource.kind, metadataOnly, typed)['metadata']);
   const metadata = tidyMetadata(tidied);
   const decoded = resource.rules.decode({ ...typed, metadata }, old);
@@ -58,6 +60,12 @@ function decodeAs(resource: Resource, body: JsonObject, old: Stored | undefined)
     kind: typed.kind,
     metadata: tidyMetadata(metadataOf(decoded)),
   };
+}
+
+function customMetadata({ metadata }: JsonObject): JsonObject {
+  if (metadata === undefined || metadata === null) return {};
+  if (isObject(metadata)) return metadata;
+  throw new DecodeError(`json: cannot unmarshal ${typeof metadata} into Go value of type v1.ObjectMeta`);
 }
 
 function cannotHandle({ kind, version }: Resource, why: string): ApiError {
@@ -95,7 +103,13 @@ function internalGroup({ group }: Resource): string {
   return group === '' ? 'core' : (group.split('.')[0] ?? '');
 }
 
-function checkFields(resource: Resource, body: JsonObject, object: Stored, request: ApiRequest): string[] {
+function checkFields(
+  resource: Resource,
+  body: JsonObject,
+  object: Stored,
+  request: ApiRequest,
+  explain: Explain,
+): string[] {
   const policy = request.options.fieldValidation ?? 'Ignore';
   if (policy === 'Ignore') return [];
   const fields = unknownFields(body, object, resource.schema, '');
@@ -106,7 +120,7 @@ function checkFields(resource: Resource, body: JsonObject, object: Stored, reque
     ...(resource.custom ? fields.sort() : fields),
   ];
   if (unknown.length === 0 || policy === 'Warn') return unknown;
-  throw cannotHandle(resource, `strict decoding error: ${unknown.join(', ')}`);
+  throw explain(`strict decoding error: ${unknown.join(', ')}`, body);
 }
 
 function unknownFields(sent: JsonObject, kept: JsonObject, schema: JsonObject, path: string): string[] {

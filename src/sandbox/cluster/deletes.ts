@@ -36,9 +36,13 @@ function removeObject(core: Core, resource: Resource, request: ApiRequest, objec
   const marked = mark(core, resource, request, object);
   if (isFinished(resource, marked)) {
     if (request.options.dryRun !== true) store.write(resource.table, key, undefined);
-    // A pod that was given time to end comes back as it was, everything else as a Status.
-    if (resource.rules.graceSeconds !== undefined) {
-      return { type: 'object', object: present(resource, marked), created: false, warnings: [] };
+    if (resource.rules.returnsDeleted === true) {
+      const resourceVersion =
+        request.options.dryRun === true ? (marked.metadata.resourceVersion ?? '') : String(store.revision);
+      // Only what was given time to end shows the end of that time.
+      const shown = resource.rules.graceSeconds === undefined ? object : marked;
+      const last = { ...shown, metadata: { ...shown.metadata, resourceVersion } };
+      return { type: 'object', object: present(resource, last), created: false, warnings: [] };
     }
     return { type: 'status', status: success(resource, name, uid) };
   }

@@ -66,9 +66,10 @@ export function methodNotAllowed(): ApiError {
   );
 }
 
-/** 409 of a create. */
-export function alreadyExists(type: Named, name: string): ApiError {
-  const message = `${qualified(type.group, type.plural)} "${name}" already exists`;
+/** 409 of a create. `ending` says that the one that exists is being deleted. */
+export function alreadyExists(type: Named, name: string, ending = false): ApiError {
+  const before = ending ? 'object is being deleted: ' : '';
+  const message = `${before}${qualified(type.group, type.plural)} "${name}" already exists`;
   return failure(409, 'AlreadyExists', message, details(type, name));
 }
 
@@ -131,9 +132,11 @@ export function forbidden(type: Named, name: string, why: string, cause?: FieldE
   return failure(403, 'Forbidden', message, { ...details(type, name), ...extra });
 }
 
-/** 410: the history doesn't reach back so far. */
-export function expired(message: string): ApiError {
-  return failure(410, 'Expired', message);
+/** 410: the history doesn't reach back so far. `next` is a token to go on with all the same. */
+export function expired(message: string, next?: string): ApiError {
+  const error = failure(410, 'Expired', message);
+  if (next !== undefined && error.body !== undefined) error.body.metadata.continue = next;
+  return error;
 }
 
 /** 200 with a Status, as the real server answers a delete. */
@@ -148,6 +151,12 @@ export function success(type: Named, name: string, uid: string): StatusBody {
     details: { ...details(type, name), uid },
     code: 200,
   };
+}
+
+/** 406. */
+export function notAcceptable(representations: string): ApiError {
+  const message = `406: Not Acceptable\n\nAvailable representations: ${representations}`;
+  return failure(406, 'NotAcceptable', message, {});
 }
 
 /** 415. */

@@ -44,10 +44,16 @@ export function isMetadataField(field: string): boolean {
 export function validateMetadata(resource: Resource, { metadata }: Stored): FieldError[] {
   return [
     ...validateName(metadata.name, metadata.generateName ?? '', resource.rules.name),
+    ...validateTies(metadata),
+    ...validateFinalizers(metadata),
+  ];
+}
+
+function validateTies(metadata: Meta): FieldError[] {
+  return [
     ...validateLabels(metadata.labels ?? {}, 'metadata.labels'),
     ...validateAnnotations(metadata.annotations ?? {}),
     ...validateOwners(metadata),
-    ...validateFinalizers(metadata),
   ];
 }
 
@@ -79,13 +85,18 @@ function validateOwners(metadata: Meta): FieldError[] {
   ]);
   if (controllers.length > 1) {
     const [first, second] = controllers;
-    errors.push(
-      invalidValue(
-        field,
-        owners,
-        `Only one reference can have Controller set to true. Found "true" in references for ${first?.kind ?? ''}/${first?.name ?? ''} and ${second?.kind ?? ''}/${second?.name ?? ''}`,
-      ),
-    );
+    const why = `Only one reference can have Controller set to true. Found "true" in references for ${first?.kind ?? ''}/${first?.name ?? ''} and ${second?.kind ?? ''}/${second?.name ?? ''}`;
+    // With the fields in the order of the type, not of the alphabet.
+    const shown = owners.map(({ apiVersion, kind, name, uid, controller, blockOwnerDeletion }) => ({
+      apiVersion,
+      kind,
+      name,
+      uid,
+      controller,
+      blockOwnerDeletion,
+    }));
+    const message = `Invalid value: ${JSON.stringify(shown)}: ${why}`;
+    errors.push({ field, reason: 'FieldValueInvalid', message });
   }
   return errors;
 }
@@ -103,7 +114,7 @@ function validateFinalizers(metadata: Meta): FieldError[] {
   });
 }
 
-/** Validates what an update may not change. */
+/** Validates what an update may not change, and what it ties the object to. */
 export function validateMetadataUpdate(metadata: Meta, old: Meta): FieldError[] {
   const errors = [
     'name',
@@ -127,7 +138,7 @@ export function validateMetadataUpdate(metadata: Meta, old: Meta): FieldError[] 
       );
     }
   }
-  return errors;
+  return [...errors, ...validateTies(metadata)];
 }
 
 /** The parts of a request's metadata that the server alone decides, taken from the object as it is. */

@@ -74,6 +74,15 @@ describe('JSON patch', () => {
     ['moves', { a: { b: 1 } }, [{ op: 'move', from: '/a/b', path: '/c' }], { a: {}, c: 1 }],
     ['copies', { a: [1] }, [{ op: 'copy', from: '/a', path: '/b' }], { a: [1], b: [1] }],
     ['tests', { 'x/y': { '~': 1 } }, [{ op: 'test', path: '/x~1y/~0', value: 1 }], { 'x/y': { '~': 1 } }],
+    ['counts from the end', [1, 2, 3], [{ op: 'remove', path: '/-1' }], [1, 2]],
+    // As the real server does, against the letter of RFC 6902.
+    [
+      'replaces a member that is not there',
+      { a: 1 },
+      [{ op: 'replace', path: '/b', value: 2 }],
+      { a: 1, b: 2 },
+    ],
+    ['copies nothing as null', { a: 1 }, [{ op: 'copy', from: '/b', path: '/c' }], { a: 1, c: null }],
     ['replaces the whole', { a: 1 }, [{ op: 'replace', path: '', value: { b: 1 } }], { b: 1 }],
   ])('%s', (_name, target, patch, result) => {
     expect(jsonPatch(target, patch)).toEqual(result);
@@ -83,11 +92,11 @@ describe('JSON patch', () => {
     ['a test that fails', [{ op: 'test', path: '/a', value: 2 }]],
     ['a test of what is not there', [{ op: 'test', path: '/b/c', value: 2 }]],
     ['a member of nothing', [{ op: 'add', path: '/b/c', value: 2 }]],
-    ['replacing what is not there', [{ op: 'replace', path: '/b', value: 2 }]],
+    ['replacing an item that is not there', [{ op: 'replace', path: '/list/1', value: 2 }]],
     ['removing what is not there', [{ op: 'remove', path: '/b' }]],
     ['an item beyond the end', [{ op: 'add', path: '/list/5', value: 2 }]],
     ['an index that is no number', [{ op: 'add', path: '/list/x', value: 2 }]],
-    ['an index with a leading zero', [{ op: 'remove', path: '/list/00' }]],
+    ['an index before the first', [{ op: 'remove', path: '/list/-2' }]],
     ['a path without its slash', [{ op: 'remove', path: 'a' }]],
     ['an unknown operation', [{ op: 'frobnicate', path: '/a' }]],
   ])('refuses %s with 422', (_name, patch) => {

@@ -40,13 +40,12 @@ function applyOperation(document: Json, operation: JsonObject): Json {
     case 'remove':
       return remove(document, path);
     case 'replace':
-      lookUp(document, path);
       return put(document, path, value ?? null, replace);
     case 'test':
       if (!equal(find(document, path) ?? null, value ?? null)) throw unprocessable();
       return document;
     case 'copy':
-      return put(document, path, lookUp(document, pointer(operation['from'])), insert);
+      return put(document, path, find(document, pointer(operation['from'])) ?? null, insert);
     case 'move': {
       const from = pointer(operation['from']);
       return put(remove(document, from), path, lookUp(document, from), insert);
@@ -124,8 +123,10 @@ function replace(container: Json, key: string, value: Json): Json {
 }
 
 function indexIn(list: readonly Json[], key: string, last: number): number {
-  if (!/^(0|[1-9]\d*)$/.test(key)) throw unprocessable();
-  const index = Number(key);
-  if (index > last || index > list.length) throw unprocessable();
+  if (!/^[+-]?\d+$/.test(key)) throw unprocessable();
+  const number = Number(key);
+  // As in the real server, -1 is the last one.
+  const index = number < 0 ? number + last + 1 : number;
+  if (index < 0 || index > last || index > list.length) throw unprocessable();
   return index;
 }

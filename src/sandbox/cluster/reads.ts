@@ -137,6 +137,9 @@ function versionMatchErrors(options: RequestOptions, isWatch: boolean): FieldErr
     : [];
 }
 
+/** In a token: go on with the list as it is now. */
+const LATEST = -1;
+
 interface ContinueToken {
   /** Revision of the snapshot that the pages are of. */
   readonly revision: number;
@@ -146,7 +149,11 @@ interface ContinueToken {
 
 // The real server's form: `start` is where the next page begins, just behind the last key.
 function encodeToken({ revision, after }: ContinueToken): string {
-  const token = { v: 'meta.k8s.io/v1', rv: revision, start: `/${after}\u0000` };
+  const token = {
+    v: 'meta.k8s.io/v1',
+    rv: revision,
+    start: `${revision === LATEST ? '' : '/'}${after}\u0000`,
+  };
   return Buffer.from(JSON.stringify(token)).toString('base64url');
 }
 
@@ -181,13 +188,15 @@ export function list(
   const revision = revisionOf(store, options, token);
   const keyOf = ({ metadata }: Stored) => keyFor(metadata.namespace, metadata.name);
   const begin = token === undefined ? undefined : prefix + token.after;
-  const found = snapshot(store, resource, prefix, revision, token !== undefined).filter(
-    (object) => matches(object) && (begin === undefined || keyOf(object) > begin),
-  );
-  const limit = (options.limit ?? 0) <= 0 ? found.length : (options.limit ?? 0);
+  const rows = snapshot(store, resource, prefix, revision, token);
+  const found = rows.filter((object) => matches(object) && (begin === undefined || keyOf(object) > begin));
+  const limit = (options.limit ?? 0) <= 0 ? Infinity : (options.limit ?? 0);
   const items = found.slice(0, limit).map((object) => present(resource, object));
   const last = items.at(-1);
-  if (found.length <= limit || last === undefined) return { items, resourceVersion: String(revision) };
+  // A full page has a next one where objects follow, selected or not.
+  const isLast =
+    last === undefined || items.length < limit || last.metadata.uid === rows.at(-1)?.metadata.uid;
+  if (isLast) return { items, resourceVersion: String(revision) };
   const isSelective = (options.labelSelector ?? '') !== '' || (options.fieldSelector ?? '') !== '';
   return {
     items,
@@ -203,7 +212,7 @@ function revisionOf(store: Store, options: RequestOptions, token: ContinueToken 
     if ((wanted ?? 0) > 0) {
       throw badRequest('specifying resource version is not allowed when using continue');
     }
-    return token.revision;
+    return token.revision === LATEST ? store.revision : token.revision;
   }
   if (wanted !== undefined && wanted > store.revision) throw tooLargeVersion(String(wanted), store.revision);
   return options.resourceVersionMatch === 'Exact' ? (wanted ?? store.revision) : store.revision;
@@ -214,14 +223,14 @@ function snapshot(
   resource: Resource,
   prefix: string,
   revision: number,
-  paged: boolean,
+  token: ContinueToken | undefined,
 ): Stored[] {
   if (revision === store.revision) return store.list(resource.table, prefix);
   if (revision < store.compacted) {
+    if (token === undefined) throw expired(`The resourceVersion for the provided list is too old.`);
     throw expired(
-      paged
-        ? 'The provided continue parameter is too old to display a consistent list result. You can start a new list without the continue parameter.'
-        : `The resourceVersion for the provided list is too old.`,
+      'The provided continue parameter is too old to display a consistent list result. You can start a new list without the continue parameter, or use the continue token in this response to retrieve the remainder of the results. Continuing with the provided token results in an inconsistent list - objects that were created, modified, or deleted between the time the first chunk was returned and now may show up in the list.',
+      encodeToken({ revision: LATEST, after: token.after }),
     );
   }
   return store.listAt(resource.table, prefix, revision);

@@ -59,6 +59,8 @@ export interface Rules {
   readonly prepareStatus?: (object: Stored, old: Stored) => Stored;
   /** Fields that a write to /status leaves alone, where they aren't the usual ones. */
   readonly statusResets?: readonly (readonly string[])[];
+  /** The answer to a deletion is the object, not a Status. */
+  readonly returnsDeleted?: boolean;
   /** Something besides metadata.finalizers keeps an object that is being deleted. */
   readonly held?: (object: Stored) => boolean;
   /** For how many seconds a deleted object lives on, unless the request says how long; 0 where absent. */

@@ -61,6 +61,7 @@ function scaled(core: Core, resource: Resource, request: ApiRequest): { object: 
 function scaleOf(object: Stored, paths: ScalePaths): Stored {
   const { name, namespace, uid, resourceVersion, creationTimestamp } = object.metadata;
   const selector = paths.selector === undefined ? undefined : at(object, ...paths.selector);
+  const replicas = numberOf(at(object, ...paths.specReplicas));
   const shown = isObject(selector) ? selectorText(selector) : textOf(selector);
   return {
     kind: SCALE.kind,
@@ -72,7 +73,8 @@ function scaleOf(object: Stored, paths: ScalePaths): Stored {
       ...(resourceVersion === undefined ? {} : { resourceVersion }),
       ...(creationTimestamp === undefined ? {} : { creationTimestamp }),
     },
-    spec: { replicas: numberOf(at(object, ...paths.specReplicas)) },
+    // None are not mentioned.
+    spec: replicas === 0 ? {} : { replicas },
     status: {
       replicas: numberOf(at(object, ...paths.statusReplicas)),
       ...(shown === '' ? {} : { selector: shown }),

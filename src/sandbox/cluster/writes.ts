@@ -52,7 +52,7 @@ export function createFrom(
     throw internal('resourceVersion should not be set on objects to be created');
   }
   const metadata: Meta = {
-    ...without(sent.metadata, 'deletionTimestamp', 'deletionGracePeriodSeconds', 'generation', 'selfLink'),
+    ...without(sent.metadata, 'deletionTimestamp', 'deletionGracePeriodSeconds', 'selfLink'),
     ...(request.namespace === undefined ? {} : { namespace: request.namespace }),
     uid: core.random.uid(),
     creationTimestamp: env.now,
@@ -71,8 +71,9 @@ export function createFrom(
     ...(resource.rules.validate?.(object, undefined, undefined) ?? []),
   ];
   if (errors.length > 0) throw invalid(storedGroup(resource), resource.kind, object.metadata.name, errors);
-  if (core.store.get(resource.table, keyFor(request.namespace, object.metadata.name)) !== undefined) {
-    throw alreadyExists(resource, object.metadata.name);
+  const live = core.store.get(resource.table, keyFor(request.namespace, object.metadata.name));
+  if (live !== undefined) {
+    throw alreadyExists(resource, object.metadata.name, live.metadata.deletionTimestamp !== undefined);
   }
   return { ...object, metadata: tidyMetadata(object.metadata) };
 }

@@ -4,8 +4,10 @@ import { ApiError, type Json } from '../../kube/types.ts';
 import type { Cluster } from '../cluster/cluster.ts';
 import {
   badRequest,
+  forbiddenField,
   methodNotAllowed,
   noSuchResource,
+  notAcceptable,
   requiredValue,
   unsupportedMediaType,
 } from '../cluster/errors.ts';
@@ -32,7 +34,7 @@ export async function handleApi(
   const route = parsePath(url.pathname);
   const resource =
     route === undefined ? undefined : cluster.core.resources.find(route.group, route.version, route.plural);
-  if (route === undefined || resource === undefined) {
+  if (route === undefined || resource === undefined || !fits(resource, route)) {
     // Groups that the server has built in are answered by another part of it than those of custom resources.
     if (!isBuiltIn(cluster, url.pathname)) {
       sendText(response, 404, '404 page not found\n');
@@ -40,6 +42,7 @@ export async function handleApi(
     }
     throw noSuchResource();
   }
+  checkAccept(resource, incoming.headers.accept ?? '');
   const request = await requestOf(resource, route, url, incoming);
   const { accept = '' } = incoming.headers;
   if (request.verb === 'watch') {
@@ -47,6 +50,11 @@ export async function handleApi(
     return;
   }
   send(cluster, resource, request, accept, await cluster.handle(request), response);
+}
+
+/** Objects with a namespace are reached through it, others are not. */
+function fits({ namespaced }: Resource, { namespace, name }: Route): boolean {
+  return namespaced ? namespace !== undefined || name === undefined : namespace === undefined;
 }
 
 function isBuiltIn({ core }: Cluster, path: string): boolean {
@@ -65,16 +73,18 @@ async function requestOf(
   if (verb === undefined) throw methodNotAllowed();
   if (verb === 'create' && route.name !== undefined && route.subresource === undefined)
     throw methodNotAllowed();
-  if (resource.namespaced && route.namespace === undefined) {
-    if (route.name !== undefined) throw noSuchResource();
-    if (verb !== 'list' && verb !== 'watch') throw methodNotAllowed();
+  if (resource.namespaced && route.namespace === undefined && verb !== 'list' && verb !== 'watch') {
+    throw methodNotAllowed();
   }
   const contentType = incoming.headers['content-type'] ?? '';
-  const body = await readBody(incoming, contentType);
+  const body = await readBody(resource, incoming, contentType);
   const options = optionsOf(verb, url.searchParams, body);
   const patchKind = verb === 'patch' ? patchKindOf(contentType) : undefined;
   if (verb === 'patch' && patchKind === undefined) {
     throw unsupportedMediaType('415: Unsupported Media Type', {});
+  }
+  if (verb === 'patch' && patchKind !== 'apply' && options.force === true) {
+    throw optionsError(verb, [forbiddenField('force', 'may not be specified for non-apply patch')]);
   }
   if (patchKind === 'apply' && (options.fieldManager ?? '') === '') {
     throw optionsError(verb, [requiredValue('fieldManager', 'is required for apply patch')]);
@@ -86,7 +96,11 @@ function userOf({ headers }: IncomingMessage): string {
   return (headers['user-agent'] ?? '').split('/')[0] || 'unknown';
 }
 
-async function readBody(incoming: IncomingMessage, contentType: string): Promise<Json | undefined> {
+async function readBody(
+  resource: Resource,
+  incoming: IncomingMessage,
+  contentType: string,
+): Promise<Json | undefined> {
   const chunks: Buffer[] = [];
   let size = 0;
   for await (const chunk of incoming as AsyncIterable<Buffer>) {
@@ -99,12 +113,28 @@ async function readBody(incoming: IncomingMessage, contentType: string): Promise
   if (size === 0) return undefined;
   const text = Buffer.concat(chunks).toString('utf8');
   const type = mediaType(contentType);
-  if (type.includes('protobuf') || type.includes('cbor')) {
+  if (type !== '' && !READ.has(type) && incoming.method !== 'PATCH') {
     throw unsupportedMediaType(
-      'the body of the request was in an unknown format - accepted media types include: application/json, application/yaml',
+      `the body of the request was in an unknown format - accepted media types include: ${mediaTypes(resource)}`,
     );
   }
   return type.endsWith('yaml') ? parseAsYaml(text) : parseAsJson(text);
+}
+
+const READ = new Set(['application/json', 'application/yaml']);
+
+/** What the real server reads and writes; this one knows no protobuf. */
+function mediaTypes({ custom }: Resource): string {
+  return `application/json, application/yaml${custom ? '' : ', application/vnd.kubernetes.protobuf'}`;
+}
+
+const SHOWN = new Set(['', '*/*', 'application/*', 'application/json', 'application/yaml']);
+
+/** JSON is what this server answers with; it is YAML, too. */
+function checkAccept(resource: Resource, accept: string): void {
+  const types = accept.split(',').map(mediaType);
+  if (types.some((type) => SHOWN.has(type))) return;
+  throw notAcceptable(mediaTypes(resource));
 }
 
 function parseAsJson(text: string): Json {

@@ -1,4 +1,4 @@
-import { badRequest, invalid, type FieldError, unsupportedValue } from '../cluster/errors.ts';
+import { badRequest, invalid, type FieldError, invalidValue, unsupportedValue } from '../cluster/errors.ts';
 import { isObject, textOf, type JsonObject } from '../cluster/object.ts';
 import type { PatchKind, RequestOptions, Verb } from '../cluster/request.ts';
 
@@ -117,7 +117,21 @@ export function optionsOf(verb: Verb, query: URLSearchParams, body: unknown): Re
     propagationPolicy: text('propagationPolicy'),
     gracePeriodSeconds: numberFrom(query, 'gracePeriodSeconds'),
   };
+  checkManager(verb, options.fieldManager ?? '');
   return verb === 'delete' || verb === 'deletecollection' ? withDeleteBody(options, body) : options;
+}
+
+const LONGEST_MANAGER = 128;
+
+function checkManager(verb: Verb, manager: string): void {
+  const field = 'fieldManager';
+  if (Buffer.byteLength(manager) > LONGEST_MANAGER) {
+    const message = `Too long: may not be more than ${LONGEST_MANAGER} bytes`;
+    throw optionsError(verb, [{ field, reason: 'FieldValueTooLong', message }]);
+  }
+  if (/[^\p{L}\p{M}\p{N}\p{P}\p{S} ]/u.test(manager)) {
+    throw optionsError(verb, [invalidValue(field, manager, 'should only contain printable characters')]);
+  }
 }
 
 function isValidation(value: string | undefined): value is 'Ignore' | 'Warn' | 'Strict' {
@@ -135,6 +149,10 @@ function withDeleteBody(options: RequestOptions, body: unknown): RequestOptions 
     throw optionsError('delete', [unsupportedValue('propagationPolicy', policy, [...POLICIES, 'nil'])]);
   }
   const orphan = sent['orphanDependents'];
+  if (policy !== undefined && typeof orphan === 'boolean') {
+    const why = 'orphanDependents and deletionPropagation cannot be both set';
+    throw optionsError('delete', [invalidValue('propagationPolicy', policy, why)]);
+  }
   const grace = sent['gracePeriodSeconds'];
   const uid = textOf(isObject(preconditions) ? preconditions['uid'] : undefined);
   const resourceVersion = textOf(isObject(preconditions) ? preconditions['resourceVersion'] : undefined);

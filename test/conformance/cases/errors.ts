@@ -18,6 +18,8 @@ export const errorCases = cases('errors', {
     await c.put(`${path}/a`, '{', anyMessage);
     const widgets = c.at(WIDGETS, 'widgets');
     await c.post(widgets, '{', anyMessage);
+    await c.post(widgets, 'null', anyMessage);
+    await c.post(widgets, { ...widget('a', {}), metadata: null }, anyMessage);
     await c.post(widgets, {}, anyMessage);
     await c.post(widgets, { metadata: { name: 'a' } }, anyMessage);
     await c.post(widgets, { ...widget('a', {}), metadata: 'text' }, anyMessage);

@@ -17,6 +17,11 @@ export const patchCases = cases('patches', {
     await c.patch(at, 'json', [{ op: 'add', path: '/metadata/annotations', value: { 'a/b~c': '1' } }]);
     await c.patch(at, 'json', [{ op: 'replace', path: '/metadata/annotations/a~1b~0c', value: '2' }]);
     await c.patch(at, 'json', [{ op: 'test', path: '/spec/tags', value: ['w', 'y', 'z'] }]);
+    await c.patch(at, 'json', [{ op: 'replace', path: '/spec/free/fresh', value: 1 }]);
+    await c.patch(at, 'json', [{ op: 'copy', from: '/spec/free/none', path: '/spec/free/null' }]);
+    await c.patch(at, 'json', [{ op: 'test', path: '/spec/free/none', value: null }]);
+    await c.patch(at, 'json', [{ op: 'remove', path: '/spec/tags/00' }]);
+    await c.patch(at, 'json', [{ op: 'test', path: '/spec/tags/-1', value: 'z' }]);
     await c.patch(at, 'json', []);
   },
   'JSON Patch: what fails, fails whole': async (c) => {

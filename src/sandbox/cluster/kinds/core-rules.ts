@@ -21,7 +21,6 @@ import {
   type Stored,
 } from '../object.ts';
 import type { Env, Rules } from '../resource.ts';
-import { validatePort } from './pod-rules.ts';
 
 /** Every Namespace carries its name as a label. */
 export function completeNamespace(namespace: JsonObject): JsonObject {
@@ -169,13 +168,22 @@ function validateService(service: Stored, old: Stored | undefined): FieldError[]
       errors.push(duplicateValue(`${field}.name`, name));
     }
     names.add(name);
-    errors.push(...validatePort(numberOf(port['port']), `${field}.port`));
+    errors.push(...validateServicePort(port['port'], `${field}.port`));
+    if (typeof port['targetPort'] !== 'string') {
+      errors.push(...validateServicePort(port['targetPort'], `${field}.targetPort`));
+    }
   });
   const before = textOf(at(old?.['spec'], 'clusterIP'));
   if (before !== '' && before !== 'None' && spec['clusterIP'] !== before && type !== 'ExternalName') {
     errors.push(invalidValue('spec.clusterIPs[0]', [spec['clusterIP'] ?? null], 'may not change once set'));
   }
   return errors;
+}
+
+function validateServicePort(port: Json | undefined, field: string): FieldError[] {
+  const number = numberOf(port);
+  if (number > 0 && number < 65536) return [];
+  return [invalidValue(field, number, 'must be between 1 and 65535, inclusive')];
 }
 
 /** The rules of Services. */
@@ -185,6 +193,7 @@ export const serviceRules: Partial<Rules> = {
   validate: validateService,
   prepareStatus: (sent, old) => ({ ...sent, spec: old['spec'] }),
   statusResets: [['spec']],
+  returnsDeleted: true,
   selectable: (service) => ({
     'spec.clusterIP': textOf(at(service, 'spec', 'clusterIP')),
     'spec.type': textOf(at(service, 'spec', 'type')),

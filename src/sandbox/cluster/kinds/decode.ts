@@ -137,7 +137,10 @@ function decodeScalar(node: Node, value: Json): Json | undefined {
   if (schema.type === 'integer' && !Number.isInteger(value)) {
     throw new Mismatch(`number ${JSON.stringify(value)}`, goType(schema));
   }
-  if (typeof value === 'string') checkTime(schema, value);
+  if (typeof value === 'string') {
+    checkTime(schema, value);
+    if (schema.format === 'byte') checkBase64(value);
+  }
   return value === '' || value === 0 || value === false ? empty(node, value) : value;
 }
 
@@ -161,6 +164,15 @@ function checkTime(schema: TypeSchema, value: string): void {
   throw new DecodeError(
     `parsing time ${JSON.stringify(value)} as ${JSON.stringify(rule.layout)}: cannot parse ${JSON.stringify(rest)} as ${JSON.stringify(expected || 'Z07:00')}`,
   );
+}
+
+const BASE64 = /^(?:[A-Za-z0-9+/]{4})*(?:[A-Za-z0-9+/]{2}==|[A-Za-z0-9+/]{3}=)?$/;
+
+function checkBase64(value: string): void {
+  const text = value.replace(/[\r\n]/g, '');
+  if (BASE64.test(text)) return;
+  const wrong = text.search(/[^A-Za-z0-9+/]/);
+  throw new DecodeError(`illegal base64 data at input byte ${wrong < 0 ? text.length : wrong}`);
 }
 
 function absent(node: Node): Json | undefined {

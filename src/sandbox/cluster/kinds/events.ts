@@ -125,7 +125,8 @@ export const newEventRules: Partial<Rules> = {
     }
     const type = textOf(event['type']);
     if (type !== 'Normal' && type !== 'Warning') {
-      errors.push(invalidValue('type', type, `has invalid value: ${type}`));
+      // The real server shows the value in the reason alone.
+      errors.push(invalidValue('type', '', `has invalid value: ${type}`));
     }
     return errors;
   },

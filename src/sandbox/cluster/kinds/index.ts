@@ -168,6 +168,7 @@ const core: Definition[] = [
       imagePullSecrets: listOfType(struct({ name: text })),
       automountServiceAccountToken: optional(flag),
     },
+    rules: { returnsDeleted: true },
     columns: serviceAccountColumns,
   },
   {

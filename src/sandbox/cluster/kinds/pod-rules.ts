@@ -111,7 +111,7 @@ function validateContainer(
 }
 
 /** Validates the number of a port; 0 counts as absent. */
-export function validatePort(port: number, field: string): FieldError[] {
+function validatePort(port: number, field: string): FieldError[] {
   if (port === 0) return [requiredValue(field)];
   return port > 0 && port < 65536
     ? []
@@ -222,6 +222,7 @@ export const podRules: Partial<Rules> = {
     };
   },
   statusResets: [['spec'], ['metadata', 'deletionTimestamp'], ['metadata', 'ownerReferences']],
+  returnsDeleted: true,
   graceSeconds: (pod) => {
     // Nothing runs yet, or nothing runs any more: there is nothing to wait for.
     const phase = textOf(at(pod, 'status', 'phase'));
