@@ -4,7 +4,7 @@ import type { Rules } from './cel/rules.ts';
 import { Correlated } from './correlate.ts';
 import { decodeEmbedded, embeddedErrors } from './embedded.ts';
 import { partPath, rootErrors, specErrors } from './crd-check.ts';
-import { childPath, invalidValue, type FieldError } from './field-error.ts';
+import { childPath, invalidValue, sortedJson, type FieldError } from './field-error.ts';
 import { duplicateErrors } from './list-types.ts';
 import { applyDefaults, dropNulls, prune } from './prepare.ts';
 import { scaleErrors, type Scale } from './scale.ts';
@@ -84,8 +84,22 @@ export interface CompiledCrd {
  * @throws InvalidCrd for what a real API server refuses at admission.
  */
 export function compileCrd(crd: KubeObject): CompiledCrd {
-  const { spec: json }: KubeObject & { spec?: Json } = crd;
-  const spec = objectOf(json);
+  const { spec }: KubeObject & { spec?: Json } = crd;
+  const key = sortedJson([crd.metadata.name, spec ?? null]);
+  const known = cache.get(key);
+  if (known !== undefined) return known;
+  const compiled = compile(crd.metadata.name, objectOf(spec));
+  const [oldest] = cache.size < MOST_CACHED ? [] : cache.keys();
+  if (oldest !== undefined) cache.delete(oldest);
+  cache.set(key, compiled);
+  return compiled;
+}
+
+// Simulations make the same kinds in one cluster after the other; compiled ones are immutable.
+const cache = new Map<string, CompiledCrd>();
+const MOST_CACHED = 64;
+
+function compile(name: string, spec: JsonObject): CompiledCrd {
   const versions = listOf(spec['versions']).map(objectOf);
   const errors = specErrors(spec);
   const compiled = versions.map((version, index) => {
@@ -96,7 +110,7 @@ export function compileCrd(crd: KubeObject): CompiledCrd {
     if (!known) errors.push(...(hasStatus(version) ? rootErrors(schema, path) : []), ...faults);
     return compileVersion(version, schema, rules);
   });
-  if (errors.length > 0) throw new InvalidCrd(crd.metadata.name, errors);
+  if (errors.length > 0) throw new InvalidCrd(name, errors);
   return {
     group: textOf(spec['group']),
     scope: spec['scope'] === 'Cluster' ? 'Cluster' : 'Namespaced',

@@ -8,7 +8,7 @@ import { addresses, Cidr, CIDR, Ip, IP } from './net.ts';
 import { quantities, Quantity, TYPE as QUANTITY } from './quantity.ts';
 import { Semver, semvers, TYPE as SEMVER } from './semver.ts';
 import { strings } from './strings.ts';
-import { showTime, TIMESTAMP, DURATION, showDuration } from './time.ts';
+import { goDuration, showTime, TIMESTAMP, DURATION, showDuration } from './time.ts';
 import { CelUrl, TYPE as URL, urls } from './url.ts';
 
 const isZero = (value: unknown) =>
@@ -22,6 +22,7 @@ const isZero = (value: unknown) =>
 
 const others: Functions = {
   'string.format(list): string': formatString,
+  [`goDuration(string): ${DURATION}`]: goDuration,
   [`string(${TIMESTAMP}): string`]: showTime,
   [`string(${DURATION}): string`]: showDuration,
   [`int(${TIMESTAMP}): int`]: (time: Date) => BigInt(Math.floor(time.getTime() / 1000)),

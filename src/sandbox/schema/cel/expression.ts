@@ -3,6 +3,7 @@ import { goRegExp } from '../regexp.ts';
 import { compilationSentence, evaluationSentence, located, showType } from './sentences.ts';
 import type { Checker, Scope } from './macros.ts';
 import { REPLACED } from './strings.ts';
+import { isGoDuration } from './time.ts';
 
 /** A rule or message of which the type is right. */
 export interface Expression {
@@ -136,8 +137,6 @@ function checkNames(source: string, nodes: readonly ASTNode[]): void {
   }
 }
 
-const GO_DURATION = /^[+-]?(?:0|(?:(?:\d+(?:\.\d*)?|\.\d+)(?:ns|us|µs|μs|ms|s|m|h))+)$/;
-
 /** Arguments that are wrong whatever the object is. */
 function checkLiterals(source: string, nodes: readonly ASTNode[]): void {
   const faults = nodes.flatMap((node) => {
@@ -151,7 +150,7 @@ function checkLiterals(source: string, nodes: readonly ASTNode[]): void {
 }
 
 function isLiteral(name: string, text: string): boolean {
-  if (name === 'duration') return GO_DURATION.test(text);
+  if (name === 'duration') return isGoDuration(text);
   if (name === 'timestamp') return /^\d{4}-\d\d-\d\dT/.test(text) && !Number.isNaN(Date.parse(text));
   if (name !== 'matches') return true;
   try {

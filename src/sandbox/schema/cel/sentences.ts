@@ -152,6 +152,7 @@ const EVALUATION: Readonly<Record<string, string>> = {
   optional_value_missing: 'optional.none() dereference',
   int_conversion_error: "type conversion error from 'string' to 'int'",
   double_conversion_error: "type conversion error from 'string' to 'double'",
+  invalid_timestamp: "type conversion error from 'string' to 'google.protobuf.Timestamp'",
   bool_conversion_error: "type conversion error from 'string' to 'bool'",
   no_such_overload: 'no such overload',
   field_type_mismatch: 'no such overload',

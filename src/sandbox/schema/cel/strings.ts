@@ -7,6 +7,8 @@ export const REPLACED: Readonly<Record<string, string>> = {
   matches: 'matchesRe2',
   // For sets as well as for lists.
   join: 'joinItems',
+  // A number before each unit, as in Go.
+  duration: 'goDuration',
 };
 
 function pattern(source: string): RegExp {

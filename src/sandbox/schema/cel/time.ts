@@ -1,3 +1,4 @@
+import { fault } from './functions.ts';
 import { Duration } from '@marcbachmann/cel-js/evaluator';
 
 /** What the library calls the type `timestamp`. */
@@ -16,6 +17,21 @@ export function showDuration(duration: Duration): string {
   const fraction = nanos === 0 ? '' : `.${String(nanos).padStart(9, '0').replace(/0+$/, '')}`;
   const seconds = duration.seconds === 0n && duration.nanos < 0 ? '-0' : String(duration.seconds);
   return `${seconds}${fraction}s`;
+}
+
+const GO_DURATION = /^[+-]?(?:0|(?:(?:\d+(?:\.\d*)?|\.\d+)(?:ns|us|µs|μs|ms|s|m|h))+)$/;
+
+/** True for `1h30m`, `-1.5s`, `0`: what Go's time.ParseDuration reads. */
+export function isGoDuration(text: string): boolean {
+  return GO_DURATION.test(text);
+}
+
+/** The rules' `duration(string)`. */
+export function goDuration(text: string): Duration {
+  const duration = isGoDuration(text) ? parseDuration(text) : undefined;
+  if (duration === undefined)
+    throw fault("type conversion error from 'string' to 'google.protobuf.Duration'");
+  return duration;
 }
 
 const NANOS: Readonly<Record<string, number>> = {
