@@ -13,6 +13,7 @@ import {
 } from '../object.ts';
 import type { Rules, ScalePaths } from '../resource.ts';
 import { labelSelectorOf } from '../selectors.ts';
+import { validateRollout } from './deployment-validation.ts';
 import { completePodSpec, validatePodSpec } from './pod-rules.ts';
 
 /** Where Deployments and ReplicaSets have what their scale subresource shows. */
@@ -46,7 +47,27 @@ export function completeDeployment(deployment: JsonObject): JsonObject {
   return { ...completed, spec: { ...spec, strategy: { type: 'RollingUpdate', rollingUpdate } } };
 }
 
-function validateWorkload(workload: Stored, old: Stored | undefined): FieldError[] {
+function validateDeployment(deployment: Stored, old: Stored | undefined): FieldError[] {
+  if (old !== undefined && deployment['spec'] === old['spec']) return [];
+  return [
+    ...validateWorkload(deployment),
+    ...validateRollout(deployment),
+    ...validateSelector(deployment, old),
+  ];
+}
+
+function validateReplicaSet(set: Stored, old: Stored | undefined): FieldError[] {
+  if (old !== undefined && set['spec'] === old['spec']) return [];
+  return [...validateWorkload(set), ...validateSelector(set, old)];
+}
+
+function validateSelector(workload: Stored, old: Stored | undefined): FieldError[] {
+  const selector = at(workload, 'spec', 'selector');
+  if (old === undefined || equal(selector, at(old, 'spec', 'selector'))) return [];
+  return [invalidValue('spec.selector', selector ?? null, 'field is immutable')];
+}
+
+function validateWorkload(workload: Stored): FieldError[] {
   const replicas = numberOf(at(workload, 'spec', 'replicas'));
   const selector = at(workload, 'spec', 'selector');
   const labels = at(workload, 'spec', 'template', 'metadata', 'labels');
@@ -76,9 +97,6 @@ function validateWorkload(workload: Stored, old: Stored | undefined): FieldError
   const restart = textOf(at(workload, 'spec', 'template', 'spec', 'restartPolicy'));
   if (restart !== 'Always')
     errors.push(unsupportedValue('spec.template.spec.restartPolicy', restart, ['Always']));
-  if (old !== undefined && !equal(selector, at(old, 'spec', 'selector'))) {
-    errors.push(invalidValue('spec.selector', selector ?? null, 'field is immutable'));
-  }
   return errors;
 }
 
@@ -105,7 +123,7 @@ export const deploymentRules: Partial<Rules> = {
   newGeneration: (after, before) =>
     !equal(after['spec'], before['spec']) || !equal(after.metadata.annotations, before.metadata.annotations),
   prepare: (deployment, old) => (old === undefined ? { ...deployment, status: {} } : deployment),
-  validate: validateWorkload,
+  validate: validateDeployment,
   prepareStatus: prepareWorkloadStatus,
 };
 
@@ -113,6 +131,6 @@ export const deploymentRules: Partial<Rules> = {
 export const replicaSetRules: Partial<Rules> = {
   newGeneration: (after, before) => !equal(after['spec'], before['spec']),
   prepare: (replicaSet, old) => (old === undefined ? { ...replicaSet, status: { replicas: 0 } } : replicaSet),
-  validate: validateWorkload,
+  validate: validateReplicaSet,
   prepareStatus: prepareWorkloadStatus,
 };
