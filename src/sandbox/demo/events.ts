@@ -4,6 +4,8 @@ import type { Count } from './load.ts';
 /** What became of one release. */
 export interface ReleaseResult {
   readonly version: string;
+  /** Share of requests that this version was made to fail. */
+  readonly errorRate: number;
   /** The release's last phase: `Healthy` or `RolledBack`. */
   readonly outcome: string;
   /** The weights that the new version had at the API server, in order. */

@@ -1,6 +1,6 @@
 import { type Clock, type Timer } from '../../kube/clock.ts';
 import { type DemoEvent, type DemoResult, resultLine } from './events.ts';
-import { counted, fit, type Paint, painted, plain, thousands } from './text.ts';
+import { counted, type Paint, painted, plain, thousands } from './text.ts';
 import { render, type Snapshot } from './view.ts';
 import { renderSummary } from './summary.ts';
 
@@ -244,9 +244,9 @@ class LiveReporter implements Reporter {
   #draw(): void {
     if (this.#snapshot === undefined) return;
     const columns = this.#columns();
-    const lines = render(this.#snapshot(), columns, this.#paint)
+    const lines = render(this.#snapshot(), columns - 1, this.#paint)
       .slice(0, (this.#output.rows ?? Infinity) - 1)
-      .map((line) => `${fit(line, columns - 1)}\u001b[K\n`);
+      .map((line) => `${line}\u001b[K\n`);
     // Lines of another width have wrapped, so that nobody knows any more how high the picture is.
     const again = this.#drawnColumns !== 0 && this.#drawnColumns !== columns;
     const home = again ? '\u001b[2J\u001b[H' : this.#drawn === 0 ? '' : `\u001b[${this.#drawn}A`;

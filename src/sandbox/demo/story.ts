@@ -2,14 +2,15 @@ import { type Clock, sleep } from '../../kube/clock.ts';
 import type { ApiClient } from '../../kube/types.ts';
 import type { CanaryReleaseStatus } from '../../api/index.ts';
 import type { DemoEvent, DemoResult, ReleaseResult } from './events.ts';
-import { type Load, NO_VERSION, type Period } from './load.ts';
+import { type Count, type Load, NO_VERSION, type Period } from './load.ts';
 import { shopRelease } from './manifests.ts';
 import { CANARY_RELEASES, type ReleaseState, ReleaseWatch } from './release-watch.ts';
 import { counted, seconds, thousands } from './text.ts';
 import type { Act, Snapshot, VersionRow } from './view.ts';
 
 const RELEASE = { namespace: 'demo', name: 'shop' };
-const BAD_ERROR_RATE = 0.3;
+/** Share of its requests that the bad version fails. */
+export const BAD_ERROR_RATE = 0.3;
 /** How long the load runs before the first release, and after the last. */
 const CALM_MS = 1500;
 /** A part that takes longer than this hangs: several times what it takes on a busy machine. */
@@ -48,7 +49,8 @@ export class Story {
   ];
   readonly #waiting = new Set<() => void>();
   #state: ReleaseState | undefined;
-  #period: Period | undefined;
+  /** Of the present act: the release, and the time after it. */
+  #periods: Period[] = [];
   #stable = 'v1';
   #candidate: string | undefined;
   #weights: Change[] = [];
@@ -86,7 +88,7 @@ export class Story {
     try {
       await this.#bringUp(signal);
       load.start();
-      this.#period = load.begin();
+      this.#periods = [load.begin()];
       await sleep(clock, CALM_MS, signal);
       const good = await this.#release(1, 'v2', 0, LIMITS_MS.good, signal);
       if (good.outcome === 'Healthy') this.#stable = 'v2';
@@ -101,13 +103,11 @@ export class Story {
   /** The present, for whoever draws or prints it. */
   snapshot(): Snapshot {
     const { clock, perSecond } = this.#stage;
-    const {
-      phase = 'Starting',
-      message = 'the operator is starting',
-      analysis,
-      candidateRevision,
-    } = this.#state?.status ?? {};
-    const judged = candidateRevision !== undefined && analysis?.revision === candidateRevision;
+    const { phase = 'Starting', message = '', analysis, candidateRevision, step } = this.#state?.status ?? {};
+    const judged =
+      candidateRevision !== undefined && analysis?.revision === candidateRevision ? analysis : undefined;
+    const about = judged === undefined ? message : message.replace(`: ${judged.message}`, '');
+    const place = step === undefined || step.index === 0 ? '' : `step ${step.index} of ${step.of}, `;
     return {
       elapsedMs: clock.monotonic() - this.#began,
       perSecond,
@@ -115,9 +115,9 @@ export class Story {
       steps: this.#steps,
       versions: this.#rows(),
       phase,
-      message,
-      verdict: judged ? analysis.verdict : undefined,
-      verdictMessage: judged ? analysis.message : '',
+      message: place + about,
+      verdict: judged?.verdict,
+      verdictMessage: judged?.message ?? '',
     };
   }
 
@@ -143,7 +143,7 @@ export class Story {
     this.#candidate = version;
     this.#weights = [];
     const period = load.begin();
-    this.#period = period;
+    this.#periods = [period];
     await this.#apply(version, errorRate);
     const {
       phase = '',
@@ -156,24 +156,29 @@ export class Story {
       );
     });
     const ms = clock.monotonic() - began;
-    this.#period = load.begin();
+    this.#periods.push(load.begin());
     await period.settled();
     const { requests, failed, causes, firstFailureAt } = period;
     const zeroAt = this.#weights.findLast(({ weight }) => weight === 0)?.at;
     const result: ReleaseResult = {
       version,
+      errorRate,
       outcome: phase,
       weights: this.#weights.map(({ weight }) => weight),
       requests,
       failed,
       causes: Object.fromEntries(causes),
-      ms,
-      rollbackMs: zeroAt === undefined || firstFailureAt === undefined ? undefined : zeroAt - firstFailureAt,
+      ms: Math.round(ms),
+      rollbackMs:
+        zeroAt === undefined || firstFailureAt === undefined
+          ? undefined
+          : Math.round(zeroAt - firstFailureAt),
       reason: rejected?.message ?? message,
     };
     const asPlanned = phase === (errorRate > 0 ? 'RolledBack' : 'Healthy') && (errorRate > 0 || failed === 0);
     act.state = asPlanned ? 'done' : 'wrong';
-    act.detail = `${phase}: ${thousands(failed)} of ${counted(requests, 'request')} failed`;
+    const lost = `${thousands(failed)} of ${counted(requests, 'request')} failed`;
+    act.detail = result.rollbackMs === undefined ? lost : `back in ${seconds(result.rollbackMs)}: ${lost}`;
     tell({ event: 'ended', ...result });
     return result;
   }
@@ -271,10 +276,11 @@ export class Story {
     const { load, mesh } = this.#stage;
     const weights = mesh.weights(RELEASE.name);
     const recent = load.recent(2);
+    const counts = this.#counts();
     const known = [this.#stable, ...(this.#candidate === undefined ? [] : [this.#candidate])];
-    const answered = [...(this.#period?.versions.keys() ?? [])].filter((version) => !known.includes(version));
+    const answered = [...counts.keys()].filter((version) => !known.includes(version));
     return [...new Set([...known, ...answered])].map((version) => {
-      const { requests = 0, failed = 0 } = this.#period?.versions.get(version) ?? {};
+      const { requests = 0, failed = 0 } = counts.get(version) ?? {};
       return {
         version: version === NO_VERSION ? 'nobody' : version,
         role: version === this.#stable ? 'stable' : version === this.#candidate ? 'new' : 'mesh',
@@ -284,5 +290,15 @@ export class Story {
         failed,
       };
     });
+  }
+  #counts(): Map<string, Count> {
+    const sums = new Map<string, Count>();
+    for (const { versions } of this.#periods) {
+      for (const [version, { requests, failed }] of versions) {
+        const sum = sums.get(version) ?? { requests: 0, failed: 0 };
+        sums.set(version, { requests: sum.requests + requests, failed: sum.failed + failed });
+      }
+    }
+    return sums;
   }
 }

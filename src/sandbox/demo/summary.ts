@@ -17,7 +17,7 @@ function block(
   width: number,
   paint: Paint,
 ): string[] {
-  const { version, outcome, reason } = result;
+  const { version, outcome, reason, errorRate } = result;
   const mark = asPlanned ? paint('green', '✓') : paint('red', '✗');
   const end =
     outcome === 'Healthy'
@@ -32,6 +32,7 @@ function block(
     ...indented(`Its share of the traffic: ${weights === '' ? 'none at any time' : weights}`),
     ...indented(usersOf(result)),
     ...(outcome === 'Healthy' ? [] : indented(`Why: ${reason}`).map((line) => paint('dim', line))),
+    ...(outcome === 'RolledBack' && errorRate > 0 ? indented(sparedBy(result)) : []),
   ];
 }
 
@@ -42,4 +43,10 @@ function usersOf({ requests, failed, causes, ms, rollbackMs, version }: ReleaseR
   return rollbackMs === undefined
     ? lost
     : `${lost}; ${seconds(rollbackMs)} after the first of them, ${version} got no more traffic`;
+}
+
+/** What the release would have done to users without steps. */
+function sparedBy({ version, requests, ms, errorRate }: ReleaseResult): string {
+  const lost = Math.round(((requests * 1000) / ms) * errorRate);
+  return `Sent to everyone at once, ${version} would have failed about ${counted(lost, 'request')} a second`;
 }

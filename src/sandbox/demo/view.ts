@@ -36,6 +36,8 @@ export interface Snapshot {
 const MARKS: Record<Act['state'], string> = { todo: '○', doing: '●', done: '✓', wrong: '✗' };
 const COLUMNS = { version: 11, traffic: 9, perSecond: 12, requests: 10, errors: 16 };
 const TALL_FROM = 60;
+const ACT_COLUMN = 34;
+const LABEL_COLUMN = 15;
 
 /** Draws one picture, at most `width` columns wide. Its height depends on the width and the versions alone. */
 export function render(snapshot: Snapshot, width: number, paint: Paint): string[] {
@@ -65,7 +67,7 @@ function actLine({ title, state, detail }: Act, width: number, paint: Paint): st
   const mark = paint(style[state], MARKS[state]);
   const text = state === 'todo' ? paint('dim', title) : title;
   if (width < TALL_FROM) return ` ${mark} ${text}`;
-  return ` ${mark} ${pad(text, 44)} ${paint('dim', detail)}`;
+  return ` ${mark} ${pad(text, ACT_COLUMN)} ${paint('dim', detail)}`;
 }
 
 /** The candidate's share from the left, the stable version's from the right, and the steps below. */
@@ -128,20 +130,18 @@ function sentences(
   paint: Paint,
 ): string[] {
   const style = { Pass: 'green', Fail: 'red', Inconclusive: 'yellow' } as const;
-  const judged = verdict === undefined ? paint('dim', 'Verdict') : paint(style[verdict], verdict);
   return [
     ...labelled(paint('bold', phase), message, width),
-    ...labelled(judged, verdict === undefined ? 'nothing to judge' : verdictMessage, width),
+    ...labelled(verdict === undefined ? '' : paint(style[verdict], verdict), verdictMessage, width),
   ];
 }
 
 /** Always the same number of lines, so that the picture doesn't jump. */
 function labelled(label: string, text: string, width: number): string[] {
-  const column = 14;
   const height = width < TALL_FROM ? 4 : 2;
-  const lines = wrap(text, Math.max(10, width - column - 1), height);
+  const lines = wrap(text, Math.max(10, width - LABEL_COLUMN - 1), height);
   return Array.from(
     { length: height },
-    (_, index) => ` ${pad(index === 0 ? label : '', column - 1)}${lines[index] ?? ''}`,
+    (_, index) => ` ${pad(index === 0 ? label : '', LABEL_COLUMN - 1)}${lines[index] ?? ''}`,
   );
 }

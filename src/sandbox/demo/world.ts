@@ -57,7 +57,10 @@ export async function startWorld({ perSecond, onError }: WorldOptions): Promise<
       if (!keep) await rm(folder, { recursive: true, force: true });
     });
 
-    const cluster = new Cluster();
+    const cluster = new Cluster({ kubelet: 'external', seed: Date.now() });
+    endings.push(async () => {
+      cluster.stop();
+    });
     const api = await startHttp(cluster);
     endings.push(() => api.close());
     await writeKubeconfig(files.kubeconfig, api.url);
