@@ -1,5 +1,5 @@
 import type { Json } from '../../../kube/types.ts';
-import { type FieldError, forbiddenField, invalidValue, unsupportedValue } from '../errors.ts';
+import { type FieldError, forbiddenField, invalidValue } from '../errors.ts';
 import { at, isObject, numberOf, objectOf, textOf, type Stored } from '../object.ts';
 
 const NOT_NEGATIVE = 'must be greater than or equal to 0';
@@ -30,9 +30,10 @@ function validateStrategy(strategy: Json | undefined): FieldError[] {
     return [forbiddenField(field, "may not be specified when strategy `type` is 'Recreate'")];
   }
   if (type !== 'RollingUpdate') {
-    return [
-      unsupportedValue('spec.strategy', { Type: type, RollingUpdate: null }, ['Recreate', 'RollingUpdate']),
-    ];
+    // The real server shows the strategy with the fields in the order of its type.
+    const shown = `{"Type":${JSON.stringify(type)},"RollingUpdate":null}`;
+    const message = `Unsupported value: ${shown}: supported values: "Recreate", "RollingUpdate"`;
+    return [{ field: 'spec.strategy', reason: 'FieldValueNotSupported', message }];
   }
   const { maxUnavailable, maxSurge } = objectOf(rolling);
   const errors = [
