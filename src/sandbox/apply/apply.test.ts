@@ -107,7 +107,13 @@ describe('a second apply', () => {
     const first = apply(undefined, { replicas: 1 }).object;
     expect(() => apply(first, { replicas: 2 }, 'two')).toThrow(
       new ApplyConflict([
-        { manager: 'one', operation: 'Apply', field: '.spec.replicas', message: 'conflict with "one"' },
+        {
+          manager: 'one',
+          operation: 'Apply',
+          field: '.spec.replicas',
+          message: 'conflict with "one"',
+          path: ['f:spec', 'f:replicas'],
+        },
       ]),
     );
     expect(() => apply(first, { replicas: 2 }, 'two')).toThrow(
@@ -139,6 +145,39 @@ describe('a second apply', () => {
     const { object } = apply(first, { args: ['c'], selector: { version: 'y' } }, 'one', false, later);
     expect(object['spec']).toEqual({ args: ['c'], selector: { version: 'y' } });
     expect(fieldsOf(object, 'one')).toEqual({ 'f:spec': { 'f:args': {}, 'f:selector': {} } });
+  });
+});
+
+describe('an apply by kubectl to what it applied from the client side before', () => {
+  const applied = thing({ replicas: 1, paused: true });
+  const annotations = { 'kubectl.kubernetes.io/last-applied-configuration': JSON.stringify(applied) };
+  const created: JsonObject = { ...applied, metadata: { name: 'a', namespace: 'default', annotations } };
+  const managedFields = trackUpdate({
+    before: undefined,
+    after: created,
+    manager: 'kubectl-client-side-apply',
+    now,
+    schema,
+  });
+  const live: JsonObject = {
+    ...created,
+    metadata: { name: 'a', namespace: 'default', annotations, managedFields: managedFields ?? [] },
+  };
+
+  it('takes over what nobody changed since, and keeps the annotation true', () => {
+    const { object } = apply(live, { replicas: 2, paused: true }, 'kubectl', false, later);
+    expect(object['spec']).toEqual({ replicas: 2, paused: true });
+    const kept = (object['metadata'] as { annotations: Record<string, string> }).annotations;
+    expect(JSON.parse(Object.values(kept)[0] ?? '')).toEqual(thing({ replicas: 2, paused: true }));
+  });
+
+  it('conflicts all the same over what somebody changed since', () => {
+    const changed: JsonObject = { ...live, spec: { replicas: 7, paused: true } };
+    const after = trackUpdate({ before: live, after: changed, manager: 'scaler', now: later, schema });
+    const metadata = { name: 'a', namespace: 'default', annotations, managedFields: after ?? [] };
+    expect(() => apply({ ...changed, metadata }, { replicas: 2 }, 'kubectl')).toThrow(
+      'Apply failed with 1 conflict: conflict with "scaler" using x.dev/v1: .spec.replicas',
+    );
   });
 });
 

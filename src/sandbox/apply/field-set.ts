@@ -44,6 +44,13 @@ export class FieldSet {
     return this.members.has(element);
   }
 
+  /** True for a member of the set, at any depth. */
+  contains(path: readonly PathElement[]): boolean {
+    const [first, ...rest] = path;
+    if (first === undefined) return false;
+    return rest.length === 0 ? this.members.has(first) : this.below(first).contains(rest);
+  }
+
   /** The fields below `element`, with paths from there. */
   below(element: PathElement): FieldSet {
     return this.children.get(element) ?? NOTHING;

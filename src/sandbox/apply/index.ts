@@ -1,6 +1,8 @@
 import type { Json } from '../../kube/types.ts';
 import { equal, isObject, objectOf, textOf, without, type JsonObject } from '../cluster/object.ts';
+import { ApplyConflict, ApplyRefused, type Conflict } from './errors.ts';
 import { FieldSet } from './field-set.ts';
+import { LAST_APPLIED, lastAppliedFields, withLastApplied } from './last-applied.ts';
 import {
   capUpdaters,
   decodeManagers,
@@ -15,54 +17,7 @@ import { deduced, mergeTypeOf, type MergeType } from './merge-schema.ts';
 import { describePath, fieldElement } from './path.ts';
 import { fieldsOf, removeFields, typeErrors, withNamedFields } from './typed.ts';
 
-/** A field that another manager owns and an apply wants to change. */
-export interface Conflict {
-  /** Name of the other manager as it stands in managedFields. */
-  readonly manager: string;
-  readonly operation: 'Apply' | 'Update';
-  /** `.spec.replicas`, `.spec.containers[name="app"].image`. */
-  readonly field: string;
-  /** `conflict with "kubectl" using apps/v1`. */
-  readonly message: string;
-}
-
-/** Server-side apply would take fields from others, without force. HTTP 409, reason Conflict. */
-export class ApplyConflict extends Error {
-  override readonly name = 'ApplyConflict';
-  readonly conflicts: readonly Conflict[];
-
-  constructor(conflicts: readonly Conflict[]) {
-    super(sentenceOf(conflicts));
-    this.conflicts = conflicts;
-  }
-}
-
-/** An apply that can't be done at all: `code` is 400 for a bad request, 500 where the real server gives up on types. */
-export class ApplyRefused extends Error {
-  override readonly name = 'ApplyRefused';
-  readonly code: 400 | 500;
-
-  constructor(code: 400 | 500, message: string) {
-    super(message);
-    this.code = code;
-  }
-}
-
-function sentenceOf(conflicts: readonly Conflict[]): string {
-  const [first] = conflicts;
-  if (conflicts.length === 1 && first !== undefined) {
-    return `Apply failed with 1 conflict: ${first.message}: ${first.field}`;
-  }
-  const fields = new Map<string, string[]>();
-  for (const { message, field } of conflicts) fields.set(message, [...(fields.get(message) ?? []), field]);
-  const lines = [...fields]
-    .sort(([a], [b]) => (a < b ? -1 : 1))
-    .flatMap(([message, paths]) => [
-      `${message.replace(/^conflict/, 'conflicts')}:`,
-      ...paths.map((path) => `- ${path}`),
-    ]);
-  return `Apply failed with ${conflicts.length} conflicts: ${lines.join('\n')}`;
-}
+export { ApplyConflict, ApplyRefused, type Conflict } from './errors.ts';
 
 /** What apply and update have in common. */
 export interface Merging {
@@ -133,6 +88,27 @@ const NEVER_OWNED = FieldSet.of(
  *   unknown fields, wrong types or repeated keys.
  */
 export function applyPatch(input: ApplyInput): Applied {
+  if (input.manager !== 'kubectl') return applyOnce(input);
+  const { object, changed } = applyAfterClientSide(input);
+  const annotations = objectOf(objectOf(object['metadata'])['annotations']);
+  if (textOf(annotations[LAST_APPLIED]) === '') return { object, changed };
+  return { object: withLastApplied(object, input.patch), changed };
+}
+
+// `kubectl apply --server-side` takes over, without a conflict, what `kubectl apply` applied and nobody changed since.
+function applyAfterClientSide(input: ApplyInput): Applied {
+  try {
+    return applyOnce(input);
+  } catch (error) {
+    if (!(error instanceof ApplyConflict) || input.live === undefined) throw error;
+    const allowed = lastAppliedFields(typeFor(input), input.live, textOf(input.patch['apiVersion']));
+    const conflicts = error.conflicts.filter(({ path }) => allowed?.contains(path) !== true);
+    if (conflicts.length > 0) throw new ApplyConflict(conflicts);
+    return applyOnce({ ...input, force: true });
+  }
+}
+
+function applyOnce(input: ApplyInput): Applied {
   const { patch, manager, subresource = '', now } = input;
   const apiVersion = textOf(patch['apiVersion']);
   if (objectOf(patch['metadata'])['managedFields'] !== undefined) {
@@ -229,6 +205,7 @@ function takeOver(managers: Managers, id: string, comparison: Comparison, force:
     const message = `conflict with ${describeManager(owner)}`;
     for (const path of owner.fields.intersection(changed).paths()) {
       conflicts.push({
+        path,
         manager: owner.manager,
         operation: owner.operation,
         field: describePath(path),

@@ -78,12 +78,14 @@ function scalarErrors(scalar: MergeType['scalar'], value: Json): string[] {
     case 'numeric':
       return typeof value === 'number' ? [] : [`: expected numeric (int or float), got ${goType(value)}`];
     case 'string':
-      return typeof value === 'string' ? [] : [`: expected string, got ${goValue(value)}`];
+      return typeof value === 'string'
+        ? []
+        : [`: expected string, got &value.valueUnstructured{Value:${goPlain(value)}}`];
     case 'boolean':
-      return typeof value === 'boolean' ? [] : [`: expected boolean, got ${goValue(value)}`];
+      return typeof value === 'boolean' ? [] : [`: expected boolean, ${got(value)}`];
     case 'untyped':
     case undefined:
-      return isScalar(value) ? [] : [`: expected any scalar, got ${goValue(value)}`];
+      return isScalar(value) ? [] : [`: expected any scalar, ${got(value)}`];
   }
 }
 
@@ -96,10 +98,19 @@ function goType(value: Json): string {
       : typeof value;
 }
 
-function goValue(value: Json): string {
-  if (!isObject(value) && !Array.isArray(value))
-    return typeof value === 'string' ? JSON.stringify(value) : String(value);
-  return `&value.valueUnstructured{Value:${goType(value)}${JSON.stringify(value)}}`;
+/** A value as Go prints it without asking for details. */
+function goPlain(value: Json): string {
+  if (Array.isArray(value)) return `[${value.map(goPlain).join(' ')}]`;
+  if (!isObject(value)) return value === null ? '<nil>' : String(value);
+  const names = Object.keys(value).filter((name) => value[name] !== undefined);
+  return `map[${names
+    .sort()
+    .map((name) => `${name}:${goPlain(value[name] ?? null)}`)
+    .join(' ')}]`;
+}
+
+function got(value: Json): string {
+  return `got &{${goPlain(value)}}`;
 }
 
 function prefixed(prefix: string, errors: string[]): string[] {
@@ -108,8 +119,9 @@ function prefixed(prefix: string, errors: string[]): string[] {
 
 function mapErrors(map: MergeMap, value: Json, allowDuplicates: boolean): string[] {
   if (value === null) return [];
-  if (!isObject(value)) return [`: expected map, got ${goValue(value)}`];
-  return Object.entries(value).flatMap(([name, member]) => {
+  if (!isObject(value)) return [`: expected map, ${got(value)}`];
+  const members = Object.entries(value).sort(([a], [b]) => (a < b ? -1 : 1));
+  return members.flatMap(([name, member]) => {
     if (member === undefined) return [];
     const type = memberType(map, name);
     return prefixed(
@@ -121,7 +133,7 @@ function mapErrors(map: MergeMap, value: Json, allowDuplicates: boolean): string
 
 function listErrors(list: MergeList, value: Json, allowDuplicates: boolean): string[] {
   if (value === null) return [];
-  if (!Array.isArray(value)) return [`: expected list, got ${goValue(value)}`];
+  if (!Array.isArray(value)) return [`: expected list, ${got(value)}`];
   const seen = new Set<PathElement>();
   const errors: string[] = [];
   for (const [index, item] of value.entries()) {
