@@ -91,6 +91,7 @@ describe('JSON patch', () => {
   it.each<[string, Json]>([
     ['a test that fails', [{ op: 'test', path: '/a', value: 2 }]],
     ['a test of what is not there', [{ op: 'test', path: '/b/c', value: 2 }]],
+    ['a test for nothing in nothing', [{ op: 'test', path: '/b/c', value: null }]],
     ['a member of nothing', [{ op: 'add', path: '/b/c', value: 2 }]],
     ['replacing an item that is not there', [{ op: 'replace', path: '/list/1', value: 2 }]],
     ['removing what is not there', [{ op: 'remove', path: '/b' }]],

@@ -68,12 +68,13 @@ function pointer(path: Json | undefined): string[] {
     .map((part) => part.replaceAll('~1', '/').replaceAll('~0', '~'));
 }
 
+/** What is at the path, or undefined where its container has no such member. */
 function find(document: Json, path: readonly string[]): Json | undefined {
   let current: Json | undefined = document;
   for (const key of path) {
     if (Array.isArray(current)) current = current[indexIn(current, key, current.length - 1)];
     else if (isObject(current)) current = current[key];
-    else return undefined;
+    else throw unprocessable();
   }
   return current;
 }
