@@ -16,7 +16,7 @@ import type { ApiRequest, ApiResult, ObjectList } from '../cluster/request.ts';
 import { groupVersion, type Resource } from '../cluster/resource.ts';
 import { publicStatus, sendJson, sendText } from './respond.ts';
 import { mediaType, optionsError, optionsOf, parsePath, patchKindOf, type Route, verbOf } from './route.ts';
-import { tableOf, wantsTable } from './table.ts';
+import { type Included, tableOf, tableRows } from './table.ts';
 import { serveWatch } from './watch.ts';
 
 const LARGEST_BODY = 3 * 1024 * 1024;
@@ -44,12 +44,9 @@ export async function handleApi(
   }
   checkAccept(resource, incoming.headers.accept ?? '');
   const request = await requestOf(resource, route, url, incoming);
-  const { accept = '' } = incoming.headers;
-  if (request.verb === 'watch') {
-    await serveWatch(cluster, resource, request, accept, response);
-    return;
-  }
-  send(cluster, resource, request, accept, await cluster.handle(request), response);
+  const rows = tableRows(incoming.headers.accept ?? '', url.searchParams);
+  if (request.verb === 'watch') await serveWatch(cluster, resource, request, rows, response);
+  else send(cluster, resource, request, rows, await cluster.handle(request), response);
 }
 
 /** Objects with a namespace are reached through it, others are not. */
@@ -115,7 +112,9 @@ async function readBody(
   const type = mediaType(contentType);
   if (type !== '' && !READ.has(type) && incoming.method !== 'PATCH') {
     throw unsupportedMediaType(
-      `the body of the request was in an unknown format - accepted media types include: ${mediaTypes(resource)}`,
+      type.includes('protobuf')
+        ? 'the sandbox reads JSON and YAML, no protobuf: with kubectl, write a manifest and use apply -f or create -f'
+        : `the body of the request was in an unknown format - accepted media types include: ${mediaTypes(resource)}`,
     );
   }
   return type.endsWith('yaml') ? parseAsYaml(text) : parseAsJson(text);
@@ -161,7 +160,7 @@ function send(
   cluster: Cluster,
   resource: Resource,
   request: ApiRequest,
-  accept: string,
+  rows: Included | undefined,
   result: ApiResult,
   response: ServerResponse,
 ): void {
@@ -172,14 +171,16 @@ function send(
   const now = cluster.core.clock.now();
   if (result.type === 'list') {
     const { list } = result;
-    const asTable = wantsTable(accept);
-    sendJson(response, 200, asTable ? tableOf(resource, list.items, now, list) : listBody(resource, list));
+    const body =
+      rows === undefined ? listBody(resource, list) : tableOf(resource, list.items, now, rows, list);
+    sendJson(response, 200, body);
     return;
   }
   const { object, created, warnings } = result;
   const headers: Record<string, string | string[]> =
     warnings.length === 0 ? {} : { Warning: warnings.map((text) => `299 - ${JSON.stringify(text)}`) };
-  const body = wantsTable(accept) && request.verb === 'get' ? tableOf(resource, [object], now) : object;
+  const asTable = rows !== undefined && request.verb === 'get' && request.subresource === undefined;
+  const body = asTable ? tableOf(resource, [object], now, rows) : object;
   sendJson(response, created ? 201 : 200, body, headers);
 }
 

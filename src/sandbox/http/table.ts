@@ -5,21 +5,23 @@ import type { ObjectList } from '../cluster/request.ts';
 import type { Column, Resource } from '../cluster/resource.ts';
 import { findByJsonPath } from './json-path.ts';
 
-/** True for a client that wants a Table, as kubectl get does. */
-export function wantsTable(accept: string): boolean {
-  return accept.split(',').some((type) => /;\s*as=Table/.test(type));
-}
-
-/** What a row of a table carries besides its cells: the query's `includeObject`. */
+/** What a row of a table carries besides its cells. */
 export type Included = 'None' | 'Metadata' | 'Object';
+
+/** What the rows are to carry for a client that wants a Table, as kubectl get does; undefined for any other. */
+export function tableRows(accept: string, query: URLSearchParams): Included | undefined {
+  if (!accept.split(',').some((type) => /;\s*as=Table/.test(type))) return undefined;
+  const included = query.get('includeObject');
+  return included === 'None' || included === 'Object' ? included : 'Metadata';
+}
 
 /** A `meta.k8s.io/v1` Table of objects. `now` in ms, for ages. */
 export function tableOf(
   resource: Resource,
   objects: readonly Stored[],
   now: number,
+  included: Included,
   list?: ObjectList,
-  included: Included = 'Metadata',
 ): unknown {
   const version = list?.resourceVersion ?? objects[0]?.metadata.resourceVersion;
   return {

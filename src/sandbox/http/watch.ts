@@ -4,7 +4,7 @@ import type { Cluster } from '../cluster/cluster.ts';
 import type { ApiRequest, ClusterEvent } from '../cluster/request.ts';
 import type { Resource } from '../cluster/resource.ts';
 import { statusOf } from './respond.ts';
-import { tableOf, wantsTable } from './table.ts';
+import { type Included, tableOf } from './table.ts';
 
 /**
  * Streams a watch as one JSON document a line, until either side ends it. An error after the start is an ERROR event,
@@ -15,7 +15,7 @@ export async function serveWatch(
   cluster: Cluster,
   resource: Resource,
   request: ApiRequest,
-  accept: string,
+  rows: Included | undefined,
   response: ServerResponse,
 ): Promise<void> {
   const abort = new AbortController();
@@ -23,7 +23,8 @@ export async function serveWatch(
     abort.abort();
   });
   const events = cluster.watch(request, abort.signal);
-  const asTable = wantsTable(accept);
+  const shown = (event: ClusterEvent) =>
+    rows === undefined ? event : tableEvent(resource, event, rows, cluster.core.clock.now());
   const begin = () => {
     if (response.headersSent) return;
     response.writeHead(200, { 'Content-Type': 'application/json', 'Cache-Control': 'no-cache, private' });
@@ -34,7 +35,7 @@ export async function serveWatch(
   try {
     for await (const event of events) {
       begin();
-      await write(response, asTable ? tableEvent(resource, event, cluster.core.clock.now()) : event);
+      await write(response, shown(event));
     }
     begin();
   } catch (error) {
@@ -49,12 +50,12 @@ export async function serveWatch(
   response.end();
 }
 
-function tableEvent(resource: Resource, event: ClusterEvent, now: number): unknown {
+function tableEvent(resource: Resource, event: ClusterEvent, rows: Included, now: number): unknown {
   if (event.type === 'BOOKMARK') {
     const table = { kind: 'Table', apiVersion: 'meta.k8s.io/v1', columnDefinitions: [], rows: [] };
     return { type: event.type, object: { ...table, metadata: event.object.metadata } };
   }
-  return { type: event.type, object: tableOf(resource, [event.object], now) };
+  return { type: event.type, object: tableOf(resource, [event.object], now, rows) };
 }
 
 function write(response: ServerResponse, event: unknown): Promise<void> {
