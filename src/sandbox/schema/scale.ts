@@ -1,6 +1,6 @@
 import type { Json } from '../../kube/types.ts';
 import { isObject, type JsonObject } from '../cluster/object.ts';
-import { invalidValue, sortedJson, type FieldError } from './field-error.ts';
+import { invalidValue, type FieldError } from './field-error.ts';
 
 /** `subresources.scale` of a version of a CRD; JSON paths such as `.spec.replicas`. */
 export interface Scale {
@@ -68,9 +68,13 @@ function accessorFault(path: string, value: Json, expected: string): string {
   return `.${namesOf(path).join('.')} accessor error: ${shown(value)} is of the type ${goType(value)}, expected ${expected}`;
 }
 
+/** As Go prints it. */
 function shown(value: Json): string {
   if (value === null) return '<nil>';
-  return typeof value === 'object' ? sortedJson(value) : String(value);
+  if (Array.isArray(value)) return `[${value.map(shown).join(' ')}]`;
+  if (typeof value !== 'object') return String(value);
+  const members = Object.entries(value).sort(([a], [b]) => (a < b ? -1 : 1));
+  return `map[${members.map(([key, member]) => `${key}:${shown(member ?? null)}`).join(' ')}]`;
 }
 
 function goType(value: Json): string {
