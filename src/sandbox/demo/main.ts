@@ -2,6 +2,7 @@ import { systemClock as clock } from '../../kube/clock.ts';
 import { type Args, HELP, parseArgs } from './args.ts';
 import { type DemoResult, isSuccess } from './events.ts';
 import { keepRunning } from './keep.ts';
+import { readShop } from './manifests.ts';
 import { createReporter, type Reporter } from './reporters.ts';
 import { Story } from './story.ts';
 import { startWorld, type World } from './world.ts';
@@ -56,6 +57,7 @@ async function tellStory(
   const story = new Story({
     client,
     clock,
+    manifest: await readShop(),
     load,
     mesh,
     operatorFailed: operator.failed,

@@ -30,10 +30,14 @@ async function readDocuments(file: URL): Promise<KubeObject[]> {
   });
 }
 
-/** The demo's release in one version; an error rate makes it a bad one. */
-export async function shopRelease(version: string, errorRate = 0): Promise<ShopRelease> {
-  const text = await readFile(SHOP_FILE, 'utf8');
-  const release = parse(text.replaceAll(/\bv1\b/g, version)) as ShopRelease;
+/** The text of the release's file. */
+export function readShop(): Promise<string> {
+  return readFile(SHOP_FILE, 'utf8');
+}
+
+/** The demo's release in one version, from the text of its file; an error rate makes it a bad one. */
+export function shopRelease(manifest: string, version: string, errorRate = 0): ShopRelease {
+  const release = parse(manifest.replaceAll(/\bv1\b/g, version)) as ShopRelease;
   if (errorRate > 0) {
     for (const container of release.spec.template.spec.containers) {
       container.env = [{ name: 'ERROR_RATE', value: String(errorRate) }];

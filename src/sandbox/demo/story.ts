@@ -20,6 +20,8 @@ const LIMITS_MS = { first: 60_000, good: 90_000, bad: 60_000 };
 export interface Stage {
   readonly client: ApiClient;
   readonly clock: Clock;
+  /** The text of shop.yaml. */
+  readonly manifest: string;
   readonly load: Pick<Load, 'start' | 'begin' | 'recent'>;
   readonly mesh: { weights(host: string): Map<string, number>; onChange(listener: () => void): void };
   /** Rejects when the operator dies. */
@@ -106,7 +108,8 @@ export class Story {
     const { phase = 'Starting', message = '', analysis, candidateRevision, step } = this.#state?.status ?? {};
     const judged =
       candidateRevision !== undefined && analysis?.revision === candidateRevision ? analysis : undefined;
-    const about = judged === undefined ? message : message.replace(`: ${judged.message}`, '');
+    // The analysis has a line of its own.
+    const about = judged === undefined ? message : withoutVerdict(message, judged.message);
     const place = step === undefined || step.index === 0 ? '' : `step ${step.index} of ${step.of}, `;
     return {
       elapsedMs: clock.monotonic() - this.#began,
@@ -192,7 +195,7 @@ export class Story {
 
   async #apply(version: string, errorRate: number): Promise<void> {
     const { client, tell } = this.#stage;
-    const release = await shopRelease(version, errorRate);
+    const release = shopRelease(this.#stage.manifest, version, errorRate);
     this.#steps = release.spec.steps.map(({ weight }) => weight);
     await client.patch(CANARY_RELEASES, RELEASE, 'apply', release, { fieldManager: 'demo', force: true });
     tell({ event: 'applied', version, image: `demo-app:${version}`, errorRate });
@@ -282,7 +285,7 @@ export class Story {
     return [...new Set([...known, ...answered])].map((version) => {
       const { requests = 0, failed = 0 } = counts.get(version) ?? {};
       return {
-        version: version === NO_VERSION ? 'nobody' : version,
+        version: version === NO_VERSION ? 'no pod' : version,
         role: version === this.#stable ? 'stable' : version === this.#candidate ? 'new' : 'mesh',
         weight: weights.get(version) ?? 0,
         perSecond: recent.get(version)?.requests ?? 0,
@@ -301,4 +304,9 @@ export class Story {
     }
     return sums;
   }
+}
+
+/** A release's message often ends with its verdict's. */
+function withoutVerdict(message: string, verdict: string): string {
+  return message === verdict ? 'all traffic goes back' : message.replace(`: ${verdict}`, '');
 }

@@ -101,7 +101,7 @@ function table(versions: readonly VersionRow[], width: number, paint: Paint): st
     ...versions.map(({ version, role, weight, perSecond, requests, failed }) => {
       const share = failed > 0 && wide ? ` ${formatPercent(failed / requests).padStart(6)}` : '';
       const errors = paint(failed > 0 ? 'red' : 'green', thousands(failed) + share);
-      const name = `${paint('bold', version)} ${paint('dim', role)}`;
+      const name = `${paint('bold', version)} ${paint('dim', role === 'mesh' ? '' : role)}`;
       return row(
         [name, role === 'mesh' ? '' : `${weight}%`, thousands(perSecond), thousands(requests), errors],
         wide,
