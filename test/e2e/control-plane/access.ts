@@ -6,6 +6,9 @@ export interface ServerAccess {
   /** PEM of the certificate to trust; none where the server speaks plain HTTP. */
   readonly ca?: string | undefined;
   readonly token?: string | undefined;
+  /** PEM of a client certificate and of its key, where the server knows us by these. */
+  readonly cert?: string | undefined;
+  readonly key?: string | undefined;
 }
 
 export interface Answer {
@@ -13,7 +16,7 @@ export interface Answer {
   readonly body: unknown;
 }
 
-const agents = new Map<string | undefined, Agent>();
+const agents = new Map<string, Agent>();
 
 /** One HTTP call with a JSON answer (or text where the server answers text). Rejects when there is no answer. */
 export async function call(
@@ -24,7 +27,7 @@ export async function call(
 ): Promise<Answer> {
   const response = await request(server.url + path, {
     method,
-    dispatcher: agentFor(server.ca),
+    dispatcher: agentFor(server),
     headersTimeout: 10_000,
     bodyTimeout: 10_000,
     headers: {
@@ -38,10 +41,10 @@ export async function call(
   return { status: response.statusCode, body: json ? (JSON.parse(text) as unknown) : text };
 }
 
-/** Closes the connections that {@link call} keeps to servers with this certificate. */
+/** Closes the connections that {@link call} keeps to servers with these certificates. */
 export async function disconnect(server: ServerAccess): Promise<void> {
-  const agent = agents.get(server.ca);
-  agents.delete(server.ca);
+  const agent = agents.get(certificatesOf(server));
+  agents.delete(certificatesOf(server));
   await agent?.destroy();
 }
 
@@ -56,13 +59,20 @@ export function kubeconfigOf(server: ServerAccess, user = 'admin', namespace = '
           name: 'songbird-test',
           cluster: {
             server: server.url,
-            ...(server.ca === undefined
-              ? {}
-              : { 'certificate-authority-data': Buffer.from(server.ca).toString('base64') }),
+            'certificate-authority-data': base64(server.ca),
           },
         },
       ],
-      users: [{ name: user, user: { token: server.token } }],
+      users: [
+        {
+          name: user,
+          user: {
+            token: server.token,
+            'client-certificate-data': base64(server.cert),
+            'client-key-data': base64(server.key),
+          },
+        },
+      ],
       contexts: [{ name: user, context: { cluster: 'songbird-test', user, namespace } }],
       'current-context': user,
     },
@@ -71,10 +81,24 @@ export function kubeconfigOf(server: ServerAccess, user = 'admin', namespace = '
   );
 }
 
-function agentFor(ca: string | undefined): Agent {
-  const known = agents.get(ca);
+/** Connections are known to the server by their certificate, so that different ones must not share any. */
+function agentFor(server: ServerAccess): Agent {
+  const known = agents.get(certificatesOf(server));
   if (known !== undefined) return known;
-  const agent = new Agent(ca === undefined ? {} : { connect: { ca } });
-  agents.set(ca, agent);
+  const agent = newAgent(server);
+  agents.set(certificatesOf(server), agent);
   return agent;
+}
+
+/** Connections to this server, with the certificates of its access. */
+export function newAgent({ ca, cert, key }: ServerAccess): Agent {
+  return new Agent({ connect: { ca, cert, key } });
+}
+
+function certificatesOf({ ca, cert, key }: ServerAccess): string {
+  return JSON.stringify([ca, cert, key]);
+}
+
+function base64(text: string | undefined): string | undefined {
+  return text === undefined ? undefined : Buffer.from(text).toString('base64');
 }

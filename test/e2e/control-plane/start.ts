@@ -7,17 +7,18 @@ import { join } from 'node:path';
 import { setTimeout as delay } from 'node:timers/promises';
 import { call, disconnect, kubeconfigOf } from './access.ts';
 import type { ServerAccess } from './access.ts';
-import { findBinaries, findCrds, messageOf, MissingTools } from './build.ts';
-import type { Binaries, CrdSet, Log } from './build.ts';
-import { installCrds } from './crds.ts';
+import { findBinaries, messageOf, MissingTools } from './build.ts';
+import type { Binaries, Log } from './build.ts';
+import { accessAs, installCrdSets } from './plane.ts';
+import type { Crds, Plane } from './plane.ts';
 import { Processes, until } from './processes.ts';
 import type { Program } from './processes.ts';
 
 export interface ControlPlaneOptions {
   /** Runs kube-controller-manager too (Deployments, garbage collection, ServiceAccounts ...). */
   readonly controllerManager: boolean;
-  /** `istio`, `gateway-api`, or paths of YAML files or directories, installed before the call returns. */
-  readonly crds?: readonly (CrdSet | (string & {}))[];
+  /** Installed before the call returns. */
+  readonly crds?: readonly Crds[];
   /** Admission plugins to switch off, such as `ServiceAccount`, which mounts a token into each pod. */
   readonly disableAdmission?: readonly string[];
   /** An address of this host or network namespace to listen on; default 127.0.0.1. */
@@ -26,30 +27,13 @@ export interface ControlPlaneOptions {
   readonly log?: Log;
 }
 
-/** A real API server with its etcd, on this machine alone. */
-export interface ControlPlane {
-  readonly url: string;
-  /** An administrator's access (group system:masters). */
-  readonly access: ServerAccess;
-  /** Path of the same as a kubeconfig. */
-  readonly kubeconfig: string;
-  readonly binaries: Binaries;
-  /** Holds data, keys and `*.log`; removed by stop(). */
-  readonly dir: string;
+/** A real API server with its etcd, on this machine alone. Its `dir` holds etcd's data, too. */
+export interface ControlPlane extends Plane {
   readonly pids: { etcd: number; apiServer: number | undefined; controllerManager: number | undefined };
-  /** Stops the API server alone; connections break, etcd keeps the state. */
-  stopApiServer(): Promise<void>;
-  /** Starts it again on the same port, after a stop or without; resolves when it is ready. */
-  restartApiServer(): Promise<void>;
   /** Compacts etcd's history up to now, so that older continue tokens and resourceVersions expire. */
   compactEtcd(): Promise<void>;
-  installCrds(crds: readonly (CrdSet | (string & {}))[]): Promise<void>;
   /** Access as a ServiceAccount that exists; its token is good for an hour. */
   accessAs(namespace: string, serviceAccount: string): Promise<ServerAccess>;
-  /** Writes a kubeconfig for {@link accessAs} into `dir` and returns its path. */
-  kubeconfigAs(namespace: string, serviceAccount: string): Promise<string>;
-  /** Ends every process and removes `dir`. May be called twice. */
-  stop(): Promise<void>;
 }
 
 const READY_MS = 120_000;
@@ -102,6 +86,7 @@ class LocalControlPlane implements ControlPlane {
   readonly dir: string;
   readonly binaries: Binaries;
   readonly kubeconfig: string;
+  readonly foreignNamespaces: ReadonlySet<string> = new Set();
   readonly #options: ControlPlaneOptions;
   readonly #processes: Processes;
   readonly #token = randomBytes(24).toString('hex');
@@ -175,26 +160,12 @@ class LocalControlPlane implements ControlPlane {
     await this.#askEtcd('kv/compaction', { revision: header.revision, physical: true });
   }
 
-  async installCrds(crds: readonly string[]): Promise<void> {
-    const paths: string[] = [];
-    for (const crd of crds) {
-      if (crd === 'istio' || crd === 'gateway-api') paths.push(...(await findCrds(crd, this.#options.log)));
-      else paths.push(crd);
-    }
-    await installCrds(this.access, paths);
+  installCrds(crds: readonly Crds[]): Promise<void> {
+    return installCrdSets(this.access, crds, this.#options.log);
   }
 
-  async accessAs(namespace: string, serviceAccount: string): Promise<ServerAccess> {
-    const path = `/api/v1/namespaces/${namespace}/serviceaccounts/${serviceAccount}/token`;
-    const { status, body } = await call(this.access, 'POST', path, {
-      apiVersion: 'authentication.k8s.io/v1',
-      kind: 'TokenRequest',
-      spec: { expirationSeconds: 3600 },
-    });
-    if (status >= 300) {
-      throw new Error(`no token for ServiceAccount ${namespace}/${serviceAccount}: ${JSON.stringify(body)}`);
-    }
-    return { ...this.access, token: (body as { status: { token: string } }).status.token };
+  accessAs(namespace: string, serviceAccount: string): Promise<ServerAccess> {
+    return accessAs(this.access, namespace, serviceAccount);
   }
 
   async kubeconfigAs(namespace: string, serviceAccount: string): Promise<string> {
@@ -203,6 +174,11 @@ class LocalControlPlane implements ControlPlane {
       `${namespace}-${serviceAccount}.kubeconfig`,
       kubeconfigOf(access, serviceAccount, namespace),
     );
+  }
+
+  /** Nothing here outlives {@link stop}. */
+  clear(): Promise<void> {
+    return Promise.resolve();
   }
 
   stop(): Promise<void> {

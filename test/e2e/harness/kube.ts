@@ -1,7 +1,8 @@
 import { setTimeout as delay } from 'node:timers/promises';
-import { Agent, request } from 'undici';
-import type { Dispatcher } from 'undici';
+import { request } from 'undici';
+import type { Agent, Dispatcher } from 'undici';
 import type { KubeObject } from '../../../src/kube/types.ts';
+import { newAgent } from '../control-plane/access.ts';
 import type { ServerAccess } from '../control-plane/access.ts';
 import { messageOf } from '../control-plane/build.ts';
 
@@ -62,7 +63,7 @@ export class Kube {
 
   constructor(server: ServerAccess) {
     this.#server = server;
-    this.#agent = new Agent({ connect: { ca: server.ca } });
+    this.#agent = newAgent(server);
   }
 
   get<T extends KubeObject>(kind: Kind, namespace: string, name: string): Promise<T> {
@@ -245,7 +246,7 @@ export class Kube {
       bodyTimeout: more.bodyTimeout ?? 10_000,
       signal: more.signal ?? null,
       headers: {
-        authorization: `Bearer ${this.#server.token}`,
+        ...(this.#server.token === undefined ? {} : { authorization: `Bearer ${this.#server.token}` }),
         'content-type': more.contentType ?? 'application/json',
       },
       body: more.body === undefined ? null : JSON.stringify(more.body),

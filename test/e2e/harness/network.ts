@@ -27,15 +27,19 @@ export function insideNetwork(): boolean {
  * nothing else is reachable; answers its exit status. The namespace has no name and nobody else in it: it is gone with
  * the last process inside, however that ends, and the script inside ends when this process does.
  *
- * Call it first, after installing what needs the internet, and only where {@link insideNetwork} is false.
+ * Call it first, after installing what needs the internet, and only where {@link insideNetwork} is false. `env` is added to
+ * the environment inside.
  * @throws CannotRun where the system doesn't let us
  */
-export async function enterNetwork(script: string): Promise<number> {
+export async function enterNetwork(
+  script: string,
+  env: Readonly<Record<string, string>> = {},
+): Promise<number> {
   const unshare = findWay();
   const command = `${SET_UP} && exec "$@"`;
   const program = [process.execPath, ...process.execArgv, script, ...process.argv.slice(2)];
   const child = spawn('unshare', [...unshare, 'sh', '-c', command, 'sh', ...program], {
-    env: { ...process.env, [INSIDE]: '1' },
+    env: { ...process.env, ...env, [INSIDE]: '1' },
     stdio: ['inherit', 'inherit', 'inherit', 'pipe'],
   });
   // Ctrl-C reaches the script inside by the terminal; a signal to this process alone must be passed on.

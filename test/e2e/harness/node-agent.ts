@@ -13,10 +13,13 @@ import { NODE_IP } from './network.ts';
 import type { Pod } from './objects.ts';
 import { PodRunner } from './pod-runner.ts';
 
-const NODE = 'sandbox-node';
+/** The name of the one node. */
+export const NODE = 'sandbox-node';
 /** Pods that may start at once: more would take the processor from those that serve. */
 const STARTING = 2;
 const RETRY_MS = 300;
+/** A cluster's own controllers take a node for lost after 40 s or more. */
+const HEARTBEAT_MS = 10_000;
 const DEFAULT_GRACE_SECONDS = 30;
 
 export interface NodeAgentOptions {
@@ -25,6 +28,8 @@ export interface NodeAgentOptions {
   /** Path of Envoy's program. */
   readonly envoy: string;
   readonly dir: string;
+  /** Pods in these namespaces are left alone, wherever they are bound to. */
+  readonly foreignNamespaces: ReadonlySet<string>;
   readonly log: Log;
 }
 
@@ -40,6 +45,7 @@ export class NodeAgent {
   readonly #binding = new Set<string>();
   readonly #ending = new Set<Promise<void>>();
   readonly #waiting: (() => void)[] = [];
+  readonly #since = now();
   #starting = 0;
   #addresses = 0;
 
@@ -51,8 +57,10 @@ export class NodeAgent {
   async start(): Promise<void> {
     await mkdir(this.#dir);
     await this.#register();
+    this.#keepAlive();
+    const { foreignNamespaces } = this.#options;
     const onChange = (pod: Pod, gone: boolean) => {
-      this.#reconcile(pod, gone);
+      if (!foreignNamespaces.has(pod.metadata.namespace ?? '')) this.#reconcile(pod, gone);
     };
     await this.#options.kube.watch<Pod>('Pod', onChange, this.#stopping.signal);
   }
@@ -87,17 +95,25 @@ export class NodeAgent {
       metadata: { name: NODE, labels: { 'kubernetes.io/os': 'linux' } },
     };
     await this.#options.kube.apply<KubeObject>(node, 'node-agent');
-    const heard = { lastHeartbeatTime: now(), lastTransitionTime: now() };
-    const conditions = [
-      { type: 'Ready', status: 'True', reason: 'AgentReady', message: 'pods can run', ...heard },
-    ];
-    const status = {
-      capacity,
-      allocatable: capacity,
-      conditions,
-      addresses: [{ type: 'InternalIP', address: NODE_IP }],
-    };
-    await this.#options.kube.patch('Node', '', NODE, { status }, { subresource: 'status' });
+    const addresses = [{ type: 'InternalIP', address: NODE_IP }];
+    await this.#report({ capacity, allocatable: capacity, addresses });
+  }
+
+  async #report(status: object = {}): Promise<void> {
+    const ready = { type: 'Ready', status: 'True', reason: 'AgentReady', message: 'pods can run' };
+    const heard = { lastHeartbeatTime: now(), lastTransitionTime: this.#since };
+    const patch = { status: { ...status, conditions: [{ ...ready, ...heard }] } };
+    await this.#options.kube.patch('Node', '', NODE, patch, { type: 'strategic', subresource: 'status' });
+  }
+
+  #keepAlive(): void {
+    const timer = setInterval(() => {
+      // A server that is down for a while hears the next one.
+      this.#report().catch(() => undefined);
+    }, HEARTBEAT_MS);
+    this.#stopping.signal.addEventListener('abort', () => {
+      clearInterval(timer);
+    });
   }
 
   #reconcile(pod: Pod, gone: boolean): void {

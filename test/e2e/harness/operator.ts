@@ -1,14 +1,18 @@
-import { spawnSync } from 'node:child_process';
+import { execFile } from 'node:child_process';
 import { readFile } from 'node:fs/promises';
 import { join } from 'node:path';
+import { promisify } from 'node:util';
+import { messageOf } from '../control-plane/build.ts';
 import { until } from '../control-plane/processes.ts';
 import type { Processes, Program } from '../control-plane/processes.ts';
-import type { ControlPlane } from '../control-plane/start.ts';
+import type { Plane } from '../control-plane/plane.ts';
 import type { Kube } from './kube.ts';
 
 const ROOT = join(import.meta.dirname, '../../..');
+const CONFIG = join(ROOT, 'config');
 const MAIN = join(ROOT, 'src/main.ts');
 const READY_MS = 60_000;
+const KUBECTL_MS = 180_000;
 const GRACE_MS = 20_000;
 const ACCOUNT = { namespace: 'songbird-system', name: 'songbird' };
 
@@ -17,16 +21,36 @@ const ACCOUNT = { namespace: 'songbird-system', name: 'songbird' };
  * started by the test.
  * @returns the path of a kubeconfig with the rights of the operator's ServiceAccount and no more, good for an hour
  */
-export async function installOperator(plane: ControlPlane, kube: Kube): Promise<string> {
+export async function installOperator(plane: Plane, kube: Kube): Promise<string> {
   const { namespace, name } = ACCOUNT;
-  const args = ['--kubeconfig', plane.kubeconfig, 'apply', '--server-side', '-k', join(ROOT, 'config')];
-  const { error, status, stderr } = spawnSync(plane.binaries.kubectl, args, { encoding: 'utf8' });
-  if (status !== 0) {
-    throw new Error(`kubectl apply -k config: ${error === undefined ? stderr.trim() : error.message}`);
-  }
+  await kubectl(plane, ['apply', '--server-side', '-k', CONFIG]);
   await kube.delete('Deployment', namespace, name);
   await plane.installCrds([join(ROOT, 'crds')]);
   return plane.kubeconfigAs(namespace, name);
+}
+
+/** Takes away what {@link installOperator} has installed, CRDs and with them all releases included. */
+export async function uninstallOperator(plane: Plane): Promise<void> {
+  await kubectl(plane, ['delete', '--ignore-not-found', '--timeout=120s', '-k', CONFIG]);
+}
+
+/** What of `config/` the cluster has already, as kubectl names it: `customresourcedefinition.apiextensions.k8s.io/...`. */
+export async function configObjects(plane: Plane): Promise<string[]> {
+  const out = await kubectl(plane, ['get', '--ignore-not-found', '-o', 'name', '-k', CONFIG]);
+  return out.split('\n').filter((line) => line !== '');
+}
+
+/** Never waited for synchronously: it may reach the API server only by way of this process. */
+async function kubectl(plane: Plane, args: readonly string[]): Promise<string> {
+  const all = ['--kubeconfig', plane.kubeconfig, ...args];
+  try {
+    return (await promisify(execFile)(plane.binaries.kubectl, all, { timeout: KUBECTL_MS })).stdout;
+  } catch (error) {
+    const stderr = (error as { stderr?: string }).stderr?.trim() ?? '';
+    throw new Error(`kubectl ${args.join(' ')}: ${stderr === '' ? messageOf(error) : stderr}`, {
+      cause: error,
+    });
+  }
 }
 
 export interface OperatorOptions {

@@ -4,9 +4,9 @@ import { join } from 'node:path';
 import { setTimeout as delay } from 'node:timers/promises';
 import { findBinaries, findCrds, messageOf } from '../control-plane/build.ts';
 import type { Log } from '../control-plane/build.ts';
+import type { Plane } from '../control-plane/plane.ts';
 import { Processes } from '../control-plane/processes.ts';
 import { startControlPlane } from '../control-plane/start.ts';
-import type { ControlPlane } from '../control-plane/start.ts';
 import { findEnvoy } from './envoy.ts';
 import { Kube } from './kube.ts';
 import { Load } from './load.ts';
@@ -19,6 +19,8 @@ import type { OperatorOptions } from './operator.ts';
 import { findPrometheus, Prometheus } from './prometheus.ts';
 
 export interface TestbedOptions {
+  /** The cluster, which ends with the testbed; default: one of its own. */
+  readonly plane?: Plane;
   /** Sets of CustomResourceDefinitions, or paths of files; `istio` is always there. */
   readonly crds?: readonly string[];
   readonly log?: Log;
@@ -26,7 +28,7 @@ export interface TestbedOptions {
 
 /** Everything that is real around the operator: API server, mesh, node, Prometheus, clients. */
 export interface Testbed {
-  readonly plane: ControlPlane;
+  readonly plane: Plane;
   /** An administrator's client of the API server. */
   readonly kube: Kube;
   readonly mesh: Mesh;
@@ -70,10 +72,13 @@ export async function startTestbed(options: TestbedOptions = {}): Promise<Testbe
   const dir = await mkdtemp(join(tmpdir(), 'songbird-e2e-'));
   const processes = new Processes(dir);
   const undo: (() => Promise<void>)[] = [() => processes.close()];
+  let clear = () => Promise.resolve();
   let stopping: Promise<void> | undefined;
   let installed: Promise<string> | undefined;
   const stop = () =>
     (stopping ??= (async () => {
+      // First of all: it needs node and operator, and they need the API server.
+      await clear();
       for (const step of undo.toReversed()) {
         await step().catch((error: unknown) => {
           log(`while stopping: ${messageOf(error)}`);
@@ -81,21 +86,26 @@ export async function startTestbed(options: TestbedOptions = {}): Promise<Testbe
       }
     })());
   try {
+    const plane = options.plane ?? (await startControlPlane({ controllerManager: true, log }));
+    undo.push(() => plane.stop());
+    clear = () => plane.clear();
     const envoy = await findEnvoy(log);
     const program = findPrometheus();
-    const plane = await startControlPlane({
-      controllerManager: true,
-      crds: ['istio', ...(options.crds ?? [])],
-      log,
-    });
-    undo.push(() => plane.stop());
+    await plane.installCrds(['istio', ...(options.crds ?? [])]);
     const kube = new Kube(plane.access);
     undo.push(() => kube.close());
     const prometheus = new Prometheus({ processes, program, kube, dir });
     undo.push(() => prometheus.close());
     const mesh = new Mesh({ kube, processes, envoy, dir, log });
     undo.push(() => mesh.stop());
-    const node = new NodeAgent({ kube, processes, envoy, dir, log });
+    const node = new NodeAgent({
+      kube,
+      processes,
+      envoy,
+      dir,
+      foreignNamespaces: plane.foreignNamespaces,
+      log,
+    });
     undo.push(() => node.stop());
     await Promise.all([mesh.start(), node.start(), prometheus.start()]);
     return {
