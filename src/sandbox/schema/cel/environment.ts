@@ -23,8 +23,8 @@ const isZero = (value: unknown) =>
 const others: Functions = {
   'string.format(list): string': formatString,
   [`goDuration(string): ${DURATION}`]: goDuration,
-  [`string(${TIMESTAMP}): string`]: showTime,
-  [`string(${DURATION}): string`]: showDuration,
+  [`textOf(${TIMESTAMP}): string`]: showTime,
+  [`textOf(${DURATION}): string`]: showDuration,
   [`int(${TIMESTAMP}): int`]: (time: Date) => BigInt(Math.floor(time.getTime() / 1000)),
   'OptionalNamespace.ofNonZeroValue(A): optional<A>': (_: unknown, value: unknown) =>
     isZero(value) ? Optional.none() : Optional.of(value),

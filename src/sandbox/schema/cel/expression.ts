@@ -1,6 +1,6 @@
 import { ParseError, type ASTNode, type Environment, type TypeDeclaration } from '@marcbachmann/cel-js';
 import { goRegExp } from '../regexp.ts';
-import { compilationSentence, evaluationSentence, located, showType } from './sentences.ts';
+import { anchors, compilationSentence, evaluationSentence, located, showType } from './sentences.ts';
 import type { Checker, Scope } from './macros.ts';
 import { REPLACED } from './strings.ts';
 import { isGoDuration } from './time.ts';
@@ -24,13 +24,14 @@ export class EvaluationFault extends Error {
 }
 
 /**
- * Parses an expression and checks its type.
+ * Parses an expression and checks its type. `hasField` tells whether an object type has a field.
  * @throws BadExpression
  */
 export function compileExpression(
   environment: Environment,
   source: string,
   type: 'bool' | 'string',
+  hasField: (type: string, field: string) => boolean,
 ): Expression {
   const parsed = attempt(source, () => environment.parse(source));
   const nodes = nodesOf(parsed.ast);
@@ -42,6 +43,7 @@ export function compileExpression(
   if (checked.error !== undefined)
     throw new BadExpression(compilationSentence(source, checked.error, functionsOf(environment)));
   checkElements(source, nodes);
+  checkOptionalFields(source, nodes, hasField);
   if (checked.type !== type && checked.type !== `dyn<${type}>`) {
     throw new BadExpression(
       type === 'bool'
@@ -99,23 +101,23 @@ interface HasCall {
   typeCheck: (checker: Checker, macro: unknown, scope: Scope) => TypeDeclaration;
 }
 
-// The library takes `has(a.b)` alone; CEL also has `has(a[0].b)` and `has(f(a).b)`.
+// The library takes `has(a.b)` alone, and any field; CEL also has `has(a[0].b)` and `has(f(a).b)`, and knows the fields.
 function allowAnyOperandOfHas(nodes: readonly ASTNode[]): void {
   for (const node of nodes) {
     if (node.op !== 'call' || node.args[0] !== 'has') continue;
     const { macro } = (node as ASTNode & { readonly meta: { readonly macro?: HasCall } }).meta;
-    let operand = macro?.args[0];
-    if (macro === undefined || operand?.op !== '.') continue;
+    const selection = macro?.args[0];
+    if (macro === undefined || selection?.op !== '.') continue;
     const path: ASTNode[] = [];
+    let operand: ASTNode = selection;
     while (operand.op === '.' || operand.op === '.?') {
       path.push(operand);
       operand = operand.args[0];
     }
-    const start = operand;
-    if (start.op === 'id') continue;
-    macro.macroHasProps = [...path, start];
+    anchors.set(selection, node.input.indexOf('(', node.start));
+    macro.macroHasProps = [...path, operand];
     macro.typeCheck = (checker, _, scope) => {
-      checker.check(start, scope);
+      checker.check(selection, scope);
       return checker.getType('bool');
     };
   }
@@ -126,8 +128,7 @@ const FOREIGN_METHODS = new Set(['json', 'hex', 'base64', 'at']);
 
 function checkNames(source: string, nodes: readonly ASTNode[]): void {
   for (const node of nodes) {
-    const foreign =
-      node.op === 'id' && (node.args === 'cel' || node.args === 'google') ? node.args : undefined;
+    const foreign = node.op === 'id' && node.args === 'cel' ? node.args : undefined;
     const method = node.op === 'rcall' && FOREIGN_METHODS.has(node.args[0]) ? node.args[0] : undefined;
     const name = foreign ?? method;
     if (name === undefined) continue;
@@ -144,10 +145,25 @@ function checkLiterals(source: string, nodes: readonly ASTNode[]): void {
     const [literal] = node.op === 'rcall' ? node.args[2] : node.args[1];
     if (literal?.op !== 'value' || typeof literal.args !== 'string') return [];
     const [name] = node.args;
+    const conversion = CONVERSIONS[name];
+    if (node.op === 'call' && conversion?.(literal.args) === false) {
+      throw new BadExpression(
+        `program instantiation failed: type conversion error from 'string' to '${name}'`,
+      );
+    }
     return isLiteral(name, literal.args) ? [] : [located(source, literal.start, `invalid ${name} argument`)];
   });
   if (faults.length > 0) throw new BadExpression(`compilation failed: ${faults.join('\n')}`);
 }
+
+const CONVERSIONS: Readonly<Record<string, (text: string) => boolean>> = {
+  int: (text) => /^[+-]?\d+$/.test(text),
+  uint: (text) => /^\d+$/.test(text),
+  double: (text) =>
+    /^[+-]?(?:inf(?:inity)?|nan)$/i.test(text) ||
+    (text.trim() === text && text !== '' && !Number.isNaN(Number(text))),
+  bool: (text) => /^(?:1|t|true|TRUE|True|0|f|false|FALSE|False)$/.test(text),
+};
 
 function isLiteral(name: string, text: string): boolean {
   if (name === 'duration') return isGoDuration(text);
@@ -182,6 +198,22 @@ function checkElements(source: string, nodes: readonly ASTNode[]): void {
     ];
   });
   if (faults.length > 0) throw new BadExpression(`compilation failed: ${faults.join('\n')}`);
+}
+
+// The library lets `a.?b` name any field.
+function checkOptionalFields(
+  source: string,
+  nodes: readonly ASTNode[],
+  hasField: (type: string, field: string) => boolean,
+): void {
+  for (const node of nodes) {
+    if (node.op !== '.?') continue;
+    const [operand, field] = node.args;
+    const type = typeNameOf(operand)?.replace(/^optional<(.*)>$/, '$1') ?? '';
+    if (hasField(type, field)) continue;
+    const at = source.lastIndexOf('.?', node.start);
+    throw new BadExpression(`compilation failed: ${located(source, at, `undefined field '${field}'`)}`);
+  }
 }
 
 function mixedElements(source: string, elements: readonly ASTNode[]): string[] {

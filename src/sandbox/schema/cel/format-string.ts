@@ -44,10 +44,9 @@ function formatClause(verb: string, value: unknown, precision: number): string |
         ? Number(value).toFixed(precision)
         : undefined;
     case 'e':
-      if (typeof value !== 'number' && typeof value !== 'bigint') return undefined;
-      return Number(value)
-        .toExponential(precision)
-        .replace(/e([+-])(\d)$/, 'e$10$2');
+      return typeof value === 'number' || typeof value === 'bigint'
+        ? scientific(Number(value), precision)
+        : undefined;
     case 'b':
       if (typeof value === 'boolean') return value ? '1' : '0';
       return typeof value === 'bigint' ? value.toString(2) : undefined;
@@ -56,6 +55,16 @@ function formatClause(verb: string, value: unknown, precision: number): string |
     default:
       return hex(value, verb === 'X');
   }
+}
+
+const SUPERSCRIPT = '⁰¹²³⁴⁵⁶⁷⁸⁹';
+
+/** `1.234500 × 10⁰³`, with narrow spaces that don't break. */
+function scientific(value: number, precision: number): string {
+  const [mantissa = '', exponent = ''] = value.toExponential(precision).split('e');
+  const digits = exponent.replace(/\D/g, '').padStart(2, '0');
+  const power = digits.replace(/\d/g, (digit) => SUPERSCRIPT.charAt(Number(digit)));
+  return `${mantissa}\u202f×\u202f10${exponent.startsWith('-') ? '⁻' : ''}${power}`;
 }
 
 function hex(value: unknown, upper: boolean): string | undefined {

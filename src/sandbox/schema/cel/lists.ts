@@ -48,9 +48,9 @@ export const lists: Functions = {
   'list<double>.sum(): double': (list: Iterable<number>) => [...list].reduce((sum, item) => sum + item, 0),
   'list<T>.min(): T': (list: List) => extreme('min', list),
   'list<T>.max(): T': (list: List) => extreme('max', list),
-  'list<T>.indexOf(T): int': (list: List, item: unknown) =>
+  'list<T>.indexOfPart(T): int': (list: List, item: unknown) =>
     BigInt(itemsOf(list).findIndex((known) => sameValue(known, item))),
-  'list<T>.lastIndexOf(T): int': (list: List, item: unknown) =>
+  'list<T>.lastIndexOfPart(T): int': (list: List, item: unknown) =>
     BigInt(itemsOf(list).findLastIndex((known) => sameValue(known, item))),
   'list<T>.first(): optional<T>': (list: List) => Optional.of(itemsOf(list)[0]),
   'list<T>.last(): optional<T>': (list: List) => Optional.of(itemsOf(list).at(-1)),

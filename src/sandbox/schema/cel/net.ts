@@ -133,7 +133,7 @@ export const addresses: Functions = {
   [`ip(string): ${IP}`]: ipOf,
   'isIP(string): bool': (text: string) => parseIp(text) !== undefined,
   'Namespace.ip.isCanonical(string): bool': (_: unknown, text: string) => ipOf(text).text === text,
-  [`string(${IP}): string`]: String,
+  [`textOf(${IP}): string`]: String,
   [`${IP}.family(): int`]: ({ family }: Ip) => BigInt(family),
   [`${IP}.isGlobalUnicast(): bool`]: isGlobal,
   ...Object.fromEntries(
@@ -141,7 +141,7 @@ export const addresses: Functions = {
   ),
   [`cidr(string): ${CIDR}`]: cidrOf,
   'isCIDR(string): bool': (text: string) => parseCidr(text) !== undefined,
-  [`string(${CIDR}): string`]: String,
+  [`textOf(${CIDR}): string`]: String,
   [`${CIDR}.ip(): ${IP}`]: ({ ip }: Cidr) => ip,
   [`${CIDR}.prefixLength(): int`]: ({ bits }: Cidr) => BigInt(bits),
   [`${CIDR}.masked(): ${CIDR}`]: masked,

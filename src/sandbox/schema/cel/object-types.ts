@@ -19,10 +19,16 @@ interface ObjectType {
 export class ObjectTypes {
   readonly #environment: Environment;
   readonly #types = new Map<Schema, ObjectType>();
+  readonly #fields = new Map<string, ReadonlySet<string>>();
 
   /** Types are added to `environment` as they are asked for. */
   constructor(environment: Environment) {
     this.#environment = environment;
+  }
+
+  /** False for a field that an object type is known not to have. */
+  hasField(type: string, field: string): boolean {
+    return this.#fields.get(type)?.has(field) !== false;
   }
 
   /** Name of the type of a schema's values, or undefined where rules can't see them. */
@@ -98,6 +104,7 @@ export class ObjectTypes {
       const fieldType = this.selfNameOf(own, own.embeddedResource);
       if (field !== undefined && fieldType !== undefined) fields[field] = fieldType;
     }
+    this.#fields.set(name, new Set(Object.keys(fields)));
     this.#environment.registerType(name, { ctor: CelObject, fields });
     this.#environment.registerOperator(`${name} == ${name}`, (a: CelObject, b: CelObject) =>
       sameBySchema(complete, a.json, b.json),

@@ -272,7 +272,12 @@ class Compiler {
   #rule(environment: Environment, rule: Rule, schema: Schema, index: number): CompiledRule | undefined {
     const compile = (part: RuleFault['part']) => {
       try {
-        return compileExpression(environment, rule[part], part === 'rule' ? 'bool' : 'string');
+        return compileExpression(
+          environment,
+          rule[part],
+          part === 'rule' ? 'bool' : 'string',
+          (type, field) => this.#types.hasField(type, field),
+        );
       } catch (error) {
         if (!(error instanceof BadExpression)) throw error;
         const sentence =

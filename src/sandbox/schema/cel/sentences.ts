@@ -21,11 +21,15 @@ interface Report {
   readonly functions: ReadonlySet<string>;
 }
 
+/** Where cel-go sees the faults of a node, for nodes where that is not where they stand. */
+export const anchors = new WeakMap<object, number>();
+
 /** The library's faults in the words and at the places of cel-go, by the library's code. */
 const SENTENCES: Readonly<Record<string, (report: Report) => Located | undefined>> = {
-  no_such_key({ source, summary, start }) {
+  no_such_key({ source, summary, start, node }) {
     const field = summary.replace(/^No such key: /, '');
-    return { at: source.lastIndexOf('.', start), sentence: `undefined field '${field}'` };
+    const at = anchors.get(node ?? {}) ?? source.lastIndexOf('.', start);
+    return { at, sentence: `undefined field '${field}'` };
   },
   unknown_variable({ summary, start }) {
     return { at: start, sentence: undeclared(summary.replace(/^Unknown variable: /, '')) };
@@ -48,6 +52,9 @@ const SENTENCES: Readonly<Record<string, (report: Report) => Located | undefined
     const [name = used] = Object.entries(REPLACED).find(([, replacement]) => replacement === used) ?? [used];
     const at = source.indexOf('(', source.indexOf(name, start));
     if (!functions.has(used)) return { at, sentence: undeclared(name) };
+    const [, namespace] = /^Namespace\.(\w+)$/.exec(receiver ?? '') ?? [];
+    if (namespace !== undefined)
+      return { at, sentence: noOverload(`${namespace}.${name}`, `(${showType(args)})`) };
     const target = receiver === undefined ? '' : `${showType(receiver)}.`;
     return { at, sentence: noOverload(name, `${target}(${showType(args)})`) };
   },

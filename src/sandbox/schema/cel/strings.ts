@@ -1,3 +1,4 @@
+import { showNumber } from '../field-error.ts';
 import { goRegExp } from '../regexp.ts';
 import { fault, type Functions } from './functions.ts';
 
@@ -9,6 +10,15 @@ export const REPLACED: Readonly<Record<string, string>> = {
   join: 'joinItems',
   // A number before each unit, as in Go.
   duration: 'goDuration',
+  // Characters are code points.
+  indexOf: 'indexOfPart',
+  lastIndexOf: 'lastIndexOfPart',
+  substring: 'partOf',
+  // Letters of ASCII only.
+  lowerAscii: 'asciiLower',
+  upperAscii: 'asciiUpper',
+  // Numbers as Go writes them, and times.
+  string: 'textOf',
 };
 
 function pattern(source: string): RegExp {
@@ -36,10 +46,47 @@ function replace(text: string, from: string, to: string, most: number): string {
   return parts.length <= most + 1 ? replaced : `${replaced}${from}${parts.slice(most + 1).join(from)}`;
 }
 
+function checkIndex(index: bigint, length: number): void {
+  if (index < 0n || index > BigInt(length)) throw fault(`index out of range: ${index}`);
+}
+
 function charAt(text: string, index: bigint): string {
   const characters = Array.from(text);
-  if (index < 0n || index > BigInt(characters.length)) throw fault(`index out of range: ${index}`);
+  checkIndex(index, characters.length);
   return characters[Number(index)] ?? '';
+}
+
+function partOf(text: string, start: bigint, end?: bigint): string {
+  const characters = Array.from(text);
+  checkIndex(start, characters.length);
+  if (end === undefined) return characters.slice(Number(start)).join('');
+  checkIndex(end, characters.length);
+  if (start > end) throw fault(`invalid substring range. start: ${start}, end: ${end}`);
+  return characters.slice(Number(start), Number(end)).join('');
+}
+
+function indexOf(text: string, part: string, from = 0n): bigint {
+  const characters = Array.from(text);
+  const wanted = Array.from(part);
+  if (wanted.length === 0) return from;
+  checkIndex(from, characters.length);
+  const found = characters.findIndex(
+    (_, index) => index >= Number(from) && startsAt(characters, wanted, index),
+  );
+  return BigInt(found);
+}
+
+function lastIndexOf(text: string, part: string, from?: bigint): bigint {
+  const characters = Array.from(text);
+  const wanted = Array.from(part);
+  if (wanted.length === 0) return from ?? BigInt(characters.length);
+  if (from !== undefined) checkIndex(from, characters.length);
+  const last = from === undefined ? characters.length : Number(from);
+  return BigInt(characters.findLastIndex((_, index) => index <= last && startsAt(characters, wanted, index)));
+}
+
+function startsAt(characters: readonly string[], wanted: readonly string[], start: number): boolean {
+  return wanted.every((character, offset) => characters[start + offset] === character);
 }
 
 function quote(text: string): string {
@@ -61,6 +108,22 @@ export const strings: Functions = {
   'list<string>.joinItems(string): string': (list: Iterable<string>, separator: string) =>
     [...list].join(separator),
   'string.charAt(int): string': charAt,
+  'string.partOf(int): string': partOf,
+  'string.partOf(int, int): string': partOf,
+  'string.indexOfPart(string): int': indexOf,
+  'string.indexOfPart(string, int): int': indexOf,
+  'string.lastIndexOfPart(string): int': lastIndexOf,
+  'string.lastIndexOfPart(string, int): int': lastIndexOf,
+  'string.asciiLower(): string': (text: string) =>
+    text.replace(/[A-Z]+/g, (letters) => letters.toLowerCase()),
+  'string.asciiUpper(): string': (text: string) =>
+    text.replace(/[a-z]+/g, (letters) => letters.toUpperCase()),
+  'textOf(string): string': (text: string) => text,
+  'textOf(bool): string': String,
+  'textOf(int): string': String,
+  'textOf(uint): string': String,
+  'textOf(double): string': showNumber,
+  'textOf(bytes): string': (value: Uint8Array) => Buffer.from(value).toString(),
   'string.replace(string, string): string': (text: string, from: string, to: string) =>
     replace(text, from, to, -1),
   'string.replace(string, string, int): string': (text: string, from: string, to: string, most: bigint) =>
