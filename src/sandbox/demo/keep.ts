@@ -2,7 +2,7 @@ import path from 'node:path';
 import type { Clock } from '../../kube/clock.ts';
 import type { ApiClient } from '../../kube/types.ts';
 import { KNOWN_IMAGES } from './images.ts';
-import { SHOP_FILE } from './manifests.ts';
+import { ROOT, SHOP_FILE } from './manifests.ts';
 import { type ReleaseState, ReleaseWatch } from './release-watch.ts';
 
 export interface Kept {
@@ -44,18 +44,28 @@ export async function keepRunning(kept: Kept, signal: AbortSignal): Promise<void
 }
 
 function instructions({ kubeconfig, frontPort }: Kept): string[] {
-  const shop = path.relative(process.cwd(), SHOP_FILE);
   return [
     '',
-    'Everything stays up, the load too. In another terminal:',
+    'Everything stays up, the load too. Try it in another terminal:',
     '',
+    `  cd ${ROOT}`,
     `  export KUBECONFIG=${kubeconfig}`,
     '  kubectl get canaryreleases -n demo -w',
-    `  sed s/v1/v4/g ${shop} | kubectl apply --server-side --force-conflicts -f -`,
-    '  kubectl edit canaryrelease shop -n demo     # env: ERROR_RATE 0.3, LATENCY_MS 400, CRASH_AFTER_MS 3000',
+    '',
+    '  # another version',
+    `  sed 's/v1$/v4/' ${path.relative(ROOT, SHOP_FILE)} |`,
+    '    kubectl apply --server-side --force-conflicts -f -',
+    '',
+    '  # a bad one: give it another version, and ERROR_RATE: "0.3", LATENCY_MS: "400"',
+    '  # or CRASH_AFTER_MS: "3000" as env',
+    '  kubectl edit canaryrelease shop -n demo',
+    '',
+    '  # a request through the mesh',
     `  curl -H 'Host: shop' http://127.0.0.1:${frontPort}/`,
     '',
-    `Manifests of your own work too. Images: ${KNOWN_IMAGES}.`,
+    'Manifests of your own work too; pods run these images:',
+    `${KNOWN_IMAGES}.`,
+    '',
     'Ctrl-C ends everything.',
     '',
   ];

@@ -4,16 +4,18 @@ import { parse, parseAllDocuments } from 'yaml';
 import type { CanaryReleaseObject } from '../../api/index.ts';
 import type { KubeObject } from '../../kube/types.ts';
 
-/** The folder of the repository, with a slash at its end. */
-const ROOT = new URL('../../../', import.meta.url);
+const REPOSITORY = new URL('../../../', import.meta.url);
 const OWN = new URL('./manifests/', import.meta.url);
+
+/** The folder of the repository. */
+export const ROOT = fileURLToPath(REPOSITORY);
 
 /** The release's file, as users would write it; `--keep` names it. */
 export const SHOP_FILE = fileURLToPath(new URL('shop.yaml', OWN));
 
 /** Songbird's CRDs as they are installed in production, and Istio's as far as the demo needs them. */
 export async function readCrds(): Promise<KubeObject[]> {
-  const folder = new URL('crds/', ROOT);
+  const folder = new URL('crds/', REPOSITORY);
   const files = (await readdir(folder))
     .filter((name) => name.endsWith('.yaml'))
     .map((name) => new URL(name, folder));
@@ -37,7 +39,7 @@ export function readShop(): Promise<string> {
 
 /** The demo's release in one version, from the text of its file; an error rate makes it a bad one. */
 export function shopRelease(manifest: string, version: string, errorRate = 0): ShopRelease {
-  const release = parse(manifest.replaceAll(/\bv1\b/g, version)) as ShopRelease;
+  const release = parse(manifest.replaceAll(/v1$/gm, version)) as ShopRelease;
   if (errorRate > 0) {
     for (const container of release.spec.template.spec.containers) {
       container.env = [{ name: 'ERROR_RATE', value: String(errorRate) }];
