@@ -1,3 +1,4 @@
+import { setTimeout as delay } from 'node:timers/promises';
 import fc from 'fast-check';
 import { configMap, widget, WIDGETS } from './cases/case.ts';
 import { compare } from './compare.ts';
@@ -85,11 +86,23 @@ export async function runSequences(
   return { seed, sequences, compared, failure: { ...failing, shrinks: details.numShrinks } };
 }
 
+const LIST_ATTEMPTS = 300;
+const LIST_PAUSE_MS = 100;
+
+/** The version of a list. A server that has just taken a definition in may still refuse lists of its kind (429, 503). */
+async function versionOf(c: Conversation, kind: Target['kind']): Promise<string> {
+  for (let attempt = 0; attempt < LIST_ATTEMPTS; attempt++) {
+    const list = await c.quietly('GET', collection(c, kind));
+    if (list.status === 200) return (list.body as Found).metadata.resourceVersion;
+    await delay(LIST_PAUSE_MS);
+  }
+  throw new Error(`${collection(c, kind)} cannot be listed`);
+}
+
 async function play(c: Conversation, steps: readonly Step[]): Promise<void> {
   const from = new Map<string, string>();
   for (const kind of Object.keys(PATHS) as Target['kind'][]) {
-    const list = (await c.quietly('GET', collection(c, kind))).body as Found;
-    from.set(kind, list.metadata.resourceVersion);
+    from.set(kind, await versionOf(c, kind));
   }
   const seen = new Map<string, string>();
   for (const step of steps) {
