@@ -14,7 +14,7 @@ import type {
 } from '../../kube/types.ts';
 import { ApiError } from '../../kube/types.ts';
 import type { Cluster } from './cluster.ts';
-import type { Stored } from './object.ts';
+import { jsonOf, type Stored } from './object.ts';
 import type { ApiRequest, ApiResult, RequestOptions, Verb } from './request.ts';
 
 export interface ClientOptions {
@@ -66,13 +66,13 @@ export class InProcessClient implements ApiClient {
   async create<T extends KubeObject>(type: ResourceType, object: T, options: WriteOptions = {}): Promise<T> {
     const { namespace, name } = object.metadata;
     const ref = options.subresource === undefined ? { namespace } : { namespace, name };
-    return objectFrom(await this.#send('create', type, ref, options, bodyOf(object))) as KubeObject as T;
+    return objectFrom(await this.#send('create', type, ref, options, jsonOf(object))) as KubeObject as T;
   }
 
   async update<T extends KubeObject>(type: ResourceType, object: T, options: WriteOptions = {}): Promise<T> {
     const { namespace, name } = object.metadata;
     return objectFrom(
-      await this.#send('update', type, { namespace, name }, options, bodyOf(object)),
+      await this.#send('update', type, { namespace, name }, options, jsonOf(object)),
     ) as KubeObject as T;
   }
 
@@ -83,7 +83,7 @@ export class InProcessClient implements ApiClient {
     patch: unknown,
     options: WriteOptions = {},
   ): Promise<T> {
-    const request = this.#request('patch', type, ref, options, bodyOf(patch));
+    const request = this.#request('patch', type, ref, options, jsonOf(patch));
     return objectFrom(await this.#cluster.handle({ ...request, patchKind: patchType })) as KubeObject as T;
   }
 
@@ -137,9 +137,4 @@ function objectFrom(result: ApiResult): Stored {
 
 function unexpected(result: ApiResult): ApiError {
   return new ApiError(500, 'InternalError', `the cluster answered with a ${result.type} where it should not`);
-}
-
-// What goes in is JSON as it would go over the wire: undefined members vanish, and nothing stays shared with the caller.
-function bodyOf(value: unknown): Json {
-  return JSON.parse(JSON.stringify(value)) as Json;
 }

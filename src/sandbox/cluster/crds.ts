@@ -7,6 +7,8 @@ import { trackManager } from './managers.ts';
 import {
   at,
   equal,
+  isObject,
+  isStored,
   listOf,
   objectOf,
   scalarText,
@@ -204,7 +206,7 @@ function rulesOf(version: CompiledVersion): Rules {
     name: 'subdomain',
     unconditionalUpdate: false,
     newGeneration: (after, before) => !equal(counted(after), counted(before)),
-    decode: (object, old) => version.prepare(object, old),
+    decode: decoderOf(version),
     validate: (object, old, subresource) => version.validate(object, old, subresource),
     ...(selectableFields.length === 0
       ? {}
@@ -217,5 +219,24 @@ function rulesOf(version: CompiledVersion): Rules {
               ]),
             ),
         }),
+  };
+}
+
+/**
+ * Prepares objects, but not again those parts of them that came out of it before and are stored since: a write to the
+ * status leaves the spec the same object, which also makes it cheap to compare.
+ */
+function decoderOf(version: CompiledVersion): Rules['decode'] {
+  const prepared = new WeakSet<JsonObject>();
+  return (object, old) => {
+    const known: JsonObject = {};
+    for (const [name, member] of Object.entries(object)) {
+      if (isObject(member) && isStored(member) && prepared.has(member)) known[name] = member;
+    }
+    const result = { ...version.prepare(without(object, ...Object.keys(known)), old), ...known };
+    for (const [name, member] of Object.entries(result)) {
+      if (name !== 'metadata' && isObject(member)) prepared.add(member);
+    }
+    return result;
   };
 }

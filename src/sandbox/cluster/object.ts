@@ -99,16 +99,46 @@ export function without<T extends JsonObject>(object: T, ...keys: string[]): T {
   return copy;
 }
 
-/** True for what the cluster stored before: it is complete and needs no defaults. */
-export function isStored(value: JsonObject): boolean {
+/**
+ * True for what the cluster stored before, among objects that came out of decoding: it is complete, needs no defaults and
+ * never changes.
+ */
+export function isStored(value: JsonObject | Json[]): boolean {
   return Object.isFrozen(value);
 }
 
-/** Freezes a JSON value all the way down; subtrees that are frozen already are trusted to be so throughout. */
+/** Freezes a JSON value all the way down; what is frozen is trusted to be so throughout. */
 export function freeze<T>(value: T): T {
   if (typeof value !== 'object' || value === null || Object.isFrozen(value)) return value;
   for (const member of Object.values(value)) freeze(member);
   return Object.freeze(value);
+}
+
+/**
+ * A value as it would arrive over the wire: undefined members vanish, dates become text. Nothing is shared with the
+ * caller but what is frozen all the way down.
+ */
+export function jsonOf(value: unknown): Json {
+  if (typeof value === 'number') return Number.isFinite(value) ? value : null;
+  if (typeof value === 'string' || typeof value === 'boolean') return value;
+  if (typeof value !== 'object' || value === null) return null;
+  if ('toJSON' in value && typeof value.toJSON === 'function') return JSON.parse(JSON.stringify(value)) as Json;
+  let same = Object.isFrozen(value);
+  const keep = (member: unknown): Json => {
+    const json = jsonOf(member);
+    same &&= json === member;
+    return json;
+  };
+  if (Array.isArray(value)) {
+    const items = value.map(keep);
+    return same ? (value as Json[]) : items;
+  }
+  const result: JsonObject = {};
+  for (const [key, member] of Object.entries(value)) {
+    if (member === undefined) same = false;
+    else result[key] = keep(member);
+  }
+  return same ? (value as JsonObject) : result;
 }
 
 /** Deep equality of JSON; absent and undefined members are the same. */

@@ -203,8 +203,9 @@ function validateObject(
   if (scale !== undefined) errors.push(...scaleErrors(scale, object, isStatus));
   if (!isStatus) errors.push(...embeddedErrors(object, schema));
   // An object that had repeated items may keep them.
-  if (old === undefined || duplicateErrors(schema, old, '').length === 0) {
-    errors.push(...duplicateErrors(schema, object, ''));
+  const duplicates = duplicateErrors(schema, object, '');
+  if (duplicates.length > 0 && (old === undefined || duplicateErrors(schema, old, '').length === 0)) {
+    errors.push(...duplicates);
   }
   if (rules.empty) return errors;
   if (errors.some(({ reason }) => BLOCKING.has(reason)))

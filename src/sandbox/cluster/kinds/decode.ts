@@ -1,5 +1,5 @@
 import type { Json } from '../../../kube/types.ts';
-import { isObject, type JsonObject } from '../object.ts';
+import { isObject, isStored, type JsonObject } from '../object.ts';
 import type { TypeSchema } from './types.ts';
 
 /** A value that the decoder can't take; the message is the real server's, without what surrounds it. */
@@ -190,7 +190,7 @@ function empty(node: Node, value: Json): Json | undefined {
 function decodeObject(node: Node, value: Json): Json | undefined {
   if (!isObject(value)) throw new Mismatch(typeName(value), goType(node.schema));
   if (node.schema['x-kubernetes-preserve-unknown-fields'] === true) return value;
-  if (decodedAs.get(value) === node && Object.isFrozen(value)) return value;
+  if (decodedAs.get(value) === node && isStored(value)) return value;
   const result = node.values === undefined ? decodeFields(node, value) : decodeMap(node.values, value);
   if (!node.keepsEmpty && node.values !== undefined && Object.keys(result).length === 0) return undefined;
   decodedAs.set(result, node);
@@ -232,7 +232,7 @@ function decodeList(node: Node, value: Json): Json | undefined {
   const { items } = node;
   if (items === undefined) return value;
   const result = value.map((item) => decode(items, item) ?? null);
-  return Object.isFrozen(value) && result.every((item, index) => item === value[index]) ? value : result;
+  return isStored(value) && result.every((item, index) => item === value[index]) ? value : result;
 }
 
 function typeName(value: Json): string {
