@@ -28,6 +28,8 @@ export interface Merging {
   now: string;
   /** OpenAPI schema of the kind with `x-kubernetes-` extensions; absent for kinds without one. */
   schema?: JsonObject | undefined;
+  /** What an object without managers is compared with: what each of a built-in kind has without anyone's doing. */
+  empty?: JsonObject | undefined;
   /** Fields that this endpoint ignores, so that nobody comes to own them by it; see {@link resetFields}. */
   reset?: readonly (readonly string[])[] | undefined;
 }
@@ -187,7 +189,7 @@ function managersBeforeApply(
     apiVersion,
     subresource: input.subresource ?? '',
   };
-  const nothing = { apiVersion, kind: live['kind'] };
+  const nothing = input.empty ?? { apiVersion, kind: live['kind'] };
   return update(type, nothing, live, managers, { ...self, operation: 'Update' }, input);
 }
 
@@ -237,13 +239,11 @@ export interface UpdateInput extends Merging {
   /** Absent when the object is created. */
   before: JsonObject | undefined;
   after: JsonObject;
-  /** What a created object is compared with: what every object of a built-in kind has without anyone's doing. */
-  empty?: JsonObject | undefined;
 }
 
 /**
  * managedFields after any other write than apply: the writer owns what it changed. Undefined where an object is not
- * tracked. managedFields that the client sent count instead of the live ones, and `[]` or `[{}]` forgets them all, except
+ * tracked, or no longer, because what was sent has the wrong types (in a part that the endpoint ignores). managedFields that the client sent count instead of the live ones, and `[]` or `[{}]` forgets them all, except
  * on subresources.
  */
 export function trackUpdate(input: UpdateInput): JsonObject[] | undefined {
@@ -257,8 +257,10 @@ export function trackUpdate(input: UpdateInput): JsonObject[] | undefined {
     apiVersion,
     subresource,
   } as const;
+  const type = typeFor(input);
+  if (typeErrors(type, after, true).length > 0) return undefined;
   const live = before ?? input.empty ?? { apiVersion, kind: after['kind'] };
-  return encodeManagers(capUpdaters(update(typeFor(input), live, after, managers, self, input)));
+  return encodeManagers(capUpdaters(update(type, live, after, managers, self, input)));
 }
 
 function managersForUpdate(before: JsonObject | undefined, after: JsonObject, subresource: string): Managers {

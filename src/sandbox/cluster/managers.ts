@@ -85,6 +85,7 @@ export function applied(
       subresource: request.subresource,
       now,
       schema: resource.schema,
+      empty: resource.empty,
       reset: resetsOf(resource, request.subresource),
     });
   } catch (error) {

@@ -228,7 +228,8 @@ function scopeOf(resource: Resource, request: ApiRequest, sent: Stored, old: Sto
   const prepared = resource.rules.prepareStatus?.(sent, old);
   if (prepared !== undefined) return prepared;
   const { managedFields } = sent.metadata;
-  const metadata = managedFields === undefined ? old.metadata : { ...old.metadata, managedFields };
+  const untracked = without(old.metadata, 'managedFields');
+  const metadata = managedFields === undefined ? untracked : { ...untracked, managedFields };
   const { status } = sent;
   return status === undefined ? { ...without(old, 'status'), metadata } : { ...old, metadata, status };
 }
