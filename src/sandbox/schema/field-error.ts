@@ -100,9 +100,15 @@ export function isInteger64(value: number): boolean {
   return Number.isInteger(value) && Math.abs(value) < 2 ** 63;
 }
 
-/** A number as Go prints it: floating-point ones with an exponent below 0.0001 and from a million on. */
+/** A number as Go prints it: whole ones as integers. */
 export function showNumber(value: number): string {
-  if (isInteger64(value)) return String(value);
+  return isInteger64(value) ? String(value) : showDouble(value);
+}
+
+/** A floating-point number as Go prints it: with an exponent below 0.0001 and from a million on. */
+export function showDouble(value: number): string {
+  if (Number.isNaN(value)) return 'NaN';
+  if (!Number.isFinite(value)) return value < 0 ? '-Inf' : '+Inf';
   const [mantissa = '', exponent = ''] = value.toExponential().split('e');
   const power = Number(exponent);
   if (power >= -4 && power < 6) return String(value);

@@ -211,7 +211,7 @@ function checkOptionalFields(
     const [operand, field] = node.args;
     const type = typeNameOf(operand)?.replace(/^optional<(.*)>$/, '$1') ?? '';
     if (hasField(type, field)) continue;
-    const at = source.lastIndexOf('.?', node.start);
+    const at = source.indexOf('.?', operand.end);
     throw new BadExpression(`compilation failed: ${located(source, at, `undefined field '${field}'`)}`);
   }
 }

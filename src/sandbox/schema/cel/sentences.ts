@@ -74,6 +74,14 @@ const SENTENCES: Readonly<Record<string, (report: Report) => Located | undefined
     const found = /got '(.*)'$/.exec(summary)?.[1] ?? '';
     return { at: start, sentence: `expected type 'bool' but found '${showType(found)}'` };
   },
+  invalid_comprehension_range({ summary, start }) {
+    const type = /'(.*)'/.exec(summary)?.[1] ?? '';
+    const must = '(must be list, map, or dynamic)';
+    return {
+      at: start,
+      sentence: `expression of type '${showType(type)}' cannot be range of a comprehension ${must}`,
+    };
+  },
   invalid_macro_argument({ summary, start }) {
     if (summary.startsWith('has()')) return { at: start, sentence: 'invalid argument to has() macro' };
     return { at: start, sentence: 'argument must be a simple name' };

@@ -1,4 +1,4 @@
-import { showNumber } from '../field-error.ts';
+import { showDouble } from '../field-error.ts';
 import { goRegExp } from '../regexp.ts';
 import { fault, type Functions } from './functions.ts';
 
@@ -122,7 +122,7 @@ export const strings: Functions = {
   'textOf(bool): string': String,
   'textOf(int): string': String,
   'textOf(uint): string': String,
-  'textOf(double): string': showNumber,
+  'textOf(double): string': showDouble,
   'textOf(bytes): string': (value: Uint8Array) => Buffer.from(value).toString(),
   'string.replace(string, string): string': (text: string, from: string, to: string) =>
     replace(text, from, to, -1),
