@@ -7,7 +7,8 @@ cluster in memory, a demo mesh, 200 requests a second over real HTTP, and the op
 in production. A good version goes out step by step; then a bad one comes back by itself.
 
   --keep   Leave everything running afterwards, for kubectl and manifests of your own, until Ctrl-C
-  --json   Print one JSON object a line; the last is the result
+  --json   Print one JSON object a line; the last is the result (npm run --silent demo -- --json
+           leaves npm's own lines out)
   --help   Print this and exit
 
 The exit status is 0 only when the good version went out without a failed request and the bad one

@@ -118,6 +118,20 @@ test('not in a terminal: plain lines with their time, without any escape sequenc
   expect(screen.text).toMatch(/✓ v2, a good version, went out\n[^]*and then\n$/);
 });
 
+test('plain lines say a verdict once, and only one that decides', () => {
+  const { screen, reporter } = reporting({});
+  reporter.tell({ event: 'verdict', verdict: 'Inconclusive', message: 'too few' });
+  reporter.tell({ event: 'verdict', verdict: 'Fail', message: '4 of 12' });
+  reporter.tell({ event: 'phase', phase: 'RolledBack', message: 'revision c was rolled back: 4 of 12' });
+  reporter.tell({ event: 'phase', phase: 'Progressing', message: '0 of 1 pods are ready' });
+  expect(
+    screen.text
+      .trimEnd()
+      .split('\n')
+      .map((line) => line.slice(9)),
+  ).toEqual(['Verdict Fail: 4 of 12', 'RolledBack', 'Progressing: 0 of 1 pods are ready']);
+});
+
 test('in a terminal: the picture is redrawn in place, and the cursor comes back at the end', async () => {
   const { clock, screen, reporter } = reporting({ tty: true, columns: 80, rows: 30 });
   reporter.start(() => SNAPSHOT);

@@ -122,6 +122,7 @@ class PlainReporter implements Reporter {
   readonly #began: number;
   readonly #ticker: Ticker;
   readonly #paint: Paint;
+  #verdict: string | undefined;
 
   constructor({ output, clock, color }: ReporterOptions) {
     this.#output = output;
@@ -141,7 +142,8 @@ class PlainReporter implements Reporter {
   }
 
   tell(event: DemoEvent): void {
-    const text = sentenceOf(event);
+    if (event.event === 'verdict') this.#verdict = event.message;
+    const text = sentenceOf(event, this.#verdict);
     if (text !== undefined) this.#line(text);
   }
 
@@ -164,7 +166,8 @@ class PlainReporter implements Reporter {
   }
 }
 
-function sentenceOf(event: DemoEvent): string | undefined {
+/** @param verdict the last one's sentence: it need not be said again */
+function sentenceOf(event: DemoEvent, verdict: string | undefined): string | undefined {
   switch (event.event) {
     case 'starting':
       return 'A cluster in memory, a demo mesh and the operator are starting';
@@ -176,13 +179,16 @@ function sentenceOf(event: DemoEvent): string | undefined {
       return `A user applies ${event.version} (${event.image})${how}`;
     }
     case 'phase':
-      return `${event.phase}: ${event.message}`;
+      return verdict !== undefined && event.message.includes(verdict)
+        ? event.phase
+        : `${event.phase}: ${event.message}`;
     case 'weights': {
       const shares = Object.entries(event.weights).map(([version, weight]) => `${version} ${weight}%`);
       return `Traffic: ${shares.join(', ')}`;
     }
     case 'verdict':
-      return `Verdict ${event.verdict}: ${event.message}`;
+      // Each window begins without one, and that is no news.
+      return event.verdict === 'Inconclusive' ? undefined : `Verdict ${event.verdict}: ${event.message}`;
     case 'ended':
       return `${event.version} is ${event.outcome}: ${thousands(event.failed)} of ${counted(event.requests, 'request')} failed`;
     case 'progress':

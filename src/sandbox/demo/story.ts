@@ -248,21 +248,22 @@ export class Story {
 
   #tellStatus({ phase, message = '', analysis, candidateRevision }: CanaryReleaseStatus): void {
     const { tell } = this.#stage;
-    if (phase !== undefined && phase !== this.#told.phase) {
-      this.#told.phase = phase;
-      tell({ event: 'phase', phase, message });
-    }
     if (analysis === undefined || analysis.revision !== candidateRevision) {
       this.#told.verdict = '';
     } else if (analysis.verdict !== this.#told.verdict) {
       this.#told.verdict = analysis.verdict;
       tell({ event: 'verdict', verdict: analysis.verdict, message: analysis.message });
     }
+    if (phase !== undefined && phase !== this.#told.phase) {
+      this.#told.phase = phase;
+      tell({ event: 'phase', phase, message });
+    }
   }
 
   #tellWeights(): void {
     const { clock, mesh, tell } = this.#stage;
-    const weights = Object.fromEntries(mesh.weights(RELEASE.name));
+    const sorted = [...mesh.weights(RELEASE.name)].sort(([a], [b]) => (a < b ? -1 : 1));
+    const weights = Object.fromEntries(sorted);
     const text = JSON.stringify(weights);
     if (text === this.#told.weights || text === '{}') return;
     this.#told.weights = text;
