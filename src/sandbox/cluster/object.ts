@@ -122,7 +122,8 @@ export function jsonOf(value: unknown): Json {
   if (typeof value === 'number') return Number.isFinite(value) ? value : null;
   if (typeof value === 'string' || typeof value === 'boolean') return value;
   if (typeof value !== 'object' || value === null) return null;
-  if ('toJSON' in value && typeof value.toJSON === 'function') return JSON.parse(JSON.stringify(value)) as Json;
+  if ('toJSON' in value && typeof value.toJSON === 'function')
+    return JSON.parse(JSON.stringify(value)) as Json;
   let same = Object.isFrozen(value);
   const keep = (member: unknown): Json => {
     const json = jsonOf(member);
