@@ -1,10 +1,9 @@
 import { type FieldError, forbiddenField, invalidValue } from './errors.ts';
-import { qualifiedNameFaults, validateLabels, validateName } from './names.ts';
+import { qualifiedNameFaults, validateAnnotations, validateLabels, validateName } from './names.ts';
 import { equal, isObject, objectOf, without, type JsonObject, type Meta, type Stored } from './object.ts';
 import type { Resource } from './resource.ts';
 
 const STANDARD_FINALIZERS = new Set(['kubernetes', 'orphan', 'foregroundDeletion']);
-const ANNOTATIONS_LIMIT = 256 * 1024;
 
 /** `metadata` without what the real server leaves out when it is empty, and without unknown fields. */
 export function tidyMetadata(metadata: JsonObject): Meta {
@@ -52,25 +51,9 @@ export function validateMetadata(resource: Resource, { metadata }: Stored): Fiel
 function validateTies(metadata: Meta): FieldError[] {
   return [
     ...validateLabels(metadata.labels ?? {}, 'metadata.labels'),
-    ...validateAnnotations(metadata.annotations ?? {}),
+    ...validateAnnotations(metadata.annotations ?? {}, 'metadata.annotations'),
     ...validateOwners(metadata),
   ];
-}
-
-function validateAnnotations(annotations: Record<string, string>): FieldError[] {
-  const errors = Object.keys(annotations).flatMap((key) =>
-    // Keys of annotations are compared in lower case, those of labels as they are.
-    qualifiedNameFaults(key.toLowerCase()).map((why) => invalidValue('metadata.annotations', key, why)),
-  );
-  const size = Object.entries(annotations).reduce((sum, [key, value]) => sum + key.length + value.length, 0);
-  if (size > ANNOTATIONS_LIMIT) {
-    errors.push({
-      field: 'metadata.annotations',
-      reason: 'FieldValueTooLong',
-      message: `Too long: may not be more than ${ANNOTATIONS_LIMIT} bytes`,
-    });
-  }
-  return errors;
 }
 
 function validateOwners(metadata: Meta): FieldError[] {

@@ -124,6 +124,25 @@ export function validateLabels(labels: JsonObject, field: string): FieldError[] 
   ]);
 }
 
+const ANNOTATIONS_LIMIT = 256 * 1024;
+
+/** Validates `metadata.annotations` and other maps of annotations. */
+export function validateAnnotations(annotations: JsonObject, field: string): FieldError[] {
+  const errors = Object.keys(annotations).flatMap((key) =>
+    // Keys of annotations are compared in lower case, those of labels as they are.
+    qualifiedNameFaults(key.toLowerCase()).map((why) => invalidValue(field, key, why)),
+  );
+  const size = Object.entries(annotations).reduce(
+    (sum, [key, value]) => sum + key.length + (typeof value === 'string' ? value.length : 0),
+    0,
+  );
+  if (size > ANNOTATIONS_LIMIT) {
+    const message = `Too long: may not be more than ${ANNOTATIONS_LIMIT} bytes`;
+    errors.push({ field, reason: 'FieldValueTooLong', message });
+  }
+  return errors;
+}
+
 /** Validates `metadata.name` (or `generateName`, as a prefix) by the kind's rule. */
 export function validateName(name: string, generateName: string, kind: NameRule): FieldError[] {
   const errors: FieldError[] = [];

@@ -25,6 +25,9 @@ import { keyFor, present } from './reads.ts';
 import type { ApiRequest, ApiResult } from './request.ts';
 import type { Resource } from './resource.ts';
 
+/** Longer prefixes of generated names are cut, so that the names stay labels. */
+const LONGEST_PREFIX = 58;
+
 /**
  * Creates an object.
  * @throws ApiError 400, 404 (no such namespace), 409, 422
@@ -59,7 +62,7 @@ export function createFrom(
     ...(resource.rules.newGeneration === undefined ? {} : { generation: 1 }),
   };
   if (metadata.name === '' && metadata.generateName !== undefined) {
-    metadata.name = `${metadata.generateName}${core.random.suffix()}`;
+    metadata.name = metadata.generateName.slice(0, LONGEST_PREFIX) + core.random.suffix();
   }
   const accepted = tracked
     ? { ...sent, metadata }
@@ -120,9 +123,9 @@ export function update(core: Core, resource: Resource, request: ApiRequest): Api
   checkIdentity(request, metadataOf(decoded.object));
   if (old === undefined) {
     if (resource.rules.createOnUpdate === true && request.subresource === undefined) {
-      const { metadata } = decoded.object;
-      if (metadata.resourceVersion !== undefined) throw notFound(resource, name);
-      const created = createFrom(core, resource, request, decoded.object);
+      // Whatever version it was written for.
+      const metadata = without(decoded.object.metadata, 'resourceVersion');
+      const created = createFrom(core, resource, request, { ...decoded.object, metadata });
       return store(core, resource, request, created, decoded.warnings);
     }
     throw notFound(resource, name);

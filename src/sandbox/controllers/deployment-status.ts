@@ -47,11 +47,21 @@ export function deploymentStatus(
   for (const [field, count] of Object.entries(counts)) if (count > 0) next[field] = count;
   next['terminatingReplicas'] = total(all, 'terminatingReplicas');
   const conditions = [available(deployment, counts), progressing(deployment, fresh, counts, now)];
-  next['conditions'] = merged(listOf(before['conditions']).map(objectOf), conditions, now);
+  const failed = fresh === undefined ? undefined : conditionOf(fresh, 'ReplicaFailure');
+  const known = listOf(before['conditions'])
+    .map(objectOf)
+    .filter((condition) => failed !== undefined || condition['type'] !== 'ReplicaFailure');
+  next['conditions'] = merged(known, [...conditions, failureOf(failed)], now);
   return next;
 }
 
 type Condition = JsonObject & { type: string; status: string; reason: string };
+
+function failureOf(failed: JsonObject | undefined): Condition | undefined {
+  if (failed === undefined) return undefined;
+  const { reason, message } = failed;
+  return { type: 'ReplicaFailure', status: 'True', reason: textOf(reason), message: textOf(message) };
+}
 
 function available(deployment: Stored, counts: Record<string, number>): Condition {
   const enough =

@@ -2,7 +2,7 @@ import { describe, expect, it } from 'vitest';
 import { deployments, pods } from '../../kube/well-known.ts';
 import type { InProcessClient } from '../cluster/client.ts';
 import { at, listOf, numberOf, objectOf, textOf, type JsonObject, type Stored } from '../cluster/object.ts';
-import { deployment, failureOf, named, replicaSets, testCluster } from '../cluster/testing.ts';
+import { coreEvents, deployment, failureOf, named, replicaSets, testCluster } from '../cluster/testing.ts';
 import type { PodBehaviour } from './pod-behaviour.ts';
 
 const SECOND = 1000;
@@ -290,5 +290,39 @@ describe('the built-in kubelet', () => {
     const [pod] = (await client.list<Stored>(pods)).items;
     expect(at(pod ?? null, 'spec', 'nodeName')).toBeUndefined();
     expect(at(pod ?? null, 'status', 'phase')).toBe('Pending');
+  });
+});
+
+describe('pods that cannot be made', () => {
+  it('are told of in conditions and an Event, and made when the template is mended', async () => {
+    const { client, clock } = testCluster();
+    const bad = deployment('web', 'web:1');
+    const template = objectOf(at(bad, 'spec', 'template'));
+    const finalizers = ['unqualified'];
+    const broken = { ...template, metadata: { ...objectOf(template['metadata']), finalizers } };
+    await client.create(deployments, { ...bad, spec: { ...objectOf(bad['spec']), template: broken } });
+    await clock.advance(25 * SECOND);
+    expect((await client.list(pods)).items).toEqual([]);
+    expect(conditionOf(await statusOf(client), 'ReplicaFailure')).toBe('True FailedCreate');
+    const events = (await client.list<Stored>(coreEvents)).items;
+    expect(events).toMatchObject([{ type: 'Warning', reason: 'FailedCreate' }]);
+    expect(textOf(events[0]?.['message'])).toContain('metadata.finalizers[0]');
+    await client.patch(deployments, named('web'), 'merge', {
+      spec: { template: { metadata: { finalizers: null } } },
+    });
+    await clock.advance(5 * SECOND);
+    const status = await statusOf(client);
+    expect(status).toMatchObject({ readyReplicas: 3 });
+    expect(conditionOf(status, 'ReplicaFailure')).toBe(' ');
+  });
+
+  it('have names that fit, however long the name of their Deployment is', async () => {
+    const { client, clock } = testCluster();
+    const name = `long-${'x'.repeat(60)}`;
+    await client.create(deployments, { ...deployment('app', 'app:1'), metadata: named(name) });
+    await clock.advance(3 * SECOND);
+    const { items } = await client.list(pods);
+    expect(items).toHaveLength(3);
+    for (const pod of items) expect(pod.metadata.name.length).toBeLessThanOrEqual(63);
   });
 });

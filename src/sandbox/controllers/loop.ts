@@ -1,5 +1,9 @@
 import type { Clock, Timer } from '../../kube/clock.ts';
-import { ApiError } from '../../kube/types.ts';
+import { isApiError } from '../../kube/types.ts';
+
+// Controllers that keep changing what the other wants must not stop the clock.
+const MOST_ROUNDS = 1000;
+const BREATHER_MS = 1000;
 
 /** Brings the object of one key nearer to what it should be. */
 export type Reconcile = (key: string) => void;
@@ -14,6 +18,8 @@ export class Loop {
   readonly #timers = new Map<string, { at: number; timer: Timer }>();
   #pending: Timer | undefined;
   #stopped = false;
+  #lastRound = 0;
+  #rounds = 0;
 
   constructor(clock: Clock, delayMs: number) {
     this.#clock = clock;
@@ -27,7 +33,7 @@ export class Loop {
     this.#queue.set(id, () => {
       reconcile(key);
     });
-    this.#pending ??= this.#clock.after(this.#delayMs, () => {
+    this.#pending ??= this.#clock.after(this.#nextDelay(), () => {
       this.#run();
     });
   }
@@ -54,6 +60,13 @@ export class Loop {
     this.#queue.clear();
   }
 
+  #nextDelay(): number {
+    const now = this.#clock.monotonic();
+    this.#rounds = now === this.#lastRound ? this.#rounds + 1 : 0;
+    this.#lastRound = now;
+    return this.#rounds < MOST_ROUNDS ? this.#delayMs : Math.max(this.#delayMs, BREATHER_MS);
+  }
+
   #run(): void {
     this.#pending = undefined;
     const round = [...this.#queue.values()];
@@ -62,11 +75,11 @@ export class Loop {
   }
 }
 
-// An object that can't be made (say, a pod with an invalid name) must not stop the others.
+// What one reconciler finds gone or changed by another is found again in the next round.
 function attempt(work: () => void): void {
   try {
     work();
   } catch (error) {
-    if (!(error instanceof ApiError)) throw error;
+    if (!isApiError(error, 404) && !isApiError(error, 409)) throw error;
   }
 }

@@ -1,10 +1,16 @@
+import { ApiError } from '../../kube/types.ts';
+import { secondText } from '../cluster/core.ts';
 import { at, equal, numberOf, objectOf, type JsonObject, type Stored, without } from '../cluster/object.ts';
 import { labelSelectorOf } from '../cluster/selectors.ts';
+import { recordFailure, withFailure } from './failures.ts';
 import { PODS, REPLICA_SETS, type SystemClient, TABLES } from './host.ts';
 import type { Loop } from './loop.ts';
 import type { OwnerIndex } from './owner-index.ts';
 import { controlledBy, controllerOf, isControlledBy, keyOfObject } from './owners.ts';
 import { bySacrifice, isActive, isReady, msUntilAvailable } from './pods.ts';
+
+/** How long after a pod could not be created the next try is made. */
+const RETRY_MS = 10_000;
 
 /** Keeps as many pods for each ReplicaSet as it asks for. */
 export class ReplicaSetController {
@@ -37,8 +43,10 @@ export class ReplicaSetController {
     const set = this.#client.get(TABLES.replicaSets, key);
     if (set === undefined) return;
     const pods = this.#claim(set);
-    if (set.metadata.deletionTimestamp === undefined) this.#scale(set, pods.filter(isActive));
-    this.#writeStatus(set, this.#claim(set));
+    const failure =
+      set.metadata.deletionTimestamp === undefined ? this.#scale(set, pods.filter(isActive)) : undefined;
+    if (failure !== undefined) this.#loop.markAfter(RETRY_MS, 'replicaset', key, this.#reconcile);
+    this.#writeStatus(set, this.#claim(set), failure);
   };
 
   /** The pods of a ReplicaSet, orphans that it selects among them: these it adopts. */
@@ -55,21 +63,37 @@ export class ReplicaSetController {
       .filter((pod) => isControlledBy(pod, set));
   }
 
-  #scale(set: Stored, active: readonly Stored[]): void {
+  /** Creates or deletes pods until there are enough; the error that stopped it, if any. */
+  #scale(set: Stored, active: readonly Stored[]): ApiError | undefined {
     const missing = numberOf(at(set, 'spec', 'replicas')) - active.length;
     for (let index = 0; index < missing; index += 1) {
-      this.#client.create(PODS, set.metadata.namespace, podOf(set));
+      const failure = this.#createPod(set);
+      if (failure !== undefined) return failure;
     }
     for (const pod of [...active].sort(bySacrifice).slice(0, Math.max(0, -missing))) {
       this.#client.delete(PODS, pod);
     }
+    return undefined;
   }
 
-  #writeStatus(set: Stored, pods: readonly Stored[]): void {
+  #createPod(set: Stored): ApiError | undefined {
+    try {
+      this.#client.create(PODS, set.metadata.namespace, podOf(set));
+      return undefined;
+    } catch (error) {
+      if (!(error instanceof ApiError)) throw error;
+      // A Namespace that is being deleted takes no events either.
+      if (error.code !== 403) recordFailure(this.#client, set, error);
+      return error;
+    }
+  }
+
+  #writeStatus(set: Stored, pods: readonly Stored[], failure: ApiError | undefined): void {
     const now = this.#client.clock.now();
     const active = pods.filter(isActive);
     const minReady = numberOf(at(set, 'spec', 'minReadySeconds'));
     const waits = active.map((pod) => msUntilAvailable(pod, minReady, now));
+    const conditions = withFailure(at(set, 'status', 'conditions'), failure, secondText(now));
     const status: JsonObject = {
       ...without(
         objectOf(set['status']),
@@ -77,6 +101,7 @@ export class ReplicaSetController {
         'readyReplicas',
         'availableReplicas',
         'terminatingReplicas',
+        'conditions',
       ),
       replicas: active.length,
       ...counted('fullyLabeledReplicas', active.filter((pod) => isFullyLabeled(set, pod)).length),
@@ -84,6 +109,7 @@ export class ReplicaSetController {
       ...counted('availableReplicas', waits.filter((ms) => ms === 0).length),
       terminatingReplicas: pods.filter((pod) => pod.metadata.deletionTimestamp !== undefined).length,
       observedGeneration: set.metadata.generation,
+      ...(conditions.length === 0 ? {} : { conditions }),
     };
     const soonest = Math.min(...waits.filter((ms) => ms > 0));
     this.#loop.markAfter(soonest, 'replicaset', keyOfObject(set), this.#reconcile);

@@ -1,5 +1,5 @@
 import { type FieldError, invalidValue, requiredValue, unsupportedValue } from '../errors.ts';
-import { validateLabels } from '../names.ts';
+import { validateAnnotations, validateLabels } from '../names.ts';
 import {
   at,
   equal,
@@ -92,7 +92,9 @@ function validateWorkload(workload: Stored): FieldError[] {
       ),
     );
   }
-  errors.push(...validateLabels(objectOf(labels), 'spec.template.metadata.labels'));
+  errors.push(...validateLabels(objectOf(labels), 'spec.template.labels'));
+  const annotations = objectOf(at(workload, 'spec', 'template', 'metadata', 'annotations'));
+  errors.push(...validateAnnotations(annotations, 'spec.template.annotations'));
   errors.push(...validatePodSpec(objectOf(at(workload, 'spec', 'template', 'spec')), 'spec.template.spec'));
   const restart = textOf(at(workload, 'spec', 'template', 'spec', 'restartPolicy'));
   if (restart !== 'Always')
