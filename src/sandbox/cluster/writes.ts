@@ -121,6 +121,7 @@ export function update(core: Core, resource: Resource, request: ApiRequest): Api
   const old = live === undefined ? undefined : present(resource, live);
   const decoded = decodeBody(resource, request.body, old, request);
   checkIdentity(request, metadataOf(decoded.object));
+  checkUid(resource, request, decoded.object, old);
   if (old === undefined) {
     if (resource.rules.createOnUpdate === true && request.subresource === undefined) {
       // Whatever version it was written for.
@@ -130,16 +131,19 @@ export function update(core: Core, resource: Resource, request: ApiRequest): Api
     }
     throw notFound(resource, name);
   }
-  const { uid } = decoded.object.metadata;
-  if (uid !== undefined && uid !== old.metadata.uid) {
-    throw conflict(
-      resource,
-      name,
-      `StorageError: invalid object, Code: 4, Key: /registry/${resource.plural}/${keyFor(request.namespace, name)}, ResourceVersion: 0, AdditionalErrorMsg: Precondition failed: UID in precondition: ${uid}, UID in object meta: ${old.metadata.uid ?? ''}`,
-    );
-  }
   checkVersion(resource, decoded.object, old);
   return replace(core, resource, request, decoded, old);
+}
+
+function checkUid(resource: Resource, request: ApiRequest, sent: Stored, old: Stored | undefined): void {
+  const { uid } = sent.metadata;
+  if (uid === undefined || uid === old?.metadata.uid) return;
+  const name = request.name ?? '';
+  throw conflict(
+    resource,
+    name,
+    `StorageError: invalid object, Code: 4, Key: /registry/${resource.plural}/${keyFor(request.namespace, name)}, ResourceVersion: 0, AdditionalErrorMsg: Precondition failed: UID in precondition: ${uid}, UID in object meta: ${old?.metadata.uid ?? ''}`,
+  );
 }
 
 /**

@@ -39,6 +39,9 @@ export const errorCases = cases('errors', {
     await c.get(c.at(WIDGETS, 'widgets', 'none'));
     await c.put(c.at(WIDGETS, 'widgets', 'none'), widget('none', {}));
     await c.put(c.at(WIDGETS, 'widgets', 'none'), widget('none', {}, { resourceVersion: '5' }));
+    const uid = '11111111-2222-3333-4444-555555555555';
+    await c.put(c.at(WIDGETS, 'widgets', 'none'), widget('none', {}, { uid }));
+    await c.put(c.at('v1', 'configmaps', 'none'), configMap('none', {}, { uid }));
     await c.delete(c.at(WIDGETS, 'widgets', 'none'));
     await c.patch(c.at('apps/v1', 'deployments', 'none'), 'merge', {});
     await c.get(c.at('v1', 'nothings'), { anyMessage: true });

@@ -98,6 +98,16 @@ export const objectCases = cases('objects', {
     await c.put(`${path}/leader`, { ...made, spec: { ...made.spec, holderIdentity: 'c' } });
     await c.patch(`${path}/leader`, 'merge', { spec: { renewTime: 'yesterday' } }, { anyMessage: true });
   },
+  'a Lease that a PUT makes': async (c) => {
+    const path = c.at('coordination.k8s.io/v1', 'leases');
+    const lease = (metadata: object) => ({ apiVersion: 'coordination.k8s.io/v1', kind: 'Lease', metadata });
+    await c.put(`${path}/a`, lease({ name: 'a' }));
+    await c.put(`${path}/a`, lease({ name: 'a' }));
+    await c.put(`${path}/b`, lease({ name: 'b', resourceVersion: '12345678' }));
+    await c.put(`${path}/c`, lease({ name: 'c', uid: '11111111-2222-3333-4444-555555555555' }));
+    await c.put(`${path}/d?dryRun=All`, lease({ name: 'd' }));
+    await c.get(path);
+  },
   'a Service': async (c) => {
     const path = c.at('v1', 'services');
     const ports = [{ name: 'http', port: 80, targetPort: 8080 }];

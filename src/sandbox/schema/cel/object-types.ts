@@ -95,6 +95,14 @@ export class ObjectTypes {
         this.set(field, converted);
         return converted;
       }
+
+      override [Symbol.iterator](): MapIterator<[string, unknown]> {
+        for (const property of Object.keys(this.json)) {
+          const field = escapeName(property);
+          if (field !== undefined) this.get(field);
+        }
+        return super[Symbol.iterator]();
+      }
     }
     const type: ObjectType = { name, create: (value) => new CelObject(value) };
     this.#types.set(schema, type);

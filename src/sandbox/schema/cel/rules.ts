@@ -13,7 +13,8 @@ import {
 } from '../field-error.ts';
 import type { Rule, Schema } from '../schema.ts';
 import { newEnvironment } from './environment.ts';
-import { BadExpression, compileExpression, EvaluationFault, type Expression } from './expression.ts';
+import { BadExpression } from './checks.ts';
+import { compileExpression, EvaluationFault, type Expression } from './expression.ts';
 import { ObjectTypes } from './object-types.ts';
 import { Optional, type Environment } from '@marcbachmann/cel-js';
 
