@@ -172,6 +172,7 @@ export class ContainerRun {
 
   async #answers(probe: Probe | undefined): Promise<boolean> {
     if (probe?.httpGet === undefined) return true;
+    const { timeoutSeconds = 1 } = probe;
     const { path = '/', port } = probe.httpGet;
     const number =
       typeof port === 'number'
@@ -181,7 +182,7 @@ export class ContainerRun {
     if (listening === undefined) return false;
     return new Promise((resolve) => {
       const request = get(
-        { host: '127.0.0.1', port: listening, path, agent: false, timeout: 1000 },
+        { host: '127.0.0.1', port: listening, path, agent: false, timeout: timeoutSeconds * 1000 },
         (answer) => {
           answer.resume();
           const status = answer.statusCode ?? 0;

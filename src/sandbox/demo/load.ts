@@ -37,6 +37,8 @@ export const NO_VERSION = 'none';
 /** Sends more than this many at a time only in a breakdown; what comes on top counts as failed. */
 const MOST_UNDER_WAY = 2000;
 const TICK_MS = 5;
+// Less than the mesh keeps idle connections, so that no request goes into one that is being closed.
+const IDLE_MS = 20_000;
 const BUCKETS = 10;
 const BUCKET_MS = 1000;
 
@@ -85,7 +87,7 @@ function addTo(counts: Map<string, Count>, version: string, failed: number): voi
  */
 export class Load {
   readonly #options: Required<LoadOptions>;
-  readonly #agent = new Agent({ keepAlive: true, maxFreeSockets: 256, scheduling: 'lifo' });
+  readonly #agent = new Agent({ keepAlive: true, maxFreeSockets: 256, scheduling: 'lifo', timeout: IDLE_MS });
   readonly #buckets: { second: number; versions: Map<string, Count> }[] = [];
   #period = new Tally();
   #timer: Timer | undefined;
@@ -94,7 +96,7 @@ export class Load {
   #underWay = 0;
 
   constructor(options: LoadOptions) {
-    this.#options = { timeoutMs: 10_000, clock: systemClock, ...options };
+    this.#options = { timeoutMs: 30_000, clock: systemClock, ...options };
   }
 
   start(): void {

@@ -1,3 +1,4 @@
+import { monitorEventLoopDelay } from 'node:perf_hooks';
 import { systemClock as clock } from '../../kube/clock.ts';
 import { type Args, HELP, parseArgs } from './args.ts';
 import { type DemoResult, isSuccess } from './events.ts';
@@ -11,7 +12,11 @@ const PER_SECOND = 200;
 /** Each part of the story has a limit of its own; this one is for what has none. */
 const LIMIT_MS = 240_000;
 const STRAGGLERS_MS = 3000;
+/** Whoever waits so long for the processor can't keep up with the load. */
+const HELD_UP_MS = 500;
 const EXIT = { success: 0, failure: 1, usage: 2, interrupted: 130 };
+
+const delays = monitorEventLoopDelay();
 
 /** Runs the demo; resolves with the exit status. */
 async function demo(args: Args, reporter: Reporter, interrupt: AbortSignal): Promise<number> {
@@ -21,6 +26,7 @@ async function demo(args: Args, reporter: Reporter, interrupt: AbortSignal): Pro
   };
   let world: World | undefined;
   let wrong = false;
+  delays.enable();
   try {
     reporter.tell({ event: 'starting' });
     world = await startWorld({ perSecond: PER_SECOND, onError });
@@ -42,6 +48,7 @@ async function demo(args: Args, reporter: Reporter, interrupt: AbortSignal): Pro
     complain(`The demo failed: ${messageOf(error)}`, faults, world);
     return EXIT.failure;
   } finally {
+    delays.disable();
     await world?.close(wrong);
   }
 }
@@ -83,6 +90,11 @@ async function within<T>(ms: number, promise: Promise<T>): Promise<T> {
 
 function complain(what: string, faults: ReadonlySet<string>, world: World | undefined): void {
   const lines = [what, ...[...faults].map((fault) => `  besides: ${fault}`)];
+  const heldUpMs = delays.max / 1e6;
+  if (heldUpMs > HELD_UP_MS) {
+    const longest = (heldUpMs / 1000).toFixed(1);
+    lines.push(`This process had to wait for a processor, ${longest} s at the longest: the machine is busy`);
+  }
   if (world !== undefined) lines.push(`The operator's log: ${world.operatorLog}`);
   process.stderr.write(`\n${lines.join('\n')}\n`);
 }

@@ -74,6 +74,7 @@ export interface Probe {
   httpGet?: { path?: string; port: number | string };
   initialDelaySeconds?: number;
   periodSeconds?: number;
+  timeoutSeconds?: number;
   failureThreshold?: number;
 }
 
