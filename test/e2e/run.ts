@@ -124,7 +124,11 @@ async function inside(): Promise<number> {
   const bed = await startTestbed(
     bridge === undefined ? {} : { plane: await RemotePlane.attach(bridge, log) },
   );
-  const stop = () => void bed.stop().then(() => process.exit(130));
+  const interrupt = new AbortController();
+  const stop = () => {
+    interrupt.abort();
+    void bed.stop().then(() => process.exit(130));
+  };
   process.once('SIGINT', stop).once('SIGTERM', stop);
   const results: Result[] = [];
   try {
@@ -134,6 +138,7 @@ async function inside(): Promise<number> {
       if (!scenario.name.includes(options.only)) continue;
       if (!operator.running) await operator.start();
       const result = await runOne(bed, operator, scenario, index);
+      if (interrupt.signal.aborted) break;
       results.push(result);
       print(result);
     }

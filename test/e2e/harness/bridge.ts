@@ -11,8 +11,9 @@ import type { ServerAccess } from '../control-plane/access.ts';
  * the server, whose certificate must be valid for 127.0.0.1.
  */
 
+const LOOPBACK = '127.0.0.1';
 /** In the namespace nobody else listens, so that the port can always be the same. */
-const INSIDE = { host: '127.0.0.1', port: 6443 };
+const PORT = 6443;
 const ENVIRONMENT = 'SONGBIRD_E2E_BRIDGE';
 const SOCKET = 'api-server.sock';
 const ACCESS = 'access.json';
@@ -51,26 +52,31 @@ export async function openBridge(access: ServerAccess): Promise<Bridge> {
 export class BridgeHead {
   /** Access by way of the bridge. */
   readonly access: ServerAccess;
+  readonly #port: number;
   readonly #socket: string;
   #end: (() => Promise<void>) | undefined;
 
-  private constructor(access: ServerAccess, socket: string) {
+  private constructor(access: ServerAccess, port: number, socket: string) {
     this.access = access;
+    this.#port = port;
     this.#socket = socket;
   }
 
-  /** The bridge that this process was given, not yet open; undefined when there is none. */
-  static async find(): Promise<BridgeHead | undefined> {
-    const dir = process.env[ENVIRONMENT];
+  /** The bridge that this process was given by its environment, not yet open; undefined when there is none. */
+  static async find(
+    env: Readonly<Record<string, string | undefined>> = process.env,
+    port = PORT,
+  ): Promise<BridgeHead | undefined> {
+    const dir = env[ENVIRONMENT];
     if (dir === undefined) return undefined;
     const access = JSON.parse(await readFile(join(dir, ACCESS), 'utf8')) as ServerAccess;
     const { protocol, pathname } = new URL(access.url);
-    const url = `${protocol}//${INSIDE.host}:${INSIDE.port}${pathname.replace(/\/$/, '')}`;
-    return new BridgeHead({ ...access, url }, join(dir, SOCKET));
+    const url = `${protocol}//${LOOPBACK}:${port}${pathname.replace(/\/$/, '')}`;
+    return new BridgeHead({ ...access, url }, port, join(dir, SOCKET));
   }
 
   async open(): Promise<void> {
-    this.#end ??= await forward(INSIDE, { path: this.#socket });
+    this.#end ??= await forward({ host: LOOPBACK, port: this.#port }, { path: this.#socket });
   }
 
   /** Breaks all connections and refuses new ones. */
@@ -86,7 +92,7 @@ type Address = { path: string } | { host: string; port: number };
 /** Passes on what comes to one address to another, both ways; answers the function that ends it and all connections. */
 async function forward(from: Address, to: Address): Promise<() => Promise<void>> {
   const open = new Set<Socket>();
-  const join = (a: Socket, b: Socket) => {
+  const carry = (a: Socket, b: Socket) => {
     open.add(a);
     // The other side learns of a broken connection by its own breaking; who speaks there reports it.
     a.on('error', () => undefined);
@@ -98,8 +104,8 @@ async function forward(from: Address, to: Address): Promise<() => Promise<void>>
   };
   const server = createServer({ allowHalfOpen: true, noDelay: true }, (near) => {
     const far = connect({ ...to, allowHalfOpen: true, noDelay: true });
-    join(near, far);
-    join(far, near);
+    carry(near, far);
+    carry(far, near);
   });
   await new Promise<void>((resolve, reject) => {
     server.once('error', reject);
