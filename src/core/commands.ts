@@ -163,9 +163,13 @@ function rollbackTo(
       refused: `revision ${revision} has no Deployment any more; spec.revisionHistoryLimit keeps more of them`,
     };
   }
+  if (observed.spec.replicas === 0) {
+    return { refused: 'nothing serves, since spec.replicas is 0: set it above 0 first' };
+  }
+  const { analysis, ...rest } = status;
   return {
     status: {
-      ...status,
+      ...rest,
       candidateRevision: revision,
       attempt: { number: (status.attempt?.number ?? 0) + 1, startedAt: iso(now), returning: true },
       promotion: 'full',

@@ -1,7 +1,7 @@
 import type { CanaryReleaseStatus } from '../api/index.ts';
 import { nextExpiry, obeyCommand } from './commands.ts';
 import { nextEffect, teardown } from './effects.ts';
-import { adopt, conclude, retireUnknown } from './lifecycle.ts';
+import { adopt, conclude, retireOthers } from './lifecycle.ts';
 import { type Decision, type Observed, ms } from './model.ts';
 import { abortIfDue, advance, deadline, hurry, observeWeight, startRelease } from './progress.ts';
 import { dwellMs } from './steps.ts';
@@ -14,7 +14,7 @@ const COUNTS_EVERY_MS = 2000;
 
 /**
  * One pass: from everything observed to the next status and at most one effect. Pure and total; the order of the
- * transitions is the order of the design: command, abort, what is finished, what is new, progress.
+ * transitions is the order of the design: command, abort, what is finished, what is new, progress, clean-up.
  */
 export function decide(observed: Observed, now: number): Decision {
   const before = observed.status;
@@ -26,11 +26,11 @@ export function decide(observed: Observed, now: number): Decision {
     (status: CanaryReleaseStatus) => obeyCommand(status, observed, now),
     (status: CanaryReleaseStatus) => abortIfDue(status, observed, now),
     (status: CanaryReleaseStatus) => conclude(status, observed, now),
-    (status: CanaryReleaseStatus) => retireUnknown(status, observed, now),
     (status: CanaryReleaseStatus) => startRelease(status, observed, now),
     (status: CanaryReleaseStatus) => hurry(status, now),
     (status: CanaryReleaseStatus) => observeWeight(status, observed, now),
     (status: CanaryReleaseStatus) => advance(status, observed, now),
+    (status: CanaryReleaseStatus) => retireOthers(status, observed, now),
   ];
   const moved = transitions.reduce((status, transition) => transition(status), before);
   const status = summarize(withCounts(before, moved, observed), observed, now);
@@ -60,7 +60,8 @@ function withCounts(
     old === undefined ||
     old.verdict !== analysis.verdict ||
     old.windowFrom !== analysis.windowFrom ||
-    ms(analysis.through) - ms(old.through) >= COUNTS_EVERY_MS ||
+    // Both ways: the clock may have been set back.
+    Math.abs(ms(analysis.through) - ms(old.through)) >= COUNTS_EVERY_MS ||
     moved.candidateRevision !== before.candidateRevision ||
     moved.ending !== before.ending ||
     moved.step?.weight !== before.step?.weight;

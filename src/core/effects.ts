@@ -1,7 +1,7 @@
-import type { CanaryReleaseStatus } from '../api/index.ts';
+import type { CanaryReleaseStatus, StepStatus } from '../api/index.ts';
 import { commandEffect } from './commands.ts';
 import { type Effect, type Observed, ms } from './model.ts';
-import { podsFor } from './steps.ts';
+import { isBegun, podsFor } from './steps.ts';
 
 /**
  * The first difference between what status wants and what was observed, in the order that keeps users safe: traffic
@@ -9,9 +9,9 @@ import { podsFor } from './steps.ts';
  * function serves the first time, again, and after a crash.
  */
 export function nextEffect(status: CanaryReleaseStatus, observed: Observed, now: number): Effect | undefined {
-  if (!observed.hasFinalizer && observed.problems.length === 0) return { kind: 'addFinalizer' };
   return (
     withdraw(status, observed) ??
+    finalizer(observed) ??
     stableCapacity(status, observed) ??
     (observed.problems.length > 0 ? undefined : buildUp(status, observed, now)) ??
     commandEffect(status, observed, now)
@@ -35,25 +35,52 @@ export function teardown(status: CanaryReleaseStatus, observed: Observed): Effec
 }
 
 /**
- * The weights wanted at this moment, in percent by revision; undefined before anything may be routed. A candidate without
- * a ready pod gets nothing, whatever its step says (`no-empty-backend`); its step goes on once a pod is back.
+ * The weights to be routed at this moment, in percent by revision; undefined while nothing may be routed anew. Make
+ * before break (`no-empty-backend`): whoever gains traffic has the pods for it.
  */
 export function wantedWeights(
   status: CanaryReleaseStatus,
   observed: Observed,
 ): Record<string, number> | undefined {
-  const { stableRevision: stable, candidateRevision: candidate, step } = status;
-  if (stable === undefined) return candidate === undefined ? undefined : { [candidate]: 100 };
-  const weight = candidate !== undefined && isReady(observed, candidate) ? (step?.weight ?? 0) : 0;
-  if (candidate === undefined || weight === 0) return { [stable]: 100 };
-  return weight === 100 ? { [candidate]: 100 } : { [stable]: 100 - weight, [candidate]: weight };
+  const { stableRevision: stable, candidateRevision: candidate } = status;
+  const share = candidateShare(status, observed);
+  if (stable === undefined)
+    return candidate !== undefined && share === 100 ? { [candidate]: 100 } : undefined;
+  const gains = 100 - share > routed(observed, stable);
+  if (gains && cannotTakeOver(stable, observed)) return undefined;
+  if (candidate === undefined || share === 0) return { [stable]: 100 };
+  return share === 100 ? { [candidate]: 100 } : { [stable]: 100 - share, [candidate]: share };
+}
+
+/** The candidate's weight (percent): that of its step, or what it has as long as it must not have more; 0 without pods. */
+function candidateShare(status: CanaryReleaseStatus, observed: Observed): number {
+  const { candidateRevision: candidate, step } = status;
+  if (candidate === undefined || step === undefined || !isReady(observed, candidate)) return 0;
+  const present = routed(observed, candidate);
+  return step.weight <= present || mayRise(status, step, observed) ? step.weight : present;
+}
+
+function mayRise(status: CanaryReleaseStatus, step: StepStatus, observed: Observed): boolean {
+  const { candidateRevision: candidate = '', stableRevision: stable, paused } = status;
+  const ready = observed.workloads[candidate]?.ready ?? 0;
+  const staffed = ready >= podsFor(step.weight, observed.spec.replicas);
+  // The first revision: any pod is better than none, but not than the pods of another that serve.
+  if (stable === undefined) return staffed || !isServed(observed);
+  // A pause holds the weight that it met; one that was reached and lost may come back.
+  if (paused !== undefined && !isBegun(step)) return false;
+  return staffed && isMeasured(status, observed);
 }
 
 /** True when a rollback cannot send traffic back because the stable revision has no ready pod, and the candidate has. */
 export function stableIsMissing(status: CanaryReleaseStatus, observed: Observed): boolean {
   const { stableRevision: stable, candidateRevision: candidate } = status;
   if (stable === undefined || candidate === undefined) return false;
-  return !isReady(observed, stable) && isReady(observed, candidate);
+  return isReady(observed, candidate) && cannotTakeOver(stable, observed);
+}
+
+/** Requests that are served now would not be served by this revision. At zero replicas nobody is to serve. */
+function cannotTakeOver(revision: string, observed: Observed): boolean {
+  return observed.spec.replicas > 0 && !isReady(observed, revision) && isServed(observed);
 }
 
 /** Takes weight from the candidate: `abort-first`, held back by `no-empty-backend` alone. */
@@ -61,9 +88,8 @@ function withdraw(status: CanaryReleaseStatus, observed: Observed): Effect | und
   const { candidateRevision: candidate, stableRevision: stable } = status;
   if (candidate === undefined || stable === undefined || observed.traffic.weights === undefined)
     return undefined;
-  const weights = wantedWeights(status, observed) ?? {};
-  if ((observed.traffic.weights[candidate] ?? 0) <= (weights[candidate] ?? 0)) return undefined;
-  if (stableIsMissing(status, observed)) return undefined;
+  const weights = wantedWeights(status, observed);
+  if (weights === undefined || routed(observed, candidate) <= (weights[candidate] ?? 0)) return undefined;
   return {
     kind: 'route',
     weights,
@@ -71,6 +97,11 @@ function withdraw(status: CanaryReleaseStatus, observed: Observed): Effect | und
     weightsOnly: observed.problems.length > 0,
     urgent: true,
   };
+}
+
+/** Traffic must not outlive the object; before the first route there is nothing to hold it for. */
+function finalizer(observed: Observed): Effect | undefined {
+  return observed.hasFinalizer || observed.problems.length > 0 ? undefined : { kind: 'addFinalizer' };
 }
 
 /** The stable revision's pods, which a rollback needs: never held up by a problem of the manifest. */
@@ -96,7 +127,7 @@ function candidateDeployment(status: CanaryReleaseStatus, observed: Observed): E
   const { candidateRevision: candidate, step, ending } = status;
   // A candidate on its way out keeps its pods until the routes have left it.
   if (candidate === undefined || step === undefined || ending !== undefined) return undefined;
-  const weight = Math.max(step.weight, observed.traffic.weights?.[candidate] ?? 0);
+  const weight = Math.max(step.weight, routed(observed, candidate));
   const replicas =
     status.stableRevision === undefined ? observed.spec.replicas : podsFor(weight, observed.spec.replicas);
   return deployment(candidate, replicas, observed);
@@ -122,21 +153,7 @@ function routes(status: CanaryReleaseStatus, observed: Observed, now: number): E
     !traffic.drifted &&
     sameWeights(traffic.weights, weights) &&
     sameSet(traffic.subsets, subsets);
-  if (settled || !mayRoute(weights, status, observed)) return undefined;
-  return { kind: 'route', weights, subsets, weightsOnly: false, urgent: false };
-}
-
-/** Make before break: every revision that gains weight has the ready pods that its share needs. */
-function mayRoute(weights: Record<string, number>, status: CanaryReleaseStatus, observed: Observed): boolean {
-  const { candidateRevision: candidate, stableRevision: stable } = status;
-  return Object.entries(weights).every(([revision, weight]) => {
-    const present = observed.traffic.weights?.[revision] ?? 0;
-    if (weight <= present) return true;
-    if (revision !== candidate || stable === undefined) return isReady(observed, revision);
-    const ready = observed.workloads[revision]?.ready ?? 0;
-    const staffed = ready >= Math.max(1, podsFor(weight, observed.spec.replicas));
-    return staffed && isMeasured(status, observed);
-  });
+  return settled ? undefined : { kind: 'route', weights, subsets, weightsOnly: false, urgent: false };
 }
 
 /** No user meets a candidate that nobody could watch: before its first weight the source must have counted once. */
@@ -157,17 +174,34 @@ function wantedSubsets(status: CanaryReleaseStatus, observed: Observed, now: num
 }
 
 function cleanUp(status: CanaryReleaseStatus, observed: Observed, now: number): Effect | undefined {
-  const unrouted = (status.retired ?? []).filter(
-    ({ revision }) =>
-      (observed.traffic.weights?.[revision] ?? 0) === 0 && observed.workloads[revision] !== undefined,
-  );
-  const due = unrouted.filter(({ scaleDownAt }) => ms(scaleDownAt) <= now);
+  const unused = (status.retired ?? []).filter(({ revision }) => isUnused(observed, revision));
+  const due = unused.filter(({ scaleDownAt }) => ms(scaleDownAt) <= now);
   const running = due.find(({ revision }) => (observed.workloads[revision]?.replicas ?? 0) > 0);
   if (running !== undefined) return { kind: 'scaleDeployment', revision: running.revision, replicas: 0 };
-  const surplus = unrouted
+  const surplus = unused
     .slice(observed.spec.revisionHistoryLimit)
     .find(({ scaleDownAt }) => ms(scaleDownAt) <= now);
   return surplus === undefined ? undefined : { kind: 'deleteDeployment', revision: surplus.revision };
+}
+
+/** Nobody's requests go to it. Without routes the Service sends them to every ready pod. */
+function isUnused(observed: Observed, revision: string): boolean {
+  if (observed.workloads[revision] === undefined) return false;
+  return observed.traffic.weights === undefined
+    ? !isReady(observed, revision)
+    : routed(observed, revision) === 0;
+}
+
+/** True when a revision that has traffic can serve it. */
+function isServed(observed: Observed): boolean {
+  return Object.keys(observed.traffic.weights ?? {}).some(
+    (revision) => routed(observed, revision) > 0 && isReady(observed, revision),
+  );
+}
+
+/** The weight that the routes give a revision (percent). */
+function routed(observed: Observed, revision: string): number {
+  return observed.traffic.weights?.[revision] ?? 0;
 }
 
 function isReady(observed: Observed, revision: string): boolean {

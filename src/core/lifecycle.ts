@@ -1,4 +1,4 @@
-import type { CanaryReleaseStatus, Ending, HistoryEntry, Outcome, Reason, Retired } from '../api/index.ts';
+import type { CanaryReleaseStatus, Ending, HistoryEntry, Outcome, Reason } from '../api/index.ts';
 import { durationMs } from '../api/index.ts';
 import { type Observed, iso } from './model.ts';
 import { stepNumber } from './steps.ts';
@@ -42,7 +42,6 @@ export function begin(status: CanaryReleaseStatus, observed: Observed, now: numb
       startedAt: iso(now),
       progressAt: iso(now),
     },
-    retired: (status.retired ?? []).filter(({ revision }) => revision !== observed.target),
   };
 }
 
@@ -58,12 +57,6 @@ export function promote(status: CanaryReleaseStatus, observed: Observed, now: nu
   return {
     ...dropRelease(remember(status, outcome, 'Promoted', message, observed, now)),
     stableRevision: candidate,
-    retired: retire(
-      (status.retired ?? []).filter(({ revision }) => revision !== candidate),
-      stable,
-      observed,
-      now,
-    ),
   };
 }
 
@@ -72,59 +65,54 @@ export function conclude(status: CanaryReleaseStatus, observed: Observed, now: n
   const { candidateRevision: candidate, ending } = status;
   if (candidate === undefined || ending === undefined) return status;
   if ((observed.traffic.weights?.[candidate] ?? 0) > 0 || !observed.traffic.effective) return status;
-  const finished = dropRelease(
-    remember(status, ending.outcome, ending.reason, ending.message, observed, now),
-  );
-  return {
-    ...finished,
-    retired: retire(status.retired ?? [], candidate, observed, now),
-    ...(ending.outcome === 'RolledBack'
-      ? { rejected: { revision: candidate, reason: ending.reason, message: ending.message, at: ending.at } }
-      : {}),
-  };
+  return giveUp(remember(status, ending.outcome, ending.reason, ending.message, observed, now));
+}
+
+/** Drops the release. What was rolled back is rejected, unless it was a return: then the template stays what it was. */
+function giveUp(status: CanaryReleaseStatus): CanaryReleaseStatus {
+  const { candidateRevision: candidate, ending, attempt } = status;
+  const dropped = dropRelease(status);
+  if (candidate === undefined || ending?.outcome !== 'RolledBack' || attempt?.returning === true)
+    return dropped;
+  const { reason, message, at } = ending;
+  return { ...dropped, rejected: { revision: candidate, reason, message, at } };
 }
 
 /**
- * A status that was lost (a restored backup, a replaced object) while traffic is being served: whatever serves most of
- * it is the stable revision.
+ * Makes sense of a status that lost something (a restored backup, a replaced object): half a release is none, and what
+ * serves is the stable revision. Of two that serve, the candidate has only the pods for its share.
  */
 export function adopt(status: CanaryReleaseStatus, observed: Observed): CanaryReleaseStatus {
-  if (status.stableRevision !== undefined || status.candidateRevision !== undefined) return status;
-  const [serving] = Object.entries(observed.traffic.weights ?? {})
-    .filter(([revision]) => observed.workloads[revision] !== undefined)
-    .sort(([, a], [, b]) => b - a);
-  return serving === undefined ? status : { ...status, stableRevision: serving[0] };
+  const { stableRevision: stable, candidateRevision: candidate, step } = status;
+  const whole =
+    candidate !== undefined && step !== undefined && (stable !== undefined || step.weight === 100);
+  const known = whole ? status : giveUp(status);
+  if (known.stableRevision !== undefined || known.candidateRevision !== undefined) return known;
+  const [serving] = Object.entries(observed.workloads)
+    .map(([revision, { replicas, ready }]) => {
+      const weight = observed.traffic.weights?.[revision] ?? 0;
+      return { revision, replicas, ready, weight };
+    })
+    .filter(({ weight, ready }) => (observed.traffic.weights === undefined ? ready > 0 : weight > 0))
+    .sort((a, b) => b.replicas - a.replicas || b.weight - a.weight || b.ready - a.ready);
+  return serving === undefined ? known : { ...known, stableRevision: serving.revision };
 }
 
-/** Deployments that nobody accounts for, after a lost status: they go the way of all earlier revisions. */
-export function retireUnknown(
+/** Every Deployment that is neither stable nor candidate is retired, the latest first: its pods stay for a delay. */
+export function retireOthers(
   status: CanaryReleaseStatus,
   observed: Observed,
   now: number,
 ): CanaryReleaseStatus {
-  const retired = (status.retired ?? []).filter(({ revision }) => observed.workloads[revision] !== undefined);
-  const known = new Set([
-    status.stableRevision,
-    status.candidateRevision,
-    ...retired.map(({ revision }) => revision),
-  ]);
-  const unknown = Object.keys(observed.workloads)
-    .filter((revision) => !known.has(revision))
-    .sort();
-  return {
-    ...status,
-    retired: unknown.reduce((list, revision) => retire(list, revision, observed, now), retired),
-  };
-}
-
-function retire(
-  list: readonly Retired[],
-  revision: string | undefined,
-  observed: Observed,
-  now: number,
-): Retired[] {
-  if (revision === undefined || observed.workloads[revision] === undefined) return [...list];
-  return [{ revision, scaleDownAt: iso(now + durationMs(observed.spec.scaleDownDelay)) }, ...list];
+  const { stableRevision: stable, candidateRevision: candidate } = status;
+  const others = Object.keys(observed.workloads).filter((it) => it !== stable && it !== candidate);
+  const earlier = (status.retired ?? []).filter(({ revision }) => others.includes(revision));
+  const scaleDownAt = iso(now + durationMs(observed.spec.scaleDownDelay));
+  const latest = others
+    .filter((revision) => !earlier.some((retired) => retired.revision === revision))
+    .sort()
+    .map((revision) => ({ revision, scaleDownAt }));
+  return { ...status, retired: [...latest, ...earlier] };
 }
 
 /** Clears what belongs to one release alone; its analysis stays to be read until the next one begins. */

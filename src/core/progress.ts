@@ -2,7 +2,7 @@ import type { CanaryReleaseStatus, StepStatus } from '../api/index.ts';
 import { durationMs, formatDuration } from '../api/index.ts';
 import { begin, end, promote } from './lifecycle.ts';
 import { type Observed, iso, ms } from './model.ts';
-import { dwellMs, podsFor, stepAfter, stepAt, stepNumber } from './steps.ts';
+import { dwellMs, isBegun, podsFor, stepAfter, stepAt, stepNumber } from './steps.ts';
 
 /** So often may a step lose its weight and still get its whole time again. */
 const MOST_FRESH_STARTS = 3;
@@ -18,10 +18,14 @@ export function startRelease(
     const { rejected, ...rest } = status;
     return rest;
   }
-  if (observed.target === status.rejected?.revision) return status;
-  const started = begin(status, observed, now);
-  // With no pod wanted nothing serves, so there is nothing to shift and nothing to measure.
-  return observed.spec.replicas === 0 ? promote(started, observed, now) : started;
+  if (nothingToMeasure(status, observed)) return status;
+  const isRejected = observed.target === status.rejected?.revision && status.stableRevision !== undefined;
+  return isRejected ? status : begin(status, observed, now);
+}
+
+/** With no pod wanted nothing serves: a release waits for requests that could speak for or against it. */
+function nothingToMeasure(status: CanaryReleaseStatus, observed: Observed): boolean {
+  return observed.spec.replicas === 0 && status.stableRevision !== undefined;
 }
 
 /** Gives the release up when its revision failed, is no longer wanted, or made no progress in time (`abort-first`). */
@@ -40,6 +44,10 @@ export function abortIfDue(
   if (stable === undefined) return status;
   if (observed.analysis?.verdict === 'Fail' && status.promotion !== 'full') {
     return end(status, 'RolledBack', 'AnalysisFailed', observed.analysis.message, now);
+  }
+  if (nothingToMeasure(status, observed)) {
+    const message = `scaled to zero in mid-release; revision ${candidate} begins again with the first pods`;
+    return end(status, 'Reverted', 'ScaledToZero', message, now);
   }
   return abortAtDeadline(status, observed, now);
 }
@@ -85,8 +93,7 @@ export function deadline(status: CanaryReleaseStatus, observed: Observed): numbe
   const { step, candidateRevision, stableRevision, paused, ending } = status;
   if (step === undefined || candidateRevision === undefined || stableRevision === undefined) return undefined;
   if (paused !== undefined || ending !== undefined) return undefined;
-  const begun = step.observedAt !== undefined || step.interruptions !== undefined;
-  const dwell = begun ? dwellMs(observed.spec, step.weight) : 0;
+  const dwell = isBegun(step) ? dwellMs(observed.spec, step.weight) : 0;
   return ms(step.progressAt) + dwell + durationMs(observed.spec.progressDeadline);
 }
 
@@ -106,7 +113,9 @@ export function observeWeight(
     index: stepNumber(observed.spec.steps, observedWeight),
     of: observed.spec.steps.length,
   };
-  if (reached === (step.observedAt !== undefined)) return { ...status, step: located };
+  // A window that would begin in the future comes from before the clock was set back.
+  const open = step.observedAt !== undefined && ms(step.observedAt) <= now;
+  if (reached === open) return { ...status, step: located };
   return { ...status, step: reached ? openWindow(located, now) : closeWindow(located) };
 }
 
@@ -124,22 +133,27 @@ function closeWindow({ observedAt, ...step }: StepStatus): StepStatus {
 /** Goes on to the next step, or promotes, when the present one has passed. */
 export function advance(status: CanaryReleaseStatus, observed: Observed, now: number): CanaryReleaseStatus {
   const { step, candidateRevision: candidate } = status;
-  if (step?.observedAt === undefined || candidate === undefined || status.ending !== undefined) return status;
+  if (step === undefined || candidate === undefined || status.ending !== undefined) return status;
   if (status.paused !== undefined || observed.problems.length > 0) return status;
   const staffed = (observed.workloads[candidate]?.ready ?? 0) >= observed.spec.replicas;
-  if (status.stableRevision === undefined) return staffed ? promote(status, observed, now) : status;
+  const serves = step.observedAt !== undefined || observed.spec.replicas === 0;
+  if (status.stableRevision === undefined) return staffed && serves ? promote(status, observed, now) : status;
+  if (step.observedAt === undefined) return status;
   if (status.promotion === undefined) {
     if (!windowPassed(status, observed, now)) return status;
-    const pause = stepAt(observed.spec.steps, step.weight)?.pause === true;
-    if (pause && status.resumedStep !== step.weight) {
-      return {
-        ...status,
-        paused: { by: 'step', message: `pause of the step at ${step.weight}%`, since: iso(now) },
-      };
+    if (pausesHere(status, observed)) {
+      const message = `pause of the step at ${step.weight}%`;
+      return { ...status, paused: { by: 'step', message, since: iso(now) } };
     }
   }
   if (step.weight === 100) return staffed ? promote(status, observed, now) : status;
   return raise(status, stepAfter(observed.spec.steps, step.weight)?.weight ?? 100, now);
+}
+
+/** True when the present step ends with a pause from which nobody has resumed. */
+function pausesHere({ step, resumedStep }: CanaryReleaseStatus, observed: Observed): boolean {
+  if (step === undefined || resumedStep === step.weight) return false;
+  return stepAt(observed.spec.steps, step.weight)?.pause === true;
 }
 
 /** `promoteFull` does not wait for the weight that was on its way. */

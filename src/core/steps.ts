@@ -1,4 +1,4 @@
-import type { CanaryReleaseSpec, Step } from '../api/index.ts';
+import type { CanaryReleaseSpec, Step, StepStatus } from '../api/index.ts';
 import { durationMs } from '../api/index.ts';
 
 /**
@@ -25,6 +25,11 @@ export function stepNumber(steps: readonly Step[], weight: number): number {
 export function dwellMs(spec: CanaryReleaseSpec, weight: number): number {
   const step = stepAt(spec.steps, weight);
   return step?.for === undefined ? 0 : durationMs(step.for);
+}
+
+/** True once the weight of this step was observed, even if it was lost again. */
+export function isBegun(step: StepStatus): boolean {
+  return step.observedAt !== undefined || step.interruptions !== undefined;
 }
 
 /** Pods that a share of `weight` percent needs when all traffic needs `replicas`. */

@@ -78,13 +78,16 @@ function blocker(status: CanaryReleaseStatus, observed: Observed) {
 
 function rollingBack(status: CanaryReleaseStatus, observed: Observed): Summary {
   const why = status.ending?.message ?? '';
+  const { stableRevision: stable = '' } = status;
+  if (observed.workloads[stable] === undefined && stable !== observed.target) {
+    const message = `${why}; the Deployment of the stable revision ${stable} is gone: set spec.template to that of ${stable}, and it is made again`;
+    return { phase: 'RollingBack', reason: 'WaitingForStable', message, stalled: true };
+  }
   const missing = stableIsMissing(status, observed);
   return {
     phase: 'RollingBack',
     reason: missing ? 'WaitingForStable' : 'RollingBack',
-    message: missing
-      ? `${why}; traffic goes back as soon as a pod of ${status.stableRevision} is ready`
-      : why,
+    message: missing ? `${why}; traffic goes back as soon as a pod of ${stable} is ready` : why,
     stalled: false,
   };
 }
@@ -110,7 +113,9 @@ function atRest(status: CanaryReleaseStatus, observed: Observed): Summary {
   const workload = observed.workloads[stable];
   const ready = workload?.ready ?? 0;
   if (observed.spec.replicas === 0) {
-    return { phase: 'Healthy', reason: 'ScaledToZero', message: 'scaled to zero', stalled: false };
+    const next =
+      observed.target === stable ? '' : `; revision ${observed.target} goes out with the first pods`;
+    return { phase: 'Healthy', reason: 'ScaledToZero', message: `scaled to zero${next}`, stalled: false };
   }
   if (ready < observed.spec.replicas) {
     return {

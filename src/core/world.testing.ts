@@ -1,6 +1,8 @@
+import { isDeepStrictEqual } from 'node:util';
 import type { AnalysisStatus, CanaryReleaseSpec, CanaryReleaseStatus, Verdict } from '../api/index.ts';
 import { canaryReleaseSpec } from '../api/index.ts';
 import { decide } from './decide.ts';
+import { Invariants } from './invariants.testing.ts';
 import type {
   Decision,
   Effect,
@@ -14,9 +16,12 @@ import { iso, ms } from './model.ts';
 
 const START = Date.UTC(2030, 0, 1);
 
+/** What becomes of a pass: it is carried out; its status is written and its effect lost; nothing of it is written. */
+export type Fate = 'done' | 'effect lost' | 'lost';
+
 /**
- * A small world for tests of the core: pods become ready at once, routes take effect at once, and the candidate is
- * judged as the test says. Effects are applied as a cluster would apply them.
+ * A small world for tests of the core: the candidate is judged as the test says, and effects are applied as a cluster
+ * would apply them. Pods get ready and routes take effect at once, unless the world is slow.
  */
 export class World {
   now = START;
@@ -27,19 +32,29 @@ export class World {
   workloads: Record<string, Workload> = {};
   weights: Record<string, number> | undefined = undefined;
   subsets: string[] = [];
+  /** Something else than weights and subsets was edited in the routes. */
+  routesEdited = false;
+  /** The mesh has taken the routes over. */
+  effective = true;
   service: Observed['service'] = 'absent';
   finalizer = false;
   deleting = false;
   problems: Observed['problems'] = [];
   telemetry: TelemetryState = { state: 'readable', counted: true };
+  /** The source's data end here (ms since the epoch); at the present when undefined. */
+  dataEnd: number | undefined = undefined;
   verdict: Verdict = 'Pass';
   commands: PendingCommand[] = [];
   /** Revisions whose pods never become ready. */
   readonly broken = new Set<string>();
+  /** Pods get ready, and the mesh takes routes over, only as time passes; a route is several writes. */
+  slow = false;
   /** Every weight that the candidate had, in order. */
   readonly route: string[] = [];
   readonly events: ReleaseEvent[] = [];
   readonly effects: Effect[] = [];
+  readonly #invariants = new Invariants();
+  #uids = 0;
 
   constructor(spec: Partial<CanaryReleaseSpec> = {}) {
     this.spec = canaryReleaseSpec.parse({
@@ -74,24 +89,42 @@ export class World {
       target: this.target,
       workloads: this.workloads,
       service: this.service,
-      traffic: { weights: this.weights, subsets: this.subsets, drifted: false, effective: true },
+      traffic: {
+        weights: this.weights,
+        subsets: this.subsets,
+        drifted: this.routesEdited,
+        effective: this.effective,
+      },
       problems: this.problems,
       commands: this.commands,
-      telemetry: this.telemetry,
+      telemetry: this.#isRead() ? this.telemetry : { state: 'unused' },
       analysis: this.#analysis(),
     };
   }
 
   /** One pass: status, then the effect. */
-  pass(): Decision {
-    const decision = decide(this.observe(), this.now);
+  pass(fate: Fate = 'done'): Decision {
+    const observed = this.observe();
+    const decision = decide(observed, this.now);
+    if (fate === 'lost') return decision;
+    this.#invariants.check(observed, decision, this.now);
     this.status = decision.status;
     this.events.push(...decision.events);
-    if (decision.effect !== undefined) {
+    if (decision.effect !== undefined && fate === 'done') {
       this.effects.push(decision.effect);
       this.#apply(decision.effect);
     }
     return decision;
+  }
+
+  /** What a second brings by itself: pods get ready as far as they can, and the mesh takes over what is written. */
+  tick(): void {
+    this.now += 1000;
+    if (!this.slow) return;
+    this.effective = true;
+    for (const [revision, workload] of Object.entries(this.workloads)) {
+      this.workloads[revision] = { ...workload, ready: this.#couldServe(revision, workload.replicas) };
+    }
   }
 
   /** Passes until nothing is left to do at this moment. */
@@ -107,7 +140,7 @@ export class World {
   /** Lets time go by, a second at a time. */
   run(seconds: number): void {
     for (let i = 0; i < seconds; i++) {
-      this.now += 1000;
+      this.tick();
       this.settle();
     }
   }
@@ -119,28 +152,41 @@ export class World {
   }
 
   command(action: PendingCommand['spec']['action'], revision: string): void {
-    const uid = `uid-${this.commands.length}`;
+    this.order(action, revision);
+    this.settle();
+  }
+
+  /** Creates a ReleaseCommand that no pass has seen yet. */
+  order(action: PendingCommand['spec']['action'], revision: string): void {
+    const uid = `uid-${this.#uids++}`;
     const spec = { release: 'app', revision, action, ttl: '1h' };
     this.commands.push({ name: `${action}-${revision}`, uid, spec, createdAt: this.now });
-    this.settle();
   }
 
   get candidateWeight(): number {
     return this.weights?.[this.status.candidateRevision ?? ''] ?? 0;
   }
 
+  /** Sources are asked while a candidate serves, or is about to. */
+  #isRead(): boolean {
+    const { candidateRevision, stableRevision, attempt, ending } = this.status;
+    if (candidateRevision === undefined || stableRevision === undefined || attempt === undefined)
+      return false;
+    return ending === undefined && !this.deleting && (this.workloads[candidateRevision]?.ready ?? 0) > 0;
+  }
+
   #analysis(): AnalysisStatus | undefined {
-    const { candidateRevision, stableRevision, step, ending } = this.status;
-    if (candidateRevision === undefined || stableRevision === undefined || ending !== undefined)
+    const { candidateRevision, step, analysis } = this.status;
+    if (candidateRevision === undefined || !this.#isRead() || this.telemetry.state !== 'readable')
       return undefined;
-    if (this.telemetry.state !== 'readable') return undefined;
     const counts = { all: 100, bad: 0 };
-    const verdict = this.candidateWeight === 0 ? 'Inconclusive' : this.verdict;
+    const end = iso(Math.min(this.now, this.dataEnd ?? Infinity));
+    const verdict = this.#verdict(analysis?.revision === candidateRevision ? analysis.verdict : undefined);
     return {
       revision: candidateRevision,
       ...(step?.observedAt === undefined ? {} : { windowFrom: step.observedAt }),
-      through: iso(this.now),
-      completeThrough: iso(this.now),
+      through: end,
+      completeThrough: end,
       verdict,
       message: `the test says ${verdict}`,
       metrics: [
@@ -158,6 +204,19 @@ export class World {
     };
   }
 
+  /** A failure stays one; without requests at this weight there is nothing to pass. */
+  #verdict(before: Verdict | undefined): Verdict {
+    if (before === 'Fail') return 'Fail';
+    if (this.candidateWeight === 0) return 'Inconclusive';
+    return this.verdict === 'Pass' && this.status.step?.observedAt === undefined
+      ? 'Inconclusive'
+      : this.verdict;
+  }
+
+  #couldServe(revision: string, replicas: number): number {
+    return this.broken.has(revision) ? 0 : replicas;
+  }
+
   #apply(effect: Effect): void {
     switch (effect.kind) {
       case 'addFinalizer':
@@ -172,7 +231,9 @@ export class World {
       case 'applyDeployment':
       case 'scaleDeployment': {
         const { revision, replicas } = effect;
-        const ready = this.broken.has(revision) ? 0 : replicas;
+        const present = this.workloads[revision]?.ready ?? 0;
+        const possible = this.#couldServe(revision, replicas);
+        const ready = this.slow ? Math.min(present, possible) : possible;
         this.workloads = {
           ...this.workloads,
           [revision]: { replicas, ready, pods: replicas, drifted: false },
@@ -202,16 +263,27 @@ export class World {
     }
   }
 
+  /** As a router writes: subsets that are needed, then weights, then without the subsets that nothing names. */
   #route({ weights, subsets }: Extract<Effect, { kind: 'route' }>): void {
-    const sum = Object.values(weights).reduce((total, weight) => total + weight, 0);
-    if (sum !== 100) throw new Error(`weights-sum: ${JSON.stringify(weights)}`);
-    for (const [revision, weight] of Object.entries(weights)) {
-      const ready = this.workloads[revision]?.ready ?? 0;
-      const gained = weight > (this.weights?.[revision] ?? 0);
-      if (gained && ready === 0) throw new Error(`no-empty-backend: ${revision}`);
+    const needed = Object.keys(weights).filter((revision) => !this.subsets.includes(revision));
+    if (needed.length > 0) {
+      this.subsets = [...this.subsets, ...needed];
+      if (this.slow) return;
     }
-    this.weights = { ...weights };
+    if (this.weights === undefined || !isDeepStrictEqual(weights, this.weights) || this.routesEdited) {
+      this.#writeWeights(weights);
+      if (this.slow) return;
+    }
+    for (const revision of Object.keys(this.weights ?? {})) {
+      if (!subsets.includes(revision)) throw new Error(`the subset ${revision} goes while a route names it`);
+    }
     this.subsets = [...subsets];
+  }
+
+  #writeWeights(weights: Readonly<Record<string, number>>): void {
+    this.weights = { ...weights };
+    this.routesEdited = false;
+    if (this.slow) this.effective = false;
     const text = Object.entries(weights)
       .map(([revision, weight]) => `${revision}:${weight}`)
       .join(' ');
