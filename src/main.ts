@@ -91,12 +91,13 @@ async function main(flags: Flags): Promise<void> {
     await aborted(signal);
     await operator.shutdown();
   });
-  await Promise.all([closeServers(), sources.close()]);
   if (outcome === 'lost') {
-    // Whoever leads now must not meet passes of ours: the process ends, and its supervisor starts a fresh one.
+    // Whoever leads now must not meet passes of ours: the process ends without waiting for anything, and its supervisor
+    // starts a fresh one.
     log.error('the lease was lost: ends at once');
     process.exit(1);
   }
+  await Promise.all([closeServers(), sources.close()]);
   await operator.shutdown();
 }
 

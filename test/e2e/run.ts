@@ -136,7 +136,6 @@ async function inside(): Promise<number> {
     await operator.start();
     for (const [index, scenario] of SCENARIOS.entries()) {
       if (!scenario.name.includes(options.only)) continue;
-      if (!operator.running) await operator.start();
       const result = await runOne(bed, operator, scenario, index);
       if (interrupt.signal.aborted) break;
       results.push(result);

@@ -1,6 +1,7 @@
 import { execFile } from 'node:child_process';
 import { readFile } from 'node:fs/promises';
 import { join } from 'node:path';
+import { setTimeout as delay } from 'node:timers/promises';
 import { promisify } from 'node:util';
 import { messageOf } from '../control-plane/build.ts';
 import { until } from '../control-plane/processes.ts';
@@ -14,6 +15,8 @@ const MAIN = join(ROOT, 'src/main.ts');
 const READY_MS = 60_000;
 const KUBECTL_MS = 180_000;
 const GRACE_MS = 20_000;
+const RESTART_MS = 1000;
+const MOST_ENDS = 20;
 const ACCOUNT = { namespace: 'songbird-system', name: 'songbird' };
 
 /**
@@ -65,13 +68,17 @@ export interface OperatorOptions {
   readonly metricsPort?: number;
 }
 
-/** The operator as it runs in production: a process of its own, `node src/main.ts`. */
+/**
+ * The operator as it runs in production: a process of its own, `node src/main.ts`, that is started again when it ends by
+ * itself, as a Deployment's pod is.
+ */
 export class OperatorProcess {
   readonly #processes: Processes;
   readonly #dir: string;
   readonly #prometheusUrl: string;
   readonly #options: OperatorOptions & { readonly kubeconfig: string };
   #program: Program | undefined;
+  #ends = 0;
 
   /** `dir` is the directory of `processes`. */
   constructor(
@@ -98,19 +105,27 @@ export class OperatorProcess {
     return `127.0.0.1:${this.#options.metricsPort ?? 8080}`;
   }
 
-  get running(): boolean {
-    return this.#program !== undefined;
-  }
-
   get pid(): number {
     if (this.#program === undefined) throw new Error(`${this.#name} is not running`);
     return this.#program.pid;
   }
 
-  /** Starts it, or starts it again after a stop or kill; resolves when `/readyz` answers 200. */
+  /**
+   * Starts it, or starts it again after a stop or kill; resolves when `/readyz` answers 200.
+   * @throws Error when it does not get ready
+   */
   async start(): Promise<void> {
-    const { kubeconfig, args = [], env = {} } = this.#options;
     if (this.#program !== undefined) throw new Error(`${this.#name} runs already`);
+    const program = await this.#launch();
+    await until(program, READY_MS, async () => {
+      const answer = await fetch(`http://${this.#health}/readyz`);
+      await answer.body?.cancel();
+      return answer.ok;
+    });
+  }
+
+  async #launch(): Promise<Program> {
+    const { kubeconfig, args = [], env = {} } = this.#options;
     const variables = Object.entries({ ...env, KUBECONFIG: kubeconfig });
     const program = await this.#processes.start(this.#name, 'env', [
       ...variables.map(([key, value]) => `${key}=${value}`),
@@ -122,31 +137,32 @@ export class OperatorProcess {
       ...args,
     ]);
     this.#program = program;
-    void program.ended.then(() => {
-      if (this.#program === program) this.#program = undefined;
-    });
-    await until(program, READY_MS, async () => {
-      const answer = await fetch(`http://${this.#health}/readyz`);
-      await answer.body?.cancel();
-      return answer.ok;
-    });
+    void program.ended.then(() => this.#restart(program));
+    return program;
+  }
+
+  /** As a kubelet does, until it has ended too often to be merely unlucky. */
+  async #restart(ended: Program): Promise<void> {
+    if (this.#program !== ended || ++this.#ends > MOST_ENDS) return;
+    await delay(RESTART_MS);
+    if (this.#program === ended) await this.#launch();
   }
 
   /** SIGTERM: it may finish what it is doing. */
   async stop(): Promise<void> {
     const program = this.#program;
     if (program === undefined) return;
-    await this.#processes.stop(program, GRACE_MS);
     this.#program = undefined;
+    await this.#processes.stop(program, GRACE_MS);
   }
 
   /** SIGKILL, as when its node dies; resolves when it is gone. */
   async kill(): Promise<void> {
     const program = this.#program;
     if (program === undefined) return;
+    this.#program = undefined;
     process.kill(program.pid, 'SIGKILL');
     await program.ended;
-    this.#program = undefined;
   }
 
   /** SIGSTOP: it stands still, as in a long pause of its machine, until {@link resume}. */

@@ -117,7 +117,9 @@ export async function startTestbed(options: TestbedOptions = {}): Promise<Testbe
       load: (load) => new Load({ ...load, url: mesh.url }),
       operator: async (operator = {}) => {
         const kubeconfig = operator.kubeconfig ?? (await (installed ??= installOperator(plane, kube)));
-        return new OperatorProcess(processes, dir, prometheus.url, { ...operator, kubeconfig });
+        const process = new OperatorProcess(processes, dir, prometheus.url, { ...operator, kubeconfig });
+        undo.push(() => process.stop());
+        return process;
       },
       eventually,
       keepLogs: (directory) => keepLogs([dir, plane.dir], directory),
