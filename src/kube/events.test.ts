@@ -218,6 +218,28 @@ describe('best effort', () => {
     expect(only().regarding.name).toBe('ratings');
   });
 
+  it('does not try again later what was refused, not even what repeated itself meanwhile', async () => {
+    const recorder = recorderWith();
+    const { create } = client;
+    let tries = 0;
+    const refusal = Promise.withResolvers<never>();
+    client.create = () => {
+      tries++;
+      return refusal.promise;
+    };
+    recorder.record(release(), raised());
+    await clock.advance(0);
+    recorder.record(release(), raised());
+    refusal.reject(new ApiError(404, 'NotFound', 'there is no namespace shop'));
+    await recorder.flush();
+    await clock.advance(600_000);
+    expect([tries, recorder.dropped]).toEqual([1, 2]);
+    client.create = create;
+    recorder.record(release(), raised());
+    await recorder.flush();
+    expect(only().series).toBeUndefined();
+  });
+
   it('never waits for a server that hangs, nor piles up more than its queue', async () => {
     const recorder = recorderWith({
       client: { ...client, create: () => new Promise<never>(() => undefined) },

@@ -220,9 +220,18 @@ export class EventRecorder {
       } catch (error) {
         this.#dropped += times;
         this.#options.onError(error);
+        this.#forget(entry);
       }
     }
     this.#writing = undefined;
+  }
+
+  /** What could not be written is not brought up again later, when its object, or its namespace, may be long gone. */
+  #forget(entry: Entry): void {
+    this.#entries.delete(keyOf(entry.event.metadata));
+    entry.timer?.cancel();
+    this.#dropped += entry.unwritten;
+    entry.unwritten = 0;
   }
 
   async #write(entry: Entry, times: number): Promise<void> {
