@@ -11,26 +11,21 @@ export function kindPage(crd: CustomResourceDefinition): string {
   const version = versions[0];
   const root = version?.schema.openAPIV3Schema;
   if (version === undefined || root === undefined) throw new Error(`${crd.metadata.name} has no version`);
-  const { spec = {}, status = {} } = root.properties ?? {};
-  const subresources = Object.keys(version.subresources);
+  const { spec = {}, status } = root.properties ?? {};
+  const subresources = Object.keys(version.subresources ?? {});
   return [
     `${WARNING}# ${names.kind}\n`,
     `${root.description ?? ''}\n`,
     `- API version: \`${group}/${version.name}\`, ${scope.toLowerCase()}`,
     `- kubectl: \`${names.plural}\`, short \`${names.shortNames.join(', ')}\`, in ${names.categories.map((name) => `\`kubectl get ${name}\``).join(' and ')}`,
-    `- Subresources: ${subresources.map((name) => `\`${name}\``).join(', ')}\n`,
+    `- Subresources: ${subresources.length === 0 ? 'none' : subresources.map((name) => `\`${name}\``).join(', ')}\n`,
     `## spec\n`,
     'A required field is required where the object that holds it is given.\n',
     table(['Field', 'Type', 'Default', 'Meaning'], fieldRows('spec', spec)),
     `## Rules\n`,
     'The API server refuses an object that breaks one of these, with this sentence.\n',
     ruleTable(root),
-    `## status\n`,
-    'Songbird writes it; nobody else should.\n',
-    table(
-      ['Field', 'Type', 'Meaning'],
-      fieldRows('status', status).map(([field = '', type = '', , meaning = '']) => [field, type, meaning]),
-    ),
+    ...(status === undefined ? [] : statusSection(status)),
     `## Columns of kubectl get\n`,
     table(
       ['Column', 'Field', ''],
@@ -43,6 +38,17 @@ export function kindPage(crd: CustomResourceDefinition): string {
       ]),
     ),
   ].join('\n');
+}
+
+function statusSection(status: StructuralSchema): string[] {
+  return [
+    `## status\n`,
+    'Songbird writes it; nobody else should.\n',
+    table(
+      ['Field', 'Type', 'Meaning'],
+      fieldRows('status', status).map(([field = '', type = '', , meaning = '']) => [field, type, meaning]),
+    ),
+  ];
 }
 
 /** The page of all reasons that conditions, Events and log lines carry. */

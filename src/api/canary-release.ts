@@ -1,12 +1,12 @@
 import { z } from 'zod';
+import { DEFAULT_ANALYSIS, analysis } from './analysis.ts';
 import { matching, notEmpty, ruled } from './rules.ts';
-import { durationField, percentField, proportion } from './scalars.ts';
+import { durationField } from './scalars.ts';
 
 const DNS_LABEL = /^[a-z]([-a-z0-9]*[a-z0-9])?$/;
 const PORT_NAME = /^[-a-z0-9]*[a-z][-a-z0-9]*$/;
 const HOST = /^([*]|([*][.])?[a-z0-9]([-a-z0-9.]*[a-z0-9])?)$/;
 const GATEWAY = /^([a-z0-9]([-a-z0-9]*[a-z0-9])?[/])?[a-z0-9]([-a-z0-9.]*[a-z0-9])?$/;
-const PROMETHEUS = /^https?:[/][/]([-A-Za-z0-9._]+|\[[0-9A-Fa-f:.]+\])(:[0-9]{1,5})?([/][^?#\s]*)?$/;
 const PROTOCOLS = 'http|http2|https|grpc|grpc-web|tcp|tls|mongo|mysql|redis|udp';
 
 const container = ruled(
@@ -222,101 +222,6 @@ const steps = ruled(
   ],
 );
 
-const prometheus = z
-  .object({
-    address: ruled(
-      matching(
-        PROMETHEUS,
-        2048,
-        'spec.analysis.prometheus.address must be a URL with http:// or https:// and a host, without user, query or fragment, such as http://prometheus.istio-system:9090',
-      ),
-      {
-        description: 'Base URL, such as http://prometheus.istio-system:9090.',
-        requiredMessage:
-          'spec.analysis.prometheus.address is missing: give the base URL, such as http://prometheus.istio-system:9090',
-      },
-    ),
-  })
-  .meta({ description: "The Prometheus to ask; the operator's own setting when left out." });
-
-const latency = ruled(
-  z.object(
-    Object.fromEntries(
-      (['p50', 'p90', 'p95', 'p99'] as const).map((quantile) => [
-        quantile,
-        ruled(durationField(`spec.analysis.latency.${quantile}`).optional(), {
-          description: `The longest ${quantile} latency allowed: at most ${100 - Number(quantile.slice(1))}% of requests may take longer.`,
-        }),
-      ]),
-    ) as Record<'p50' | 'p90' | 'p95' | 'p99', z.ZodOptional<z.ZodString>>,
-  ),
-  { description: 'Limits of latency quantiles.' },
-  [
-    {
-      cel: 'has(self.p50) || has(self.p90) || has(self.p95) || has(self.p99)',
-      check: (value) => Object.values(value).some((limit) => limit !== undefined),
-      message: 'spec.analysis.latency names no quantile: set p50, p90, p95 or p99, such as p99: 500ms',
-    },
-  ],
-);
-
-const DEFAULT_MIN_REQUESTS = 50;
-
-const analysis = ruled(
-  z.object({
-    source: z.enum(['proxies', 'prometheus']).default('proxies').meta({
-      description:
-        "Where requests are counted: `proxies` reads the pods' own proxies every second, `prometheus` asks a Prometheus server.",
-    }),
-    prometheus: prometheus.optional(),
-    minRequests: z.int().min(1).max(1_000_000).default(DEFAULT_MIN_REQUESTS).meta({
-      description: 'A step passes only when the candidate has served so many requests at its weight.',
-    }),
-    errorRate: z
-      .object({
-        max: ruled(
-          percentField(),
-          {
-            description:
-              "The largest share of failed requests allowed, such as 1%: HTTP 5xx, or the gRPC statuses that are the server's fault.",
-            requiredMessage:
-              'spec.analysis.errorRate.max is missing: give the largest share of failed requests allowed, such as 1%',
-          },
-          [
-            {
-              cel: "!self.matches('^100([.]0+)?%$')",
-              check: (text) => proportion(text) !== 1,
-              message:
-                'spec.analysis.errorRate.max must be below 100%: a limit that nothing can exceed is no limit',
-            },
-          ],
-        ),
-      })
-      .optional()
-      .meta({ description: 'Limit of failed requests.' }),
-    latency: latency.optional(),
-    onInconclusive: z.enum(['rollback', 'pause']).default('rollback').meta({
-      description: 'What happens when a step has neither passed nor failed at its deadline.',
-    }),
-  }),
-  { description: 'What is watched, and its limits. Left out: at most 1% of requests may fail.' },
-  [
-    {
-      cel: 'has(self.errorRate) || has(self.latency)',
-      check: (value) => value.errorRate !== undefined || value.latency !== undefined,
-      message:
-        'spec.analysis watches nothing: set errorRate, such as errorRate: {max: 1%}, or latency, such as latency: {p99: 500ms}',
-    },
-  ],
-);
-
-const DEFAULT_ANALYSIS: z.output<typeof analysis> = {
-  source: 'proxies',
-  minRequests: DEFAULT_MIN_REQUESTS,
-  errorRate: { max: '1%' },
-  onInconclusive: 'rollback',
-};
-
 /** `spec` of a CanaryRelease: one workload, and how its versions go out. */
 export const canaryReleaseSpec = z.object({
   replicas: z.int().min(0).max(10_000).default(1).meta({
@@ -347,5 +252,4 @@ export const canaryReleaseSpec = z.object({
 
 export type CanaryReleaseSpec = z.output<typeof canaryReleaseSpec>;
 export type Step = z.output<typeof step>;
-export type AnalysisSpec = z.output<typeof analysis>;
 export type PodTemplate = z.output<typeof podTemplate>;

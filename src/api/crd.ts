@@ -1,3 +1,4 @@
+import type { z } from 'zod';
 import { KINDS, type Kind } from './kinds.ts';
 import { API_VERSION, GROUP, VERSION } from './names.ts';
 import { type StructuralSchema, type Validation, structural } from './structural.ts';
@@ -9,7 +10,7 @@ export interface CustomResourceDefinition {
   metadata: { name: string };
   spec: {
     group: string;
-    scope: 'Namespaced';
+    scope: Kind['scope'];
     names: {
       kind: string;
       listKind: string;
@@ -29,8 +30,8 @@ export interface CustomResourceDefinition {
         description?: string;
         priority?: number;
       }[];
-      subresources: {
-        status: Record<string, never>;
+      subresources?: {
+        status?: Record<string, never>;
         scale?: { specReplicasPath: string; statusReplicasPath: string; labelSelectorPath: string };
       };
       schema: { openAPIV3Schema: StructuralSchema };
@@ -50,7 +51,7 @@ function definition(kind: Kind): CustomResourceDefinition {
     metadata: { name: `${kind.plural}.${GROUP}` },
     spec: {
       group: GROUP,
-      scope: 'Namespaced',
+      scope: kind.scope,
       names: {
         kind: kind.kind,
         listKind: `${kind.kind}List`,
@@ -68,12 +69,20 @@ function definition(kind: Kind): CustomResourceDefinition {
             ...column,
             ...(wide === true ? { priority: 1 } : {}),
           })),
-          subresources: { status: {}, ...(kind.scale === undefined ? {} : { scale: { ...kind.scale } }) },
+          ...(kind.status === undefined ? {} : { subresources: subresources(kind) }),
           schema: { openAPIV3Schema: rootSchema(kind) },
         },
       ],
     },
   };
+}
+
+function subresources({ scale }: Kind) {
+  return { status: {}, ...(scale === undefined ? {} : { scale: { ...scale } }) };
+}
+
+function statusSchema(status: z.ZodType, kind: string): StructuralSchema {
+  return { description: 'What is; written by Songbird.', ...structural(status, `${kind}.status`) };
 }
 
 function rootSchema(kind: Kind): StructuralSchema {
@@ -91,10 +100,7 @@ function rootSchema(kind: Kind): StructuralSchema {
       kind: { type: 'string', description: kind.kind },
       metadata: { type: 'object', properties: { name: { type: 'string' } } },
       spec: { description: 'What is wanted.', ...structural(kind.spec, `${kind.kind}.spec`) },
-      status: {
-        description: 'What is; written by Songbird.',
-        ...structural(kind.status, `${kind.kind}.status`),
-      },
+      ...(kind.status === undefined ? {} : { status: statusSchema(kind.status, kind.kind) }),
     },
     'x-kubernetes-validations': [
       specRule,

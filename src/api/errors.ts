@@ -34,6 +34,12 @@ export const CATALOGUE = {
   WorkloadConflict: 'Another CanaryRelease already manages this Service or host.',
   NameConflict: 'An object with the name that Songbird needs exists and belongs to someone else.',
   RouterMissing: "The mesh's CRDs are not installed in this cluster.",
+  TemplateNotFound: 'A template of spec.analysis.templates does not exist.',
+  TemplateInvalid: 'A template cannot be used as it is: a query, an expression or a placeholder is wrong.',
+  ArgumentMissing: 'A template needs an argument that the release does not give.',
+  ArgumentInvalid:
+    'An argument of a template does not fit its type or its place, or is not one of its arguments.',
+  SecretUnreadable: 'A Secret that the analysis needs does not exist, lacks the key, or may not be read.',
   TelemetryUnreachable: 'The source of request counts cannot be read.',
   TelemetryInvalid: 'The source of request counts answered something that cannot be used.',
   // Faults of the surroundings.

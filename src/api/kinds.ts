@@ -1,4 +1,5 @@
 import type { z } from 'zod';
+import { analysisTemplateSpec } from './analysis-template.ts';
 import { canaryReleaseSpec } from './canary-release.ts';
 import { releaseCommandSpec, releaseCommandStatus } from './release-command.ts';
 import type { Rule } from './rules.ts';
@@ -22,13 +23,15 @@ export interface Named {
 export interface Kind {
   readonly kind: string;
   readonly plural: string;
+  readonly scope: 'Namespaced' | 'Cluster';
   readonly shortName: string;
   readonly categories: readonly string[];
   readonly description: string;
   readonly spec: z.ZodType;
   /** The sentence when there is no spec. */
   readonly specMissing: string;
-  readonly status: z.ZodType;
+  /** Undefined where Songbird has nothing to tell of the kind. */
+  readonly status: z.ZodType | undefined;
   readonly rules: readonly Rule<Named>[];
   readonly columns: readonly Column[];
   readonly scale?: {
@@ -44,6 +47,7 @@ const MAX_NAME = 52;
 export const CANARY_RELEASE: Kind = {
   kind: 'CanaryRelease',
   plural: 'canaryreleases',
+  scope: 'Namespaced',
   // Not `canary`: that is the singular of Flagger's kind, and both may be installed at once.
   shortName: 'crel',
   categories: ['all', 'songbird'],
@@ -84,6 +88,7 @@ export const CANARY_RELEASE: Kind = {
 export const RELEASE_COMMAND: Kind = {
   kind: 'ReleaseCommand',
   plural: 'releasecommands',
+  scope: 'Namespaced',
   shortName: 'rcmd',
   categories: ['songbird'],
   description:
@@ -102,4 +107,37 @@ export const RELEASE_COMMAND: Kind = {
   ],
 };
 
-export const KINDS: readonly Kind[] = [CANARY_RELEASE, RELEASE_COMMAND];
+const TEMPLATE = {
+  categories: ['songbird'],
+  spec: analysisTemplateSpec,
+  specMissing: 'spec is missing: give metrics, and args where they need some',
+  status: undefined,
+  rules: [],
+  columns: [{ name: 'Age', type: 'date', jsonPath: '.metadata.creationTimestamp' }],
+} as const;
+
+export const ANALYSIS_TEMPLATE: Kind = {
+  ...TEMPLATE,
+  kind: 'AnalysisTemplate',
+  plural: 'analysistemplates',
+  scope: 'Namespaced',
+  // Not `at`: that is Argo's kind of the same name.
+  shortName: 'atpl',
+  description: 'Metrics with arguments, for the CanaryReleases of a namespace.',
+};
+
+export const CLUSTER_ANALYSIS_TEMPLATE: Kind = {
+  ...TEMPLATE,
+  kind: 'ClusterAnalysisTemplate',
+  plural: 'clusteranalysistemplates',
+  scope: 'Cluster',
+  shortName: 'catpl',
+  description: 'Metrics with arguments, for the CanaryReleases of all namespaces.',
+};
+
+export const KINDS: readonly Kind[] = [
+  CANARY_RELEASE,
+  RELEASE_COMMAND,
+  ANALYSIS_TEMPLATE,
+  CLUSTER_ANALYSIS_TEMPLATE,
+];

@@ -52,6 +52,21 @@ export interface ReleaseCommand extends Typed {
   status?: ReleaseCommandStatus;
 }
 
+/** An AnalysisTemplate or ClusterAnalysisTemplate as the API server gives it, before {@link parseTemplate}. */
+export interface AnalysisTemplateObject extends Typed {
+  spec?: unknown;
+}
+
+/** A Job of batch/v1. */
+export interface Job extends Typed {
+  spec: { [field: string]: unknown };
+  status?: {
+    conditions?: { type: string; status: string; reason?: string; message?: string }[];
+    startTime?: string;
+    completionTime?: string;
+  };
+}
+
 export interface Deployment extends Typed {
   spec: {
     replicas?: number;

@@ -46,6 +46,49 @@ const metric = z.object({
 });
 export type MetricStatus = z.output<typeof metric>;
 
+export const MEASUREMENT_RESULTS = ['Success', 'Failure', 'Inconclusive', 'Error'] as const;
+export type MeasurementResult = (typeof MEASUREMENT_RESULTS)[number];
+
+const value = z.object({
+  name: z.string().meta({ description: 'Name of the metric; TEMPLATE/METRIC for one of a template.' }),
+  definition: z.string().meta({
+    description: 'Hash of how it is measured and judged: another one starts afresh.',
+  }),
+  verdict: z.enum(VERDICTS).describe('The verdict by this metric alone.'),
+  message: z.string().meta({ description: 'Why, in numbers.' }),
+  dryRun: z.boolean().optional().meta({ description: 'True: it never decides.' }),
+  measured: z.int().meta({ description: 'Measurements finished since this release began.' }),
+  failures: z.int().meta({ description: 'How many of them were failures.' }),
+  errors: z.int().meta({ description: 'Errors in a row, up to the last measurement.' }),
+  last: z
+    .object({
+      at: time.meta({ description: 'When it began.' }),
+      result: z.enum(MEASUREMENT_RESULTS).meta({ description: 'How it was judged.' }),
+      value: z.string().optional().meta({ description: 'What was measured, shortened.' }),
+      message: z.string().optional().meta({ description: 'Why, where the value does not tell.' }),
+    })
+    .optional()
+    .meta({ description: 'The last measurement that finished.' }),
+  window: z
+    .object({
+      from: time.meta({ description: 'When the present weight was observed.' }),
+      successes: z.int().meta({ description: 'Successes among the measurements begun since.' }),
+      failures: z.int().meta({ description: 'Failures among them.' }),
+      inconclusive: z.int().meta({ description: 'Inconclusive ones among them.' }),
+    })
+    .optional()
+    .meta({ description: 'The measurements at the present weight.' }),
+  running: z
+    .object({
+      number: z.int().meta({ description: 'Counts the measurements of this release from 1.' }),
+      startedAt: time.meta({ description: 'When it began.' }),
+      job: z.string().meta({ description: 'Name of the Job.' }),
+    })
+    .optional()
+    .meta({ description: 'The Job that measures at present.' }),
+});
+export type ValueStatus = z.output<typeof value>;
+
 const analysis = z.object({
   revision: z.string().describe('The candidate that was analysed.'),
   windowFrom: time.optional().meta({ description: 'The windows of the metrics count from here.' }),
@@ -58,6 +101,13 @@ const analysis = z.object({
   metrics: z.array(metric).meta({
     description: 'One entry for each limit of spec.analysis.',
     'x-kubernetes-list-type': 'atomic',
+  }),
+  values: z.array(value).optional().meta({
+    description: 'One entry for each metric that gives a value.',
+    'x-kubernetes-list-type': 'atomic',
+  }),
+  score: z.number().optional().meta({
+    description: 'The share of the weight that passes at present (percent); only with spec.analysis.score.',
   }),
 });
 export type AnalysisStatus = z.output<typeof analysis>;

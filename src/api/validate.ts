@@ -1,7 +1,14 @@
 import { z } from 'zod';
 import { type CanaryReleaseSpec, canaryReleaseSpec } from './canary-release.ts';
 import type { Problem } from './errors.ts';
-import { CANARY_RELEASE, type Kind, RELEASE_COMMAND } from './kinds.ts';
+import { type AnalysisTemplateSpec, analysisTemplateSpec } from './analysis-template.ts';
+import {
+  ANALYSIS_TEMPLATE,
+  CANARY_RELEASE,
+  CLUSTER_ANALYSIS_TEMPLATE,
+  type Kind,
+  RELEASE_COMMAND,
+} from './kinds.ts';
 import { type ReleaseCommandSpec, type ReleaseCommandStatus, releaseCommandSpec } from './release-command.ts';
 import { salvageCommandStatus, salvageReleaseStatus } from './salvage.ts';
 import type { CanaryReleaseStatus } from './status.ts';
@@ -34,7 +41,13 @@ export function parseCommand(object: unknown): Parsed<ReleaseCommandSpec, Releas
   return { ...checked, status: value, statusLost: lost };
 }
 
-type Checked<Spec> = { ok: true; spec: Spec } | { ok: false; problems: Problem[] };
+/** Checks an AnalysisTemplate or ClusterAnalysisTemplate; every problem is about a field of the template. */
+export function parseTemplate(object: unknown): Checked<AnalysisTemplateSpec> {
+  const cluster = fieldOf(object, 'kind') === CLUSTER_ANALYSIS_TEMPLATE.kind;
+  return check(cluster ? CLUSTER_ANALYSIS_TEMPLATE : ANALYSIS_TEMPLATE, analysisTemplateSpec, object);
+}
+
+export type Checked<Spec> = { ok: true; spec: Spec } | { ok: false; problems: Problem[] };
 
 function check<Spec>(kind: Kind, schema: z.ZodType<Spec>, object: unknown): Checked<Spec> {
   const sentences = nameSentences(kind, fieldOf(object, 'metadata'));

@@ -12,9 +12,10 @@ export interface Refusal {
   readonly details?: { readonly causes?: readonly { field?: string; reason?: string; message: string }[] };
 }
 
-/** Path of our resources in a namespace. */
+/** Path of our resources: in a namespace, or of the whole cluster. */
 export function pathOf(kind: string, namespace: string): string {
-  return `/apis/songbird.dev/v1alpha1/namespaces/${namespace}/${kind.toLowerCase()}s`;
+  const scope = kind.startsWith('Cluster') ? '' : `namespaces/${namespace}/`;
+  return `/apis/songbird.dev/v1alpha1/${scope}${kind.toLowerCase()}s`;
 }
 
 /** Asks the server to create the object without doing it; unknown fields are errors, as kubectl asks for. */

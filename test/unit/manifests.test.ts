@@ -1,5 +1,5 @@
 import { describe, expect, it } from 'vitest';
-import { parseCommand, parseRelease } from '../../src/api/index.ts';
+import { parseCommand, parseRelease, parseTemplate } from '../../src/api/index.ts';
 import { invalidManifests, validManifests } from '../fixtures/manifests.ts';
 import type { Manifest } from '../fixtures/manifests.ts';
 
@@ -14,7 +14,15 @@ function named(object: Manifest['object']): Manifest['object'] {
 }
 
 function parse({ object }: Manifest) {
-  return object.kind === 'ReleaseCommand' ? parseCommand(named(object)) : parseRelease(named(object));
+  switch (object.kind) {
+    case 'ReleaseCommand':
+      return parseCommand(named(object));
+    case 'AnalysisTemplate':
+    case 'ClusterAnalysisTemplate':
+      return parseTemplate(named(object));
+    default:
+      return parseRelease(named(object));
+  }
 }
 
 describe('our own rules', () => {

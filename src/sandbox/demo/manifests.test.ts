@@ -26,7 +26,9 @@ test('only the bad one is told to fail', async () => {
 test('Songbird’s CRDs and Istio’s are installed', async () => {
   const names = (await readCrds()).map(({ metadata }) => metadata.name).sort();
   expect(names).toEqual([
+    'analysistemplates.songbird.dev',
     'canaryreleases.songbird.dev',
+    'clusteranalysistemplates.songbird.dev',
     'destinationrules.networking.istio.io',
     'gateways.networking.istio.io',
     'releasecommands.songbird.dev',
