@@ -121,9 +121,9 @@ export function update(core: Core, resource: Resource, request: ApiRequest): Api
   const old = live === undefined ? undefined : present(resource, live);
   const decoded = decodeBody(resource, request.body, old, request);
   checkIdentity(request, metadataOf(decoded.object));
-  checkUid(resource, request, decoded.object, old);
   if (old === undefined) {
     if (resource.rules.createOnUpdate === true && request.subresource === undefined) {
+      checkUid(resource, request, decoded.object, undefined);
       // Whatever version it was written for.
       const metadata = without(decoded.object.metadata, 'resourceVersion');
       const created = createFrom(core, resource, request, { ...decoded.object, metadata });
@@ -131,6 +131,7 @@ export function update(core: Core, resource: Resource, request: ApiRequest): Api
     }
     throw notFound(resource, name);
   }
+  checkUid(resource, request, decoded.object, old);
   checkVersion(resource, decoded.object, old);
   return replace(core, resource, request, decoded, old);
 }
