@@ -14,8 +14,6 @@ export const LABELS = {
 } as const;
 
 export const ANNOTATIONS = {
-  /** Hash of what Songbird last applied, so that a restart writes nothing. */
-  applied: 'songbird.dev/applied',
   /** On a pod: the port at which its proxy serves statistics, where that is not Istio's 15090. */
   statsPort: 'songbird.dev/stats-port',
 } as const;

@@ -31,7 +31,7 @@ export function parseJson(text: string): unknown {
 
 /**
  * The ApiError of an answer that is no success.
- * @param request names the request in the message where the server's answer has no sentence of its own
+ * @param request goes before the server's sentence where that does not say what it is about
  */
 export function errorOf(
   request: string,
@@ -55,7 +55,12 @@ export function errorOf(
       },
     );
   }
-  return new ApiError(code, body.reason, body.message, { body, retryAfterSeconds });
+  return new ApiError(code, body.reason, sentenceOf(request, body), { body, retryAfterSeconds });
+}
+
+/** Where the server has no object in mind it names none: "the server could not find the requested resource". */
+function sentenceOf(request: string, { message, details }: StatusBody): string {
+  return details?.kind === undefined ? `${request}: ${message}` : message;
 }
 
 /** The ApiError of an ERROR event in a watch. */
@@ -63,14 +68,8 @@ export function errorOfEvent(request: string, object: unknown): ApiError {
   const body = statusIn(object);
   if (body === undefined)
     return new ApiError(0, 'ConnectionFailed', `${request}: the server sent an ERROR event without a Status`);
-  return new ApiError(
-    body.code,
-    body.reason,
-    body.message === '' ? `${request}: ${body.reason}` : body.message,
-    {
-      body,
-    },
-  );
+  const message = body.message === '' ? `${request}: ${body.reason}` : sentenceOf(request, body);
+  return new ApiError(body.code, body.reason, message, { body });
 }
 
 /** Seconds of a Retry-After header: a number, or a date (RFC 9110, 10.2.3). */

@@ -68,7 +68,7 @@ describe('watch', () => {
     expect(error).toMatchObject({
       code: 410,
       reason: 'Expired',
-      message: 'too old resource version: 4 (9)',
+      message: 'watch pods: too old resource version: 4 (9)',
     });
   });
 
@@ -77,7 +77,7 @@ describe('watch', () => {
       answer(response, 403, failureStatus(403, 'Forbidden', 'pods is forbidden'));
     };
     const error = await failureOf(collect(http.client().watch(pods, { resourceVersion: '4' }), []));
-    expect(error).toMatchObject({ code: 403, message: 'pods is forbidden' });
+    expect(error).toMatchObject({ code: 403, message: 'watch pods: pods is forbidden' });
   });
 
   it.each([

@@ -116,13 +116,29 @@ describe('requests', () => {
 
 describe('failures', () => {
   it("carry the server's sentence, code, reason and causes", async () => {
-    const details = { causes: [{ field: 'spec.replicas', message: 'must be positive' }] };
+    const causes = [{ field: 'spec.replicas', message: 'must be positive' }];
+    const details = { name: 'web', group: 'apps', kind: 'Deployment', causes };
     http.handle = (_request, response) => {
       answer(response, 422, failureStatus(422, 'Invalid', 'Deployment "web" is invalid', details));
     };
     const error = await failureOf(http.client().patch(deployments, web, 'merge', {}));
     expect(error).toMatchObject({ code: 422, reason: 'Invalid', message: 'Deployment "web" is invalid' });
     expect(error.body?.details?.causes?.[0]?.field).toBe('spec.replicas');
+  });
+
+  it('name the request where the server does not say what it is about', async () => {
+    http.handle = (_request, response) => {
+      answer(
+        response,
+        404,
+        failureStatus(404, 'NotFound', 'the server could not find the requested resource', {}),
+      );
+    };
+    const error = await failureOf(http.client().list(deployments, { namespace: 'shop' }));
+    expect(error.message).toBe(
+      'list deployments.apps in shop: the server could not find the requested resource',
+    );
+    expect(error.body?.message).toBe('the server could not find the requested resource');
   });
 
   it.each([

@@ -162,3 +162,9 @@ it('every value contains itself and an emptied one, and nothing that differs in 
     }),
   );
 });
+
+it('a field with the name of a member that all objects have is a field like any other', () => {
+  const object = { apiVersion: 'apps/v1', kind: 'A', spec: { constructor: [1], toString: [{}] } };
+  expect(contains(object, object)).toBe(true);
+  expect(contains(object, { ...object, spec: { constructor: [2], toString: [{}] } })).toBe(false);
+});

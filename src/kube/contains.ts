@@ -132,7 +132,7 @@ function listWithin(intent: unknown[], live: unknown[], place: Place): boolean {
 
 /** A function that gives an item's key, or undefined where the list has no keys or these items don't have them all. */
 function keyFor(list: string, items: unknown[]): ((item: unknown) => string | undefined) | undefined {
-  for (const fields of LIST_KEYS[list] ?? []) {
+  for (const fields of (Object.hasOwn(LIST_KEYS, list) && LIST_KEYS[list]) || []) {
     const keyOf = (item: unknown) => {
       const values = fields.map((field) =>
         isObject(item) ? (item[field] ?? KEY_DEFAULTS[field]) : undefined,

@@ -11,12 +11,14 @@ let api: ScriptedApi;
 let clock: VirtualClock;
 let log: string[];
 let errors: string[];
+let recoveries: number;
 
 beforeEach(() => {
   api = new ScriptedApi();
   clock = new VirtualClock();
   log = [];
   errors = [];
+  recoveries = 0;
 });
 
 function pod(name: string, resourceVersion: string, uid = name): KubeObject {
@@ -45,6 +47,7 @@ function informerWith(options: Partial<InformerOptions<KubeObject>> = {}): Infor
       deleted: (old) => say('deleted', old),
     },
     onError: (error, phase) => errors.push(`${phase}: ${error instanceof Error ? error.message : ''}`),
+    onRecovery: () => recoveries++,
     ...options,
   });
 }
@@ -177,9 +180,13 @@ describe('an informer', () => {
     await informer.stop();
   });
 
-  it('tries for ever, from 0.8 s to 30 s apart, and syncs when the server is back', async () => {
+  it.each([
+    ['5 s apart while the server is away', 0, [800, 1600, 3200, 5000, 5000, 5000, 5000, 5000, 5000]],
+    ['5 s apart while it is not up yet', 503, [800, 1600, 3200, 5000, 5000, 5000, 5000, 5000, 5000]],
+    ['30 s apart while it refuses', 403, [800, 1600, 3200, 6400, 12800, 25600, 30000, 30000, 30000]],
+  ])('tries for ever, from 0.8 s to %s, and then syncs', async (_name, code, expected) => {
     const informer = informerWith();
-    for (let i = 0; i < 9; i++) api.answers.push(refused(0, 'ConnectionFailed'));
+    for (let i = 0; i < 9; i++) api.answers.push(refused(code, 'Reason'));
     api.answers.push(listOf('10', pod('a', '3')));
     informer.start();
     const at: number[] = [];
@@ -189,10 +196,42 @@ describe('an informer', () => {
       if (api.lists.length > seen) at.push(clock.monotonic());
       seen = api.lists.length;
     }
-    const gaps = at.slice(1).map((time, index) => time - at[index]!);
-    expect(gaps).toEqual([800, 1600, 3200, 6400, 12800, 25600, 30000, 30000, 30000]);
-    expect(errors).toHaveLength(9);
+    const gaps = at.slice(1, 10).map((time, index) => time - at[index]!);
+    expect(gaps).toEqual(expected);
+    expect(errors.slice(0, 9).every((error) => error === 'list: Reason')).toBe(true);
+    expect(recoveries).toBe(1);
     expect(informer.hasSynced).toBe(true);
+    await informer.stop();
+  });
+
+  it('tries soon again when an outage turns into a refusal, as in the first moments of a server', async () => {
+    const informer = informerWith();
+    for (let i = 0; i < 6; i++) api.answers.push(refused(0, 'ConnectionFailed'));
+    api.answers.push(refused(403, 'Forbidden'), listOf('10'));
+    informer.start();
+    await clock.advance(800 + 1600 + 3200 + 5000 + 5000 + 5000);
+    expect(errors.at(-1)).toBe('list: Forbidden');
+    await clock.advance(800);
+    expect(informer.hasSynced).toBe(true);
+    await informer.stop();
+  });
+
+  it('tells of its recovery once: at the first event of a watch that failed, at a list that failed', async () => {
+    const informer = await watching([]);
+    expect(recoveries).toBe(0);
+    // Given a watch that is refused, though lists are not
+    api.answers.push(listOf('20'), listOf('30'));
+    api.watch.fail(refused(403, 'Forbidden'));
+    await clock.advance(800);
+    api.watch.fail(refused(403, 'Forbidden'));
+    await clock.advance(1600);
+    // Then the lists in between are no recovery
+    expect([api.lists.length, recoveries]).toEqual([3, 0]);
+    // But an event is
+    api.watch.bookmark('31');
+    api.watch.bookmark('32');
+    await clock.advance(0);
+    expect(recoveries).toBe(1);
     await informer.stop();
   });
 

@@ -27,6 +27,8 @@ export interface InformerOptions<T extends KubeObject> {
   fieldSelector?: string | undefined;
   handlers?: InformerHandlers<T>;
   onError: (error: unknown, phase: InformerPhase) => void;
+  /** Told once after errors of lists or watches, when the cache follows the server again. */
+  onRecovery?: () => void;
   /** Named functions for `byIndex`. They must be pure and must not throw. */
   indexers?: Readonly<Record<string, Indexer<T>>>;
   /** Changes each object before it is stored, to drop what nobody reads; it may change its argument. */
@@ -42,14 +44,16 @@ export interface InformerOptions<T extends KubeObject> {
   pageSize?: number;
 }
 
-const BACKOFF_MS = { first: 800, longest: 30_000, longestAsked: 60_000 };
+// A server that is back after an outage is found soon; one that refuses will go on refusing for a while.
+const BACKOFF_MS = { first: 800, longestAway: 5_000, longestRefused: 30_000, longestAsked: 60_000 };
 const WATCH_SECONDS = { shortest: 300, longest: 600 };
 // A watch that ends sooner, and without an event, is a failure: a proxy that closes every watch must not be stormed.
 const SHORTEST_WATCH_MS = 1000;
 
 /**
  * A cache of all objects of one kind, kept up to date by list and watch. It never gives up: errors are reported and
- * tried again after 0.8 s, growing to 30 s. While the server is away, the last known objects stay.
+ * tried again after 0.8 s, growing to 5 s while the server is away, and to 30 s while it refuses. Meanwhile the last known
+ * objects stay.
  *
  * Objects belong to the cache: treat them as read-only.
  */
@@ -68,6 +72,10 @@ export class Informer<T extends KubeObject> {
   #resourceVersion: string | undefined;
   #listedAt = 0;
   #failures = 0;
+  /** The last failure was that there was no answer, or that the server could not give one. */
+  #away = false;
+  /** Where the last error was that nothing has refuted yet. */
+  #failing: 'list' | 'watch' | undefined;
   /** The last watch failed because its version was too old. */
   #expired = false;
   #lastEventAt: number;
@@ -154,7 +162,7 @@ export class Informer<T extends KubeObject> {
     return this.#resourceVersion === undefined || clock.monotonic() - this.#listedAt >= relistMs;
   }
 
-  async #recover(error: unknown, phase: InformerPhase): Promise<void> {
+  async #recover(error: unknown, phase: 'list' | 'watch'): Promise<void> {
     const { signal } = this.#stop;
     if (signal.aborted) return;
     if (phase === 'watch' && mustRelist(error)) this.#resourceVersion = undefined;
@@ -162,13 +170,18 @@ export class Informer<T extends KubeObject> {
     const wasExpired = this.#expired;
     this.#expired = phase === 'watch' && isApiError(error, 410);
     if (this.#expired && !wasExpired) return;
-    this.#failures++;
+    const away = isAway(error);
+    // Another sort of failure is news: after an outage, say, the first requests are refused for a moment.
+    this.#failures = away === this.#away ? this.#failures + 1 : 1;
+    this.#away = away;
+    this.#failing = phase;
     this.#options.onError(error, phase);
     await sleep(this.#options.clock, this.#backoffMs(error), signal);
   }
 
   #backoffMs(error: unknown): number {
-    const { first, longest, longestAsked } = BACKOFF_MS;
+    const { first, longestAway, longestRefused, longestAsked } = BACKOFF_MS;
+    const longest = this.#away ? longestAway : longestRefused;
     const whole = Math.min(first * 2 ** (this.#failures - 1), longest);
     const asked = error instanceof ApiError ? (error.retryAfterSeconds ?? 0) * 1000 : 0;
     return Math.max(Math.min(asked, longestAsked), whole * (0.5 + this.#options.random() / 2));
@@ -185,6 +198,8 @@ export class Informer<T extends KubeObject> {
     this.#lastEventAt = startedAt;
     const changes = this.#store.replace(objects);
     this.#hasSynced = true;
+    // Where it is the watch that fails, a list proves nothing.
+    if (this.#failing === 'list') this.#recovered();
     this.#tellAll(changes);
     this.#synced.resolve(undefined);
   }
@@ -231,8 +246,7 @@ export class Informer<T extends KubeObject> {
         if (this.#stop.signal.aborted) return;
         deadline.restart(inactivityMs);
         heard = true;
-        this.#failures = 0;
-        this.#expired = false;
+        this.#succeeded();
         this.#handle(event);
         // A server that lets a watch live for ever must not keep us from the slow list.
         if (this.#mustList()) return;
@@ -243,8 +257,18 @@ export class Informer<T extends KubeObject> {
     if (deadline.expired) throw broken(type, 'Timeout', `nothing was heard for ${inactivityMs / 1000} s`);
     if (!heard && clock.monotonic() - startedAt < SHORTEST_WATCH_MS)
       throw broken(type, 'ConnectionFailed', 'the server ended it at once');
+    this.#succeeded();
+  }
+
+  #succeeded(): void {
     this.#failures = 0;
     this.#expired = false;
+    if (this.#failing !== undefined) this.#recovered();
+  }
+
+  #recovered(): void {
+    this.#failing = undefined;
+    this.#options.onRecovery?.();
   }
 
   #handle(event: WatchEvent<T>): void {
@@ -274,6 +298,10 @@ export class Informer<T extends KubeObject> {
 
 function broken({ plural, group }: ResourceType, reason: string, what: string): ApiError {
   return new ApiError(0, reason, `watch ${group === '' ? plural : `${plural}.${group}`}: ${what}`);
+}
+
+function isAway(error: unknown): boolean {
+  return error instanceof ApiError && (error.code === 0 || error.code === 429 || error.code >= 500);
 }
 
 /**
