@@ -158,6 +158,11 @@ function rollbackTo(
   if (status.stableRevision === undefined || status.stableRevision === revision) {
     return { refused: `revision ${revision} is not an earlier one: nothing to return from` };
   }
+  if (revision === observed.target) {
+    return {
+      refused: `revision ${revision} is the one of spec.template: it goes out by itself, or by retry`,
+    };
+  }
   if (observed.workloads[revision] === undefined) {
     return {
       refused: `revision ${revision} has no Deployment any more; spec.revisionHistoryLimit keeps more of them`,

@@ -221,45 +221,6 @@ describe('rollback', () => {
   });
 });
 
-describe('a candidate that loses its pods', () => {
-  const lose = (world: World) => {
-    world.workloads = { ...world.workloads, v2: { replicas: 2, ready: 0, pods: 2, drifted: false } };
-    world.settle();
-  };
-  const regain = (world: World) => {
-    world.workloads = { ...world.workloads, v2: { replicas: 2, ready: 2, pods: 2, drifted: false } };
-    world.settle();
-  };
-
-  it('gets no traffic until one is back, and then has its step from the beginning', () => {
-    const world = World.healthy();
-    world.release('v2');
-    world.run(18);
-    lose(world);
-    expect(world.weights).toEqual({ v1: 100 });
-    expect(world.status.message).toContain('0 of 2 pods of revision v2 are ready');
-    regain(world);
-    expect(world.weights).toEqual({ v1: 60, v2: 40 });
-    world.run(9);
-    expect(world.candidateWeight).toBe(40);
-    world.run(2);
-    expect(world.candidateWeight).toBe(100);
-  });
-
-  it('again and again is taken back at the deadline', () => {
-    const world = World.healthy({ progressDeadline: '1m' });
-    world.verdict = 'Inconclusive';
-    world.release('v2');
-    for (let i = 0; i < 30 && world.status.phase !== 'RolledBack'; i++) {
-      world.run(10);
-      lose(world);
-      world.run(10);
-      if (world.status.candidateRevision !== undefined) regain(world);
-    }
-    expect(world.status.phase).toBe('RolledBack');
-  });
-});
-
 describe('changes in mid-release', () => {
   it('a new revision takes all traffic back, drops the old candidate and starts at the first step', () => {
     const world = World.healthy();
@@ -322,82 +283,15 @@ describe('changes in mid-release', () => {
   });
 });
 
-describe('commands', () => {
-  it('refuses what is for another revision, and says why', () => {
-    const world = World.healthy();
+describe('pods without traffic', () => {
+  it('wait no longer than a delay that was shortened meanwhile', () => {
+    const world = World.healthy({ scaleDownDelay: '1h' });
     world.release('v2');
-    world.command('abort', 'v1');
-    expect(world.status.phase).toBe('Progressing');
-    expect(world.events).toContainEqual({
-      type: 'Warning',
-      reason: 'CommandRefused',
-      message: 'abort-v1: abort is for revision v1, but the candidate is v2',
-    });
-  });
-
-  it('promoteFull skips what remains, but not the pods', () => {
-    const world = World.healthy();
-    world.verdict = 'Inconclusive';
-    world.release('v2');
-    world.command('promoteFull', 'v2');
-    expect(world.status).toMatchObject({ phase: 'Healthy', stableRevision: 'v2' });
-    expect(world.workloads['v2']).toMatchObject({ replicas: 3 });
-  });
-
-  it('promote passes the present step alone', () => {
-    const world = World.healthy();
-    world.verdict = 'Inconclusive';
-    world.release('v2');
-    world.command('promote', 'v2');
-    expect(world.candidateWeight).toBe(40);
-    world.run(20);
-    expect(world.candidateWeight).toBe(40);
-  });
-
-  it('rollbackTo returns to an earlier revision at once, and the template is not tried again', () => {
-    const world = World.healthy();
-    world.release('v2');
-    world.run(70);
-    world.command('rollbackTo', 'v1');
-    world.run(60);
-    expect(world.weights).toEqual({ v1: 100 });
-    expect(world.status).toMatchObject({
-      stableRevision: 'v1',
-      phase: 'RolledBack',
-      rejected: { revision: 'v2' },
-    });
-    world.release('v3');
-    world.run(31);
-    expect(world.status).toMatchObject({ phase: 'Healthy', stableRevision: 'v3' });
-  });
-
-  it('are executed once and cleared away after their time', () => {
-    const world = World.healthy();
-    world.release('v2');
-    world.command('pause', 'v2');
-    expect(world.status.phase).toBe('Paused');
-    world.command('resume', 'v2');
-    world.run(3);
-    expect(world.status.phase).toBe('Progressing');
-    world.run(3600);
-    expect(world.commands).toEqual([]);
-  });
-});
-
-describe('bad manifests', () => {
-  it('touch nothing and stall, and mending them is enough', () => {
-    const world = new World();
-    world.problems = [
-      { reason: 'HostNotFound', message: 'spec.traffic.istio.hosts[0]: there is no Service ratings' },
-    ];
-    world.settle();
-    expect(world.effects).toEqual([]);
-    expect(world.status.conditions).toContainEqual(
-      expect.objectContaining({ type: 'Stalled', reason: 'HostNotFound' }),
-    );
-    world.problems = [];
-    world.settle();
-    expect(world.status.phase).toBe('Healthy');
+    world.run(40);
+    expect(world.workloads['v1']).toMatchObject({ replicas: 3 });
+    world.spec = { ...world.spec, scaleDownDelay: '10s' };
+    world.run(11);
+    expect(world.workloads['v1']).toMatchObject({ replicas: 0 });
   });
 });
 

@@ -62,6 +62,7 @@ function candidateShare(status: CanaryReleaseStatus, observed: Observed): number
 
 function mayRise(status: CanaryReleaseStatus, step: StepStatus, observed: Observed): boolean {
   const { candidateRevision: candidate = '', stableRevision: stable, paused } = status;
+  if (observed.problems.length > 0) return false;
   const ready = observed.workloads[candidate]?.ready ?? 0;
   const staffed = ready >= podsFor(step.weight, observed.spec.replicas);
   // The first revision: any pod is better than none, but not than the pods of another that serve.
@@ -83,13 +84,14 @@ function cannotTakeOver(revision: string, observed: Observed): boolean {
   return observed.spec.replicas > 0 && !isReady(observed, revision) && isServed(observed);
 }
 
-/** Takes weight from the candidate: `abort-first`, held back by `no-empty-backend` alone. */
+/** Takes weight from all but the stable revision: `abort-first`, held back by `no-empty-backend` alone. */
 function withdraw(status: CanaryReleaseStatus, observed: Observed): Effect | undefined {
-  const { candidateRevision: candidate, stableRevision: stable } = status;
-  if (candidate === undefined || stable === undefined || observed.traffic.weights === undefined)
-    return undefined;
+  const { stableRevision: stable } = status;
   const weights = wantedWeights(status, observed);
-  if (weights === undefined || routed(observed, candidate) <= (weights[candidate] ?? 0)) return undefined;
+  if (stable === undefined || weights === undefined) return undefined;
+  const hasTooMuch = ([revision, weight]: [string, number]) =>
+    revision !== stable && weight > (weights[revision] ?? 0);
+  if (!Object.entries(observed.traffic.weights ?? {}).some(hasTooMuch)) return undefined;
   return {
     kind: 'route',
     weights,
@@ -157,7 +159,7 @@ function routes(status: CanaryReleaseStatus, observed: Observed, now: number): E
 }
 
 /** No user meets a candidate that nobody could watch: before its first weight the source must have counted once. */
-function isMeasured(status: CanaryReleaseStatus, observed: Observed): boolean {
+export function isMeasured(status: CanaryReleaseStatus, observed: Observed): boolean {
   const { telemetry } = observed;
   if (status.promotion !== undefined || (status.step?.observedWeight ?? 0) > 0) return true;
   return telemetry.state === 'readable' && telemetry.counted;

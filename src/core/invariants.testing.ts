@@ -112,7 +112,8 @@ export class Invariants {
       checkFirst(pass, stable);
       return;
     }
-    const isCandidate = stable === before.candidateRevision;
+    // A return may find all traffic there, and be over in the pass that begins it.
+    const isCandidate = stable === before.candidateRevision || isOrdered(pass, 'rollbackTo');
     holds('no-skip', isCandidate, `${stable} becomes stable, but is not the candidate`);
     const weight = isFull(pass) ? weightOf(observed, stable) : before.step?.weight;
     holds('no-skip', weight === 100, `promotes at ${weight}%`);
@@ -267,8 +268,13 @@ function checkBackends({ observed, after, effect }: Pass): void {
 /** Traffic is never touched by a manifest that cannot work, but taken back all the same. */
 function checkBadManifest({ observed, after, effect }: Pass): void {
   if (observed.problems.length === 0 || effect === undefined) return;
+  const raised =
+    effect.kind === 'route' &&
+    Object.entries(effect.weights).some(
+      ([revision, weight]) => revision !== after.stableRevision && weight > weightOf(observed, revision),
+    );
   const allowed =
-    (effect.kind === 'route' && effect.weightsOnly) ||
+    (effect.kind === 'route' && effect.weightsOnly && !raised) ||
     (effect.kind === 'scaleDeployment' && effect.revision === after.stableRevision) ||
     effect.kind === 'finishCommand' ||
     effect.kind === 'deleteCommand';
@@ -277,23 +283,32 @@ function checkBadManifest({ observed, after, effect }: Pass): void {
 
 /** `abort-first`: a failed or unwanted candidate is given up in this very pass, and loses its traffic before all else. */
 function checkAbortFirst(pass: Pass): void {
-  const { observed, before, after, effect } = pass;
+  const { before, after } = pass;
   const { candidateRevision: candidate, stableRevision: stable } = before;
-  if (candidate === undefined || stable === undefined || !mustGo(pass)) return;
-  const gone = after.candidateRevision !== candidate || !sameAttempt(pass);
-  holds('abort-first', after.ending !== undefined || gone, `${candidate} is not given up`);
-  const weight = weightOf(observed, candidate);
-  if (gone) {
-    holds('abort-first', weight === 0, `${candidate} is done with, but has ${weight}%`);
-    return;
+  if (candidate !== undefined && stable !== undefined && mustGo(pass)) {
+    const gone = after.candidateRevision !== candidate || !sameAttempt(pass);
+    holds('abort-first', after.ending !== undefined || gone, `${candidate} is not given up`);
   }
-  const isBlocked =
-    observed.spec.replicas > 0 && readyOf(observed, stable) === 0 && readyOf(observed, candidate) > 0;
+  checkUnwanted(pass);
+}
+
+/** Whoever is neither stable nor going out loses its traffic first, unless stable cannot take it and others can. */
+function checkUnwanted({ observed, after, effect }: Pass): void {
+  const { candidateRevision: candidate, stableRevision: stable, ending } = after;
+  if (stable === undefined) return;
+  const wanted = ending === undefined ? [stable, candidate] : [stable];
+  const unwanted = Object.keys(observed.traffic.weights ?? {}).filter((it) => !wanted.includes(it));
+  const someServe = Object.keys(observed.traffic.weights ?? {}).some((it) => readyOf(observed, it) > 0);
+  const isBlocked = observed.spec.replicas > 0 && readyOf(observed, stable) === 0 && someServe;
   const isUrgent = effect?.kind === 'route' && effect.urgent;
-  const isDone = weight === 0 || isBlocked || isUrgent;
-  holds('abort-first', isDone, `does ${effect?.kind} while ${candidate} has ${weight}%`);
-  const given = effect?.kind === 'route' ? (effect.weights[candidate] ?? 0) : 0;
-  holds('abort-first', given === 0, `routes to ${candidate}, which was given up`);
+  for (const revision of unwanted) {
+    const weight = weightOf(observed, revision);
+    const isDone = weight === 0 || isBlocked || isUrgent;
+    holds('abort-first', isDone, `does ${effect?.kind} while ${revision} has ${weight}%`);
+  }
+  if (effect?.kind !== 'route') return;
+  const given = Object.keys(effect.weights).filter((it) => !wanted.includes(it));
+  holds('abort-first', given.length === 0, `routes to ${given.join()}, which nobody wants`);
 }
 
 /** True when the candidate failed, is no longer wanted, or was given up before. */
@@ -308,7 +323,7 @@ function mustGo(pass: Pass): boolean {
 
 /** True when a person orders, or ordered, to promote whatever the evidence says. */
 function isFull(pass: Pass): boolean {
-  return pass.before.promotion === 'full' || isOrdered(pass, 'promoteFull');
+  return pass.before.promotion === 'full' || isOrdered(pass, 'promoteFull') || isOrdered(pass, 'rollbackTo');
 }
 
 function sameAttempt({ before, after }: Pass): boolean {

@@ -1,6 +1,6 @@
 import type { CanaryReleaseStatus, Ending, HistoryEntry, Outcome, Reason } from '../api/index.ts';
 import { durationMs } from '../api/index.ts';
-import { type Observed, iso } from './model.ts';
+import { type Observed, iso, ms } from './model.ts';
 import { stepNumber } from './steps.ts';
 
 /** How many past releases status keeps. */
@@ -83,9 +83,12 @@ function giveUp(status: CanaryReleaseStatus): CanaryReleaseStatus {
  * serves is the stable revision. Of two that serve, the candidate has only the pods for its share.
  */
 export function adopt(status: CanaryReleaseStatus, observed: Observed): CanaryReleaseStatus {
-  const { stableRevision: stable, candidateRevision: candidate, step } = status;
+  const { stableRevision: stable, candidateRevision: candidate, attempt, step } = status;
   const whole =
-    candidate !== undefined && step !== undefined && (stable !== undefined || step.weight === 100);
+    candidate !== undefined &&
+    attempt !== undefined &&
+    step !== undefined &&
+    (stable !== undefined || step.weight === 100);
   const known = whole ? status : giveUp(status);
   if (known.stableRevision !== undefined || known.candidateRevision !== undefined) return known;
   const [serving] = Object.entries(observed.workloads)
@@ -106,8 +109,12 @@ export function retireOthers(
 ): CanaryReleaseStatus {
   const { stableRevision: stable, candidateRevision: candidate } = status;
   const others = Object.keys(observed.workloads).filter((it) => it !== stable && it !== candidate);
-  const earlier = (status.retired ?? []).filter(({ revision }) => others.includes(revision));
-  const scaleDownAt = iso(now + durationMs(observed.spec.scaleDownDelay));
+  const last = now + durationMs(observed.spec.scaleDownDelay);
+  const scaleDownAt = iso(last);
+  // Later than that is from before the delay was shortened, or the clock set back.
+  const earlier = (status.retired ?? [])
+    .filter(({ revision }) => others.includes(revision))
+    .map((retired) => (ms(retired.scaleDownAt) > last ? { ...retired, scaleDownAt } : retired));
   const latest = others
     .filter((revision) => !earlier.some((retired) => retired.revision === revision))
     .sort()

@@ -1,5 +1,6 @@
-import type { CanaryReleaseStatus, StepStatus } from '../api/index.ts';
+import type { CanaryReleaseStatus, Reason, StepStatus } from '../api/index.ts';
 import { durationMs, formatDuration } from '../api/index.ts';
+import { isMeasured } from './effects.ts';
 import { begin, end, promote } from './lifecycle.ts';
 import { type Observed, iso, ms } from './model.ts';
 import { dwellMs, isBegun, podsFor, stepAfter, stepAt, stepNumber } from './steps.ts';
@@ -73,7 +74,7 @@ function abortAtDeadline(status: CanaryReleaseStatus, observed: Observed, now: n
   const limit = formatDuration(durationMs(observed.spec.progressDeadline));
   const { step } = status;
   if (step.observedAt === undefined) {
-    const why = waitingFor(status, observed) ?? 'the weight was not observed';
+    const why = waitingFor(status, observed)?.message ?? 'the weight was not observed';
     return end(
       status,
       'RolledBack',
@@ -109,11 +110,12 @@ export function observeWeight(
   const reached = observedWeight === step.weight && step.weight > 0 && observed.traffic.effective;
   const located = {
     ...step,
+    // What lies ahead is from before the clock was set back: it must not put the deadline off.
+    progressAt: ms(step.progressAt) > now ? iso(now) : step.progressAt,
     observedWeight,
     index: stepNumber(observed.spec.steps, observedWeight),
     of: observed.spec.steps.length,
   };
-  // A window that would begin in the future comes from before the clock was set back.
   const open = step.observedAt !== undefined && ms(step.observedAt) <= now;
   if (reached === open) return { ...status, step: located };
   return { ...status, step: reached ? openWindow(located, now) : closeWindow(located) };
@@ -194,8 +196,16 @@ function windowPassed(status: CanaryReleaseStatus, observed: Observed, now: numb
   );
 }
 
-/** What the present step waits for before its weight is there, as a sentence; undefined when it waits for nothing. */
-export function waitingFor(status: CanaryReleaseStatus, observed: Observed): string | undefined {
+/** What a step waits for. */
+interface Waiting {
+  readonly reason: Reason;
+  readonly message: string;
+  /** It won't come by itself. */
+  readonly stalled: boolean;
+}
+
+/** What the present step waits for before its weight is there; undefined when it waits for nothing. */
+export function waitingFor(status: CanaryReleaseStatus, observed: Observed): Waiting | undefined {
   const { step, candidateRevision: candidate } = status;
   if (step === undefined || candidate === undefined || step.observedAt !== undefined) return undefined;
   const workload = observed.workloads[candidate];
@@ -206,13 +216,21 @@ export function waitingFor(status: CanaryReleaseStatus, observed: Observed): str
   const ready = workload?.ready ?? 0;
   if (ready < needed) {
     const count = `${ready} of ${needed} pods of revision ${candidate} are ready`;
-    return workload?.problem === undefined ? count : `${count}; ${workload.problem.message}`;
+    const problem = workload?.problem;
+    return problem === undefined
+      ? { reason: 'WaitingForPods', message: count, stalled: false }
+      : { reason: problem.reason, message: `${count}; ${problem.message}`, stalled: true };
   }
-  const { telemetry } = observed;
-  if (step.observedWeight === 0 && status.stableRevision !== undefined) {
-    if (telemetry.state === 'failing') return telemetry.problem.message;
-    if (telemetry.state === 'unused' || !telemetry.counted)
-      return 'the source of request counts has not answered yet';
+  if (status.stableRevision !== undefined && !isMeasured(status, observed)) {
+    const { telemetry } = observed;
+    return telemetry.state === 'failing'
+      ? { ...telemetry.problem, stalled: true }
+      : {
+          reason: 'Progressing',
+          message: 'the source of request counts has not answered yet',
+          stalled: false,
+        };
   }
-  return `the routes do not give ${step.weight}% to revision ${candidate} yet`;
+  const message = `the routes do not give ${step.weight}% to revision ${candidate} yet`;
+  return { reason: 'WaitingForTraffic', message, stalled: false };
 }

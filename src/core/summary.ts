@@ -45,15 +45,14 @@ function course(status: CanaryReleaseStatus, observed: Observed): Summary {
   const { candidateRevision: candidate, stableRevision: stable, ending, step } = status;
   if (ending !== undefined) return rollingBack(status, observed);
   if (candidate === undefined || step === undefined) return atRest(status, observed);
-  const blocked = blocker(status, observed);
   if (status.paused !== undefined) {
     return { phase: 'Paused', reason: 'Paused', message: status.paused.message, stalled: false };
   }
   const waiting = waitingFor(status, observed);
   const phase = stable === undefined ? 'Initializing' : step.weight === 100 ? 'Promoting' : 'Progressing';
   if (waiting !== undefined) {
-    const reason = stable === undefined ? 'Initializing' : 'WaitingForPods';
-    return { phase, reason: blocked?.reason ?? reason, message: waiting, stalled: blocked !== undefined };
+    const isFirst = stable === undefined && !waiting.stalled;
+    return { phase, ...waiting, reason: isFirst ? 'Initializing' : waiting.reason };
   }
   const failing = observed.telemetry.state === 'failing' ? observed.telemetry.problem : undefined;
   const seen = failing?.message ?? status.analysis?.message ?? 'no requests counted yet';
@@ -65,15 +64,6 @@ function course(status: CanaryReleaseStatus, observed: Observed): Summary {
     message: `${step.weight}%${watched}: ${seen}`,
     stalled: false,
   };
-}
-
-/** What keeps the candidate from its first request and won't go away by itself. */
-function blocker(status: CanaryReleaseStatus, observed: Observed) {
-  const candidate = status.candidateRevision ?? '';
-  const pods = observed.workloads[candidate]?.problem;
-  if (pods !== undefined && waitingFor(status, observed) !== undefined) return pods;
-  const unmeasured = status.stableRevision !== undefined && status.step?.observedWeight === 0;
-  return unmeasured && observed.telemetry.state === 'failing' ? observed.telemetry.problem : undefined;
 }
 
 function rollingBack(status: CanaryReleaseStatus, observed: Observed): Summary {

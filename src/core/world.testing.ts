@@ -40,6 +40,7 @@ export class World {
   finalizer = false;
   deleting = false;
   problems: Observed['problems'] = [];
+  refusedWrite: Observed['refusedWrite'] = undefined;
   telemetry: TelemetryState = { state: 'readable', counted: true };
   /** The source's data end here (ms since the epoch); at the present when undefined. */
   dataEnd: number | undefined = undefined;
@@ -96,6 +97,7 @@ export class World {
         effective: this.effective,
       },
       problems: this.problems,
+      refusedWrite: this.refusedWrite,
       commands: this.commands,
       telemetry: this.#isRead() ? this.telemetry : { state: 'unused' },
       analysis: this.#analysis(),
