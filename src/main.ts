@@ -11,15 +11,14 @@ import { PassReporter } from './controllers/reporter.ts';
 import { HttpApiClient } from './kube/client.ts';
 import { systemClock as clock } from './kube/clock.ts';
 import { EventRecorder } from './kube/events.ts';
-import { RateLimitedClient } from './kube/rate-limit.ts';
+import { type Rate, RateLimitedClient } from './kube/rate-limit.ts';
+import { isApiError } from './kube/types.ts';
 import { createSources } from './telemetry/index.ts';
 
 /** Wiring only: flags, servers, the operator, leadership, signals. */
 async function main(flags: Flags): Promise<void> {
   const log = pino({ level: flags.logLevel, timestamp: pino.stdTimeFunctions.isoTime });
-  const onError = (error: unknown, where: string) => {
-    log.error({ err: error }, `${where}: ${error instanceof Error ? error.message : String(error)}`);
-  };
+  const onError = errorLogger(log);
   const stopping = new AbortController();
   for (const signal of ['SIGTERM', 'SIGINT'] as const) {
     process.once(signal, () => {
@@ -44,23 +43,17 @@ async function main(flags: Flags): Promise<void> {
     userAgent: 'songbird',
     onRequest: (info) => {
       metrics.requested(info);
+      if (info.code === 0) operator.doubtWatches();
     },
   });
   const leadership = lead({ flags, client: direct, clock, identity, metrics, onError });
-  const client = new RateLimitedClient(direct, {
-    clock,
-    overall: { perSecond: flags.writesPerSecond, burst: 2 * flags.writesPerSecond },
-    perObject: { perSecond: 5, burst: 20 },
-    beforeWrite: leadership.assertLeader,
-  });
+  const limited = (overall: Rate, perObject: Rate) =>
+    new RateLimitedClient(direct, { clock, overall, perObject, beforeWrite: leadership.assertLeader });
+  const perSecond = flags.writesPerSecond;
+  const client = limited({ perSecond, burst: 2 * perSecond }, { perSecond: 5, burst: 20 });
   const events = new EventRecorder({
     // Beside the limits of the other writes: Events must not use up what a release needs.
-    client: new RateLimitedClient(direct, {
-      clock,
-      overall: { perSecond: 10, burst: 50 },
-      perObject: { perSecond: 1, burst: 5 },
-      beforeWrite: leadership.assertLeader,
-    }),
+    client: limited({ perSecond: 10, burst: 50 }, { perSecond: 1, burst: 5 }),
     clock,
     reportingController: 'songbird.dev/operator',
     reportingInstance: identity,
@@ -80,6 +73,9 @@ async function main(flags: Flags): Promise<void> {
     metrics,
     reporter: new PassReporter(log, events, metrics),
     onError,
+    say: (level, sentence) => {
+      log[level](sentence);
+    },
   });
 
   const closeServers = await serve(flags, metrics, () => operator.ready, log);
@@ -99,6 +95,14 @@ async function main(flags: Flags): Promise<void> {
   }
   await Promise.all([closeServers(), sources.close()]);
   await operator.shutdown();
+}
+
+/** What an API server answers, or that it does not, explains itself; a stack is for faults of this program. */
+function errorLogger(log: Logger): (error: unknown, where: string) => void {
+  return (error, where) => {
+    const details = isApiError(error) ? { code: error.code, reason: error.reason } : { err: error };
+    log.error(details, `${where}: ${error instanceof Error ? error.message : String(error)}`);
+  };
 }
 
 /** Serves metrics and probes; resolves with the way to end that. */

@@ -63,6 +63,8 @@ export class TestCluster {
   /** What operators did wrong; a test that expects none asserts that it is empty. */
   readonly errors: string[] = [];
   readonly events: string[] = [];
+  /** What operators said that they lack or wait for. */
+  readonly said: string[] = [];
   /** Every candidate weight that the routes had. */
   readonly route: number[] = [];
   readonly #images = new Map<string, string>();
@@ -78,6 +80,15 @@ export class TestCluster {
 
   /** Starts an operator, as after a crash: it knows nothing but what is in the cluster. */
   async operate(client: ApiClient = this.cluster.client({ user: 'songbird' })): Promise<SongbirdOperator> {
+    const operator = this.operatorWith(client);
+    await operator.start();
+    operator.work();
+    this.#operator = operator;
+    return operator;
+  }
+
+  /** An operator that has not started yet; what it does is noted here. */
+  operatorWith(client: ApiClient): SongbirdOperator {
     const observer: PassObserver = {
       decided: (_key, { observed }, { status }) => {
         this.#images.set(observed.target, imageIn(observed.spec.template));
@@ -92,7 +103,7 @@ export class TestCluster {
       },
       forgotten: () => undefined,
     };
-    const operator = new SongbirdOperator({
+    return new SongbirdOperator({
       client,
       clock: this.clock,
       namespace: undefined,
@@ -106,11 +117,10 @@ export class TestCluster {
       onError: (error, where) => {
         this.errors.push(`${where}: ${String(error)}`);
       },
+      say: (level, sentence) => {
+        this.said.push(`${level}: ${sentence}`);
+      },
     });
-    await operator.start();
-    operator.work();
-    this.#operator = operator;
-    return operator;
   }
 
   async stop(): Promise<void> {

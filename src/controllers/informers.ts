@@ -31,6 +31,8 @@ export interface InformerDependencies {
   readonly namespace: string | undefined;
   readonly random?: () => number;
   readonly onError: (type: ResourceType, error: unknown, phase: InformerPhase) => void;
+  /** The cache of this kind follows the API server again after errors. */
+  readonly onRecovery: (type: ResourceType) => void;
 }
 
 /** One cache a kind, each with just the objects and indexes that passes need. */
@@ -46,7 +48,7 @@ export interface Informers {
 }
 
 export function createInformers(dependencies: InformerDependencies): Informers {
-  const { client, clock, namespace, random, onError } = dependencies;
+  const { client, clock, namespace, random, onError, onRecovery } = dependencies;
   const make = <T extends KubeObject>(
     type: ResourceType,
     more: { labelSelector?: string; indexers?: Record<string, (object: T) => readonly string[]> } = {},
@@ -59,6 +61,9 @@ export function createInformers(dependencies: InformerDependencies): Informers {
       transform: dropManagedFields,
       onError: (error, phase) => {
         onError(type, error, phase);
+      },
+      onRecovery: () => {
+        onRecovery(type);
       },
       ...(random === undefined ? {} : { random }),
       ...more,

@@ -24,6 +24,7 @@ import {
   type ResourceMeta,
   ResourceMetaImpl,
 } from './shell.ts';
+import { WatchTroubles } from './watch-troubles.ts';
 
 export interface OperatorOptions {
   /** Writes through it are limited and guarded by the lease. */
@@ -38,12 +39,15 @@ export interface OperatorOptions {
   readonly reporter: PassObserver;
   /** Called with everything that goes wrong on the way; nothing stops because of it. */
   readonly onError: (error: unknown, where: string) => void;
+  /** Told in a sentence what the operator lacks or waits for, once, and once when that is over. */
+  readonly say: (level: 'info' | 'warn', sentence: string) => void;
 }
 
 /** A rollback must not wait longer than this for the API server's return (ms). */
 const LONGEST_BACKOFF_MS = 5000;
-/** How soon to look again after someone else was faster (ms). */
-const AFTER_CONFLICT_MS = 100;
+
+/** So often at most are watches opened anew on suspicion (ms). */
+const DOUBT_EVERY_MS = 5000;
 
 /** What is watched, which releases its changes concern, and whether the cluster may lack the kind. */
 const WATCHES: readonly { cache: keyof Informers; kind: WatchedKind; optional?: true }[] = [
@@ -67,11 +71,13 @@ export class SongbirdOperator extends OperatorShell {
   readonly #options: OperatorOptions;
   readonly #queue: Workqueue;
   readonly #controller: CanaryReleaseController;
+  #doubtedAt = -Infinity;
   readonly #absent = new Map<string, PromiseWithResolvers<undefined>>();
 
   constructor(options: OperatorOptions) {
     super();
     const { clock, namespace, metrics, telemetry, onError } = options;
+    const troubles = new WatchTroubles(options);
     this.#options = options;
     this.client = options.client;
     this.informers = createInformers({
@@ -79,8 +85,15 @@ export class SongbirdOperator extends OperatorShell {
       clock,
       namespace,
       onError: (type, error, phase) => {
+        if (phase === 'handler') {
+          onError(error, `event of ${type.plural}`);
+          return;
+        }
         if (phase === 'list' && isApiError(error, 404)) this.#absent.get(type.plural)?.resolve(undefined);
-        onError(error, `${phase} of ${type.plural}`);
+        troubles.failed(type, error);
+      },
+      onRecovery: (type) => {
+        troubles.recovered(type);
       },
     });
     const writes = new OwnWrites(clock);
@@ -112,6 +125,17 @@ export class SongbirdOperator extends OperatorShell {
   /** True once every cache holds what the cluster had. */
   get ready(): boolean {
     return WATCHES.every(({ cache, optional }) => optional === true || this.informers[cache].hasSynced);
+  }
+
+  /**
+   * To be called when a request to the API server had no answer: then the connections of watches may be dead without
+   * anybody having heard of it, and the caches out of date for as long.
+   */
+  doubtWatches(): void {
+    const now = this.#options.clock.monotonic();
+    if (now - this.#doubtedAt < DOUBT_EVERY_MS) return;
+    this.#doubtedAt = now;
+    for (const { cache } of WATCHES) this.informers[cache].rewatch();
   }
 
   /** Starts the passes; the caches must be there. */
@@ -216,7 +240,8 @@ export class SongbirdOperator extends OperatorShell {
     } catch (error) {
       result = isStale(error) ? 'stale' : 'error';
       if (!isStale(error)) throw error;
-      this.#queue.addAfter(key, AFTER_CONFLICT_MS);
+      // Someone was faster: the news is on its way to the caches, as a rule within the first of these delays.
+      this.#queue.addRateLimited(key);
     } finally {
       metrics.passSeconds.observe({ result }, (clock.monotonic() - startedAt) / 1000);
     }

@@ -292,6 +292,28 @@ describe('an informer', () => {
     await informer.stop();
   });
 
+  it('opens the watch anew where it is told that the connection may be dead, from the last version', async () => {
+    const informer = await watching([pod('a', '3')]);
+    const first = api.watch;
+    first.send('ADDED', pod('b', '11'));
+    await clock.advance(0);
+    informer.rewatch();
+    informer.rewatch();
+    await clock.advance(0);
+    expect(first.closed).toBe(true);
+    expect(api.watches).toHaveLength(2);
+    expect(api.watch.options.resourceVersion).toBe('11');
+    api.watch.send('ADDED', pod('c', '12'));
+    await clock.advance(0);
+    expect(informer.list()).toHaveLength(3);
+    expect([errors, api.lists.length]).toEqual([[], 1]);
+    await informer.stop();
+    // Without a watch there is nothing to open
+    informer.rewatch();
+    await clock.advance(1000);
+    expect(api.watches).toHaveLength(2);
+  });
+
   it('lists after silence: a server that was restored from a backup says nothing of a version to come', async () => {
     const informer = await watching([pod('a', '300')]);
     api.answers.push(listOf('7', pod('a', '5')));

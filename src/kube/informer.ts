@@ -79,6 +79,8 @@ export class Informer<T extends KubeObject> {
   /** The last watch failed because its version was too old. */
   #expired = false;
   #lastEventAt: number;
+  /** Ends the present watch; undefined while there is none. */
+  #endWatch: (() => void) | undefined;
 
   constructor(options: InformerOptions<T>) {
     this.#options = {
@@ -135,6 +137,14 @@ export class Informer<T extends KubeObject> {
   start(): void {
     if (this.#stop.signal.aborted) throw new Error(`the informer of ${this.type.plural} was stopped`);
     this.#running ??= this.#run();
+  }
+
+  /**
+   * Opens the watch anew, from where it is. To be called when there is reason to think that its connection is dead: of a
+   * connection that broke without a word nobody hears until `inactivityMs` are over.
+   */
+  rewatch(): void {
+    this.#endWatch?.();
   }
 
   /** Ends the watch; when it resolves, nothing runs any more and no handler will be called. */
@@ -232,6 +242,11 @@ export class Informer<T extends KubeObject> {
     const startedAt = clock.monotonic();
     const deadline = new Deadline(clock, this.#stop.signal);
     let heard = false;
+    const doubt = new AbortController();
+    this.#endWatch = () => {
+      doubt.abort();
+      deadline.dispose();
+    };
     try {
       deadline.restart(inactivityMs);
       const events = client.watch<T>(type, {
@@ -252,8 +267,10 @@ export class Informer<T extends KubeObject> {
         if (this.#mustList()) return;
       }
     } finally {
+      this.#endWatch = undefined;
       deadline.dispose();
     }
+    if (doubt.signal.aborted) return;
     if (deadline.expired) throw broken(type, 'Timeout', `nothing was heard for ${inactivityMs / 1000} s`);
     if (!heard && clock.monotonic() - startedAt < SHORTEST_WATCH_MS)
       throw broken(type, 'ConnectionFailed', 'the server ended it at once');
