@@ -25,7 +25,7 @@ export const CATALOGUE = {
     'There was not enough evidence for or against the candidate before the deadline, mostly too few requests.',
   // What stalls a release until it is mended.
   InvalidSpec:
-    'The object breaks a rule that the installed CRD does not check. Update the CRDs, and mend the field named.',
+    'The object breaks a rule that the API server does not check, or that the installed CRD lacks. Mend the field named.',
   PodsNotStarting:
     'A container of the revision cannot start: a wrong image, a crash, or missing configuration.',
   ServiceMismatch: 'The existing Service does not fit spec.service or does not select the pods.',

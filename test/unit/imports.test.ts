@@ -15,6 +15,18 @@ const ALLOWED: Readonly<Record<string, readonly string[]>> = {
   telemetry: ['api', 'core', 'analysis'],
   kube: [],
   controllers: ['api', 'core', 'analysis', 'traffic', 'workloads', 'telemetry', 'kube'],
+  simulator: [
+    'api',
+    'core',
+    'analysis',
+    'traffic',
+    'workloads',
+    'telemetry',
+    'kube',
+    'controllers',
+    'sandbox',
+  ],
+  cli: ['api', 'core', 'analysis', 'telemetry', 'kube', 'simulator'],
   sandbox: ['api', 'kube'],
   'main.ts': ['api', 'controllers', 'kube', 'telemetry'],
 };
@@ -23,7 +35,8 @@ const ALLOWED: Readonly<Record<string, readonly string[]>> = {
 const PACKAGES: Readonly<Record<string, readonly string[]>> = {
   api: ['zod'],
   core: [],
-  analysis: [],
+  // Expressions of value metrics.
+  analysis: ['@marcbachmann/cel-js'],
   traffic: [],
   workloads: [],
 };
