@@ -8,10 +8,14 @@ import { customResourceDefinitions, namespaces, virtualServices } from '../kube/
 import { readCrds } from '../sandbox/demo/manifests.ts';
 import type { PassObserver } from './canary-release/controller.ts';
 import { canaryReleases } from './kinds.ts';
+import { Random } from '../sandbox/cluster/random.ts';
 import { OperatorMetrics } from './metrics.ts';
 import { SongbirdOperator } from './operator.ts';
 
 const REQUESTS_PER_SECOND = 100;
+
+/** The same dice in every run; another seed by `SEED=7 npx vitest run ...`. */
+const SEED = Number(process.env['SEED'] ?? 1);
 
 /** Requests as a mesh would split them by the present routes; the versions in `bad` fail 30% of theirs. */
 export class SplitTraffic implements TelemetrySource {
@@ -57,7 +61,7 @@ export class SplitTraffic implements TelemetrySource {
 /** A cluster in memory with the operator in it, on a clock that tests move. */
 export class TestCluster {
   readonly clock = new VirtualClock();
-  readonly cluster = new Cluster({ clock: this.clock });
+  readonly cluster = new Cluster({ clock: this.clock, seed: SEED });
   readonly admin: InProcessClient = this.cluster.client({ user: 'admin' });
   readonly traffic = new SplitTraffic(this);
   /** What operators did wrong; a test that expects none asserts that it is empty. */
@@ -68,11 +72,14 @@ export class TestCluster {
   /** Every candidate weight that the routes had. */
   readonly route: number[] = [];
   readonly #images = new Map<string, string>();
+  readonly #dice = new Random(SEED);
+  readonly random = (): number => this.#dice.below(2 ** 30) / 2 ** 30;
   #operator: SongbirdOperator | undefined;
 
-  static async start(): Promise<TestCluster> {
+  /** `lacks` says of a CRD, by its name, that nobody has installed it. */
+  static async start(lacks: (crd: string) => boolean = () => false): Promise<TestCluster> {
     const test = new TestCluster();
-    for (const crd of await readCrds()) await test.admin.create(customResourceDefinitions, crd);
+    await test.install((crd) => !lacks(crd));
     await test.admin.create(namespaces, { apiVersion: 'v1', kind: 'Namespace', metadata: { name: 'shop' } });
     await test.clock.advance(1000);
     return test;
@@ -120,7 +127,15 @@ export class TestCluster {
       say: (level, sentence) => {
         this.said.push(`${level}: ${sentence}`);
       },
+      random: this.random,
     });
+  }
+
+  /** Installs those of the CRDs whose names are wanted. */
+  async install(wanted: (crd: string) => boolean): Promise<void> {
+    for (const crd of await readCrds()) {
+      if (wanted(crd.metadata.name)) await this.admin.create(customResourceDefinitions, crd);
+    }
   }
 
   async stop(): Promise<void> {
@@ -179,9 +194,17 @@ export class TestCluster {
       await this.clock.advance(1000);
     }
     throw new Error(
-      `not within ${seconds} s: ${JSON.stringify(await this.status())}; errors ${this.errors.join('; ')}`,
+      `not within ${seconds} s (SEED=${SEED}): ${JSON.stringify(await this.status())}; errors ${this.errors.join('; ')}`,
     );
   }
+}
+
+/** At rest, with nothing to say against it. */
+export function healthy({ phase, conditions }: CanaryReleaseStatus): boolean {
+  return (
+    phase === 'Healthy' &&
+    conditions?.some(({ type, status }) => type === 'Ready' && status === 'True') === true
+  );
 }
 
 export function manifest(image: string, spec: Record<string, unknown> = {}): KubeObject & { spec: unknown } {

@@ -29,7 +29,7 @@ export interface InformerDependencies {
   readonly clock: Clock;
   /** Only this namespace; all when undefined. */
   readonly namespace: string | undefined;
-  readonly random?: () => number;
+  readonly random: () => number;
   readonly onError: (type: ResourceType, error: unknown, phase: InformerPhase) => void;
   /** The cache of this kind follows the API server again after errors. */
   readonly onRecovery: (type: ResourceType) => void;
@@ -65,7 +65,7 @@ export function createInformers(dependencies: InformerDependencies): Informers {
       onRecovery: () => {
         onRecovery(type);
       },
-      ...(random === undefined ? {} : { random }),
+      random,
       ...more,
     });
   const byLabel = { [INDEX.release]: releaseOfLabel };

@@ -22,10 +22,12 @@ export interface LeadOptions {
   readonly identity: string;
   readonly metrics: OperatorMetrics;
   readonly onError: (error: unknown, where: string) => void;
+  readonly random?: () => number;
 }
 
 /** Leadership by a Lease, or, without `--leader-elect`, of the only process that there is. */
-export function lead({ flags, client, clock, identity, metrics, onError }: LeadOptions): Leadership {
+export function lead(options: LeadOptions): Leadership {
+  const { flags, client, clock, identity, metrics, onError, random = Math.random } = options;
   if (!flags.leaderElect) {
     return {
       assertLeader: () => undefined,
@@ -49,6 +51,7 @@ export function lead({ flags, client, clock, identity, metrics, onError }: LeadO
         namespace: flags.leaderElectionNamespace,
         name: 'songbird',
         identity,
+        random,
         onStartedLeading: (leading) => {
           metrics.leader.set(1);
           return work(leading);

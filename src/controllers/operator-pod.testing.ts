@@ -138,6 +138,7 @@ export class OperatorPod {
       identity: `process-${this.ended}`,
       metrics: new OperatorMetrics(),
       onError: () => undefined,
+      random: this.#world.random,
     });
     const client = new RateLimitedClient(direct, {
       clock,

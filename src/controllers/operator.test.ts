@@ -1,10 +1,9 @@
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
-import type { CanaryReleaseStatus, ReleaseCommand } from '../api/index.ts';
-import { ApiError, type KubeObject } from '../kube/types.ts';
+import type { ReleaseCommand } from '../api/index.ts';
+import type { KubeObject } from '../kube/types.ts';
 import { deployments, services, virtualServices } from '../kube/well-known.ts';
-import { TestCluster } from './cluster.testing.ts';
+import { TestCluster, healthy } from './cluster.testing.ts';
 import { canaryReleases, releaseCommands } from './kinds.ts';
-import { OperatorPod, type Outage } from './operator-pod.testing.ts';
 
 let test: TestCluster;
 
@@ -15,10 +14,6 @@ beforeEach(async () => {
 afterEach(async () => {
   await test.stop();
 });
-
-const healthy = ({ phase, conditions }: CanaryReleaseStatus) =>
-  phase === 'Healthy' &&
-  conditions?.some(({ type, status }) => type === 'Ready' && status === 'True') === true;
 
 describe('the operator in a cluster', () => {
   it('brings up the first version, and writes nothing at rest', async () => {
@@ -151,69 +146,6 @@ describe('the operator in a cluster', () => {
     expect(await test.admin.get(virtualServices, foreign.metadata)).toMatchObject({ spec: { hosts: ['x'] } });
     await test.admin.delete(virtualServices, foreign.metadata);
     await test.until(healthy, 30);
-  });
-});
-
-describe('an API server that is away', () => {
-  const SPEC = {
-    steps: [
-      { weight: 40, for: '10s' },
-      { weight: 100, for: '2s' },
-    ],
-  };
-  let pod: OperatorPod;
-
-  /** A release at 40% whose API server is away for a time. @returns when it came back (ms since the epoch) */
-  async function outageAt40(outage: Outage, seconds = 30): Promise<number> {
-    pod = new OperatorPod(test);
-    pod.start();
-    await test.apply('cart:1', SPEC);
-    await test.until(healthy);
-    await test.apply('cart:2', SPEC);
-    await test.until(({ step }) => step?.observedWeight === 40);
-    await test.clock.advance(3000);
-    pod.line.cut(outage);
-    await test.clock.advance(seconds * 1000);
-    pod.line.mend();
-    return test.clock.now();
-  }
-
-  afterEach(async () => {
-    await pod.stop();
-  });
-
-  it.each<[string, Outage]>([
-    ['refuses connections', new ApiError(0, 'ConnectionFailed', 'connect ECONNREFUSED')],
-    ['answers 503', new ApiError(503, 'ServiceUnavailable', 'apiserver not ready')],
-    ['answers nothing, and nobody hears that watches broke', 'silent'],
-  ])(
-    'for longer than the lease, and %s, holds a release up; with fresh evidence it goes on',
-    async (_name, outage) => {
-      const back = await outageAt40(outage);
-      expect((await test.status()).step?.weight).toBe(40);
-      // The operator that lost its lease has ended, and its successor waits until nobody can hold it any more.
-      expect(pod.ended).toBeGreaterThan(0);
-      const raised = await test.until(({ step }) => step?.weight === 100);
-      expect(Date.parse(raised.analysis?.completeThrough ?? '')).toBeGreaterThan(back);
-      await test.until(({ history }) => history?.[0]?.outcome === 'Promoted');
-      expect(test.route.filter((weight) => weight > 0)).toEqual([40, 100]);
-      expect(test.errors.filter((error) => !error.includes('ApiError'))).toEqual([]);
-    },
-  );
-
-  it('for a moment, so that watches are dead and nobody hears of it, costs seconds', async () => {
-    const back = await outageAt40('silent', 4);
-    await test.until(({ history }) => history?.[0]?.outcome === 'Promoted', 30);
-    expect(test.clock.now() - back).toBeLessThan(30_000);
-    expect(pod.ended).toBe(0);
-  });
-
-  it('does not save a version that begins to fail meanwhile', async () => {
-    const back = await outageAt40(new ApiError(0, 'ConnectionFailed', 'connect ECONNREFUSED'));
-    test.traffic.bad.add('cart:2');
-    const status = await test.until(({ phase }) => phase === 'RolledBack', 40);
-    expect(status.message).toContain('limit 1%');
-    expect(test.clock.now() - back).toBeLessThan(30_000);
   });
 });
 

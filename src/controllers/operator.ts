@@ -41,6 +41,8 @@ export interface OperatorOptions {
   readonly onError: (error: unknown, where: string) => void;
   /** Told in a sentence what the operator lacks or waits for, once, and once when that is over. */
   readonly say: (level: 'info' | 'warn', sentence: string) => void;
+  /** Uniform in [0, 1): keeps operators that failed together from coming back together. */
+  readonly random?: () => number;
 }
 
 /** A rollback must not wait longer than this for the API server's return (ms). */
@@ -76,7 +78,7 @@ export class SongbirdOperator extends OperatorShell {
 
   constructor(options: OperatorOptions) {
     super();
-    const { clock, namespace, metrics, telemetry, onError } = options;
+    const { clock, namespace, metrics, telemetry, onError, random = Math.random } = options;
     const troubles = new WatchTroubles(options);
     this.#options = options;
     this.client = options.client;
@@ -84,6 +86,7 @@ export class SongbirdOperator extends OperatorShell {
       client: this.client,
       clock,
       namespace,
+      random,
       onError: (type, error, phase) => {
         if (phase === 'handler') {
           onError(error, `event of ${type.plural}`);
@@ -110,7 +113,7 @@ export class SongbirdOperator extends OperatorShell {
       clock,
       concurrency: options.workers,
       worker: (key) => this.#work(key),
-      backoffMs: exponentialBackoff(200, LONGEST_BACKOFF_MS),
+      backoffMs: exponentialBackoff(200, LONGEST_BACKOFF_MS, random),
       onError: (error, key) => {
         onError(error, `pass over ${key}`);
       },

@@ -11,13 +11,22 @@ import {
 } from '../../api/index.ts';
 import type { Effect } from '../../core/model.ts';
 import type { OwnWrites } from '../../kube/own-writes.ts';
-import { type ApiClient, type KubeObject, type ResourceType, isApiError, keyOf } from '../../kube/types.ts';
+import {
+  type ApiClient,
+  type KubeObject,
+  type ResourceType,
+  apiVersionOf,
+  isApiError,
+  keyOf,
+} from '../../kube/types.ts';
 import { deployments, destinationRules, services, virtualServices } from '../../kube/well-known.ts';
 import { istioRouter } from '../../traffic/istio/router.ts';
 import type { TrafficWrite } from '../../traffic/router.ts';
 import { deploymentOf, serviceOf } from '../../workloads/index.ts';
 import { canaryReleases, releaseCommands } from '../kinds.ts';
 import type { Gathered } from './observe.ts';
+
+const { group: ISTIO } = virtualServices;
 
 /** A write that was refused in a way that only a person can mend. */
 export class RefusedWrite extends Error {
@@ -139,13 +148,17 @@ export class Actor {
     }
     const { resourceVersion } = live?.metadata ?? {};
     const precondition = resourceVersion === undefined ? {} : { resourceVersion };
-    const applied = await this.#client.patch<KubeObject>(
-      type,
-      metadata,
-      'apply',
-      { ...intent, metadata: { ...metadata, ...precondition } },
-      { fieldManager: FIELD_MANAGER, force: live !== undefined, urgent },
-    );
+    const applied = await this.#client
+      .patch<KubeObject>(
+        type,
+        metadata,
+        'apply',
+        { ...intent, metadata: { ...metadata, ...precondition } },
+        { fieldManager: FIELD_MANAGER, force: live !== undefined, urgent },
+      )
+      .catch((error: unknown) => {
+        throw isUnserved(error, type) ? unserved(type, error) : error;
+      });
     this.#writes.wrote(keyOf(release.metadata), type, applied);
   }
 
@@ -213,6 +226,16 @@ export class Actor {
       if (!isApiError(error, 404) && !isApiError(error, 409)) throw error;
     }
   }
+}
+
+/** True where the answer is about the kind, which the cluster has lost, and not about an object. */
+function isUnserved(error: unknown, { group }: ResourceType): boolean {
+  return group === ISTIO && isApiError(error, 404) && error.body?.details?.kind === undefined;
+}
+
+function unserved(type: ResourceType, cause: unknown): RefusedWrite {
+  const message = `this cluster does not serve ${type.kind} (${apiVersionOf(type)}) any more: install Istio and its CRDs`;
+  return new RefusedWrite({ reason: 'RouterMissing', message }, cause);
 }
 
 /** What a person must mend, for the answers that trying again cannot change. */
