@@ -1,0 +1,141 @@
+import { mkdtemp, rm, writeFile } from 'node:fs/promises';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import { slowerThan } from './latency.ts';
+import { cumulative, curve } from './plot.ts';
+import { run } from './run.ts';
+
+const EXAMPLE = join(import.meta.dirname, '../../examples/reviews.yaml');
+
+let dir: string;
+
+beforeAll(async () => {
+  dir = await mkdtemp(join(tmpdir(), 'songbird-cli-'));
+});
+afterAll(() => rm(dir, { recursive: true }));
+
+async function songbird(...args: string[]) {
+  const out: string[] = [];
+  const errors: string[] = [];
+  const status = await run(args, { print: (line) => out.push(line), complain: (line) => errors.push(line) });
+  return { status, out: out.join('\n'), errors: errors.join('\n') };
+}
+
+async function file(content: string): Promise<string> {
+  const path = join(dir, 'release.yaml');
+  await writeFile(path, content);
+  return path;
+}
+
+interface Report {
+  readonly release: string;
+  readonly good: { promoted: { count: number }; steps: { weight: number; passedAfter: number }[] };
+  readonly bad: { rolledBack: { count: number }; bad: Record<string, number> };
+  readonly advice: string[];
+}
+
+describe('songbird simulate', () => {
+  const quick = ['--runs', '20'];
+
+  it('says how a release will go', async () => {
+    const args = ['-f', EXAMPLE, ...quick, '--bad-ratio', '100', '--latency', '40ms/300ms'];
+    const { status, out } = await songbird('simulate', ...args);
+    expect(status).toBe(0);
+    expect(out).toMatch(/reviews: 5% for 2m → 40% for 5m → 60% for 5m → 100%/);
+    expect(out).toMatch(/60% has passed after 12m/);
+    expect(out).toMatch(/promoted: 20 of 20/);
+    expect(out).toMatch(/is taken back after/);
+    expect(out).toMatch(/100% │/);
+  });
+
+  it('says the same as JSON, for the same seed', async () => {
+    const report = async (seed: string) =>
+      (await songbird('simulate', '-f', EXAMPLE, ...quick, '--seed', seed, '--bad-ratio', '100', '--json'))
+        .out;
+    const first = JSON.parse(await report('5')) as Report;
+    expect(first.release).toBe('reviews');
+    expect(first.good.promoted.count).toBe(20);
+    expect(first.good.steps.map(({ weight }) => weight)).toEqual([5, 40, 60, 100]);
+    expect(first.bad.rolledBack.count).toBe(20);
+    expect(first.bad.bad['errors']).toBeGreaterThan(0);
+    expect(first.advice).toEqual([]);
+    expect(await report('5')).toBe(JSON.stringify(first));
+    expect(await report('6')).not.toBe(JSON.stringify(first));
+  });
+
+  it('with too few requests ends with 1, and says what would help', async () => {
+    const { status, out } = await songbird('simulate', '-f', EXAMPLE, ...quick, '--rps', '0.2');
+    expect(status).toBe(1);
+    expect(out).toMatch(/No step at 5% can pass: 50 requests take 1h23m20s there/);
+    expect(out).toMatch(/progressDeadline above 1h23m20s, or analysis.minRequests to/);
+  });
+
+  it('with limits that the service breaks today ends with 1', async () => {
+    const { status, out } = await songbird('simulate', '-f', EXAMPLE, ...quick, '--error-rate', '5%');
+    expect(status).toBe(1);
+    expect(out).toMatch(/Set limits above what the service does today/);
+  });
+
+  it.each([
+    [['simulate'], /give the manifest/],
+    [['simulate', '-f', 'no/such/file.yaml'], /cannot read no\/such\/file.yaml/],
+    [['simulate', '-f', EXAMPLE, '--rps', 'many'], /--rps must be a number above 0, not "many"/],
+    [['simulate', '-f', EXAMPLE, '--error-rate', '0.1'], /--error-rate must be a percentage/],
+    [['simulate', '-f', EXAMPLE, '--latency', '300ms'], /median and the 99th percentile/],
+    [
+      ['simulate', '-f', EXAMPLE, '--release', 'ratings'],
+      /no CanaryRelease called ratings; it holds reviews/,
+    ],
+    [['simulate', '-f', EXAMPLE, '--steps', '3'], /Unknown option/],
+    [['sing'], /there is no command sing/],
+  ])('%j is refused in a sentence', async (args, sentence) => {
+    const { status, errors } = await songbird(...args);
+    expect(status).toBe(2);
+    expect(errors).toMatch(sentence);
+  });
+
+  it('names what is wrong with the manifest, by the rules of the CRD', async () => {
+    const path = await file(
+      'apiVersion: songbird.dev/v1alpha1\nkind: CanaryRelease\nmetadata: {name: shop}\nspec: {steps: [{weight: 50}]}\n',
+    );
+    const { status, errors } = await songbird('simulate', '-f', path);
+    expect(status).toBe(2);
+    expect(errors).toMatch(/shop cannot work/);
+    expect(errors).toMatch(/spec.steps must end at 100/);
+    expect(errors).toMatch(/spec.template is missing/);
+  });
+
+  it('tells of a file that is no YAML, and of one without a release', async () => {
+    expect((await songbird('simulate', '-f', await file('a: [b'))).errors).toMatch(/is no YAML/);
+    const other = await file('apiVersion: v1\nkind: Service\n');
+    expect((await songbird('simulate', '-f', other)).errors).toMatch(/holds no CanaryRelease/);
+  });
+});
+
+describe('help', () => {
+  it.each([[[]], [['--help']], [['simulate', '--help']]])('%j', async (args) => {
+    const { status, out } = await songbird(...args);
+    expect(status).toBe(0);
+    expect(out).toMatch(/songbird/);
+  });
+});
+
+describe('parts', () => {
+  it('latency: half is slower than the median, one in a hundred than the 99th percentile', () => {
+    const latency = { p50Ms: 40, p99Ms: 300 };
+    expect(slowerThan(40, latency)).toBeCloseTo(0.5, 6);
+    expect(slowerThan(300, latency)).toBeCloseTo(0.01, 5);
+    expect(slowerThan(20, latency)).toBeGreaterThan(0.7);
+  });
+
+  it('a curve', () => {
+    expect(curve([0, 0.25, 0.5, 1], 2, '0', '9')).toEqual([
+      '100% │   █',
+      '  0% │ ▄██',
+      '     └────',
+      '      0  9',
+    ]);
+    expect(cumulative([1, 5], 4, 8, 4)).toEqual([0.25, 0.25, 0.5, 0.5]);
+  });
+});

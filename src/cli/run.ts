@@ -1,0 +1,45 @@
+import { simulate } from './simulate.ts';
+import { UsageError } from './usage.ts';
+
+const HELP = `songbird COMMAND
+
+  simulate   how releases of a manifest will go, before anyone applies it
+
+songbird COMMAND --help says more.`;
+
+const COMMANDS: Readonly<
+  Record<string, (args: readonly string[], print: (line: string) => void) => Promise<number>>
+> = { simulate };
+
+const EXIT = { usage: 2 };
+
+/** Where a command writes: lines for people or programs, and lines about what is wrong. */
+export interface Output {
+  readonly print: (line: string) => void;
+  readonly complain: (line: string) => void;
+}
+
+/** Carries out one command line. @returns the exit status: 2 when the command line cannot be understood */
+export async function run([name = 'help', ...args]: readonly string[], output: Output): Promise<number> {
+  if (name === 'help' || name === '--help' || name === '-h') {
+    output.print(HELP);
+    return 0;
+  }
+  const command = COMMANDS[name];
+  if (command === undefined) {
+    output.complain(`there is no command ${name}\n\n${HELP}`);
+    return EXIT.usage;
+  }
+  try {
+    return await command(args, output.print);
+  } catch (error) {
+    if (!(error instanceof UsageError) && !isParseError(error)) throw error;
+    output.complain(error.message);
+    return EXIT.usage;
+  }
+}
+
+/** What node:util's parseArgs throws for options that there aren't. */
+function isParseError(error: unknown): error is Error {
+  return error instanceof Error && 'code' in error && String(error.code).startsWith('ERR_PARSE_ARGS');
+}

@@ -1,0 +1,18 @@
+/** The command cannot be carried out as it was given; the message tells the user why and what to do. */
+export class UsageError extends Error {
+  override readonly name = 'UsageError';
+}
+
+/** A positive number of the command line. @throws UsageError that names the option */
+export function positive(option: string, text: string): number {
+  const value = Number(text);
+  if (text.trim() !== '' && Number.isFinite(value) && value > 0) return value;
+  throw new UsageError(`--${option} must be a number above 0, not ${JSON.stringify(text)}`);
+}
+
+/** A share (0–1) of the command line, written as a percentage. @throws UsageError that names the option */
+export function share(option: string, text: string): number {
+  const value = /^[0-9.]+%$/.test(text) ? Number(text.slice(0, -1)) / 100 : NaN;
+  if (value >= 0 && value <= 1) return value;
+  throw new UsageError(`--${option} must be a percentage such as 0.1%, not ${JSON.stringify(text)}`);
+}
