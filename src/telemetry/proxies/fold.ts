@@ -24,6 +24,8 @@ export class PodCounters {
   readonly ledger = new Ledger();
   readonly #pods = new Map<string, PodState>();
   readonly #completeThrough = new Map<string, number>();
+  /** By revision: the last time at which a pod of it was read without knowing what it had counted before. */
+  readonly #completeFrom = new Map<string, number>();
   /** The time of the last round. */
   #round: number | undefined;
 
@@ -38,9 +40,15 @@ export class PodCounters {
     this.#round = time;
   }
 
-  /** The time of the last round in which every pod of the revision was read. */
-  completeThrough(revision: string): number | undefined {
-    return this.#completeThrough.get(revision);
+  /**
+   * Between these two times every request to the revision was counted; undefined while there are no such times. `through`
+   * is the last round in which every pod was read. `from` moves on to each round that found a pod whose counters hold an
+   * unknown share of what happened before: the first round of all, a pod that was not a target for a while.
+   */
+  complete(revision: string): { readonly from: number; readonly through: number } | undefined {
+    const through = this.#completeThrough.get(revision);
+    const from = this.#completeFrom.get(revision) ?? -Infinity;
+    return through === undefined || through < from ? undefined : { from, through };
   }
 
   #foldTarget(time: number, target: Target, read: ReadonlyMap<string, Statistics>): Part[] {
@@ -50,7 +58,11 @@ export class PodCounters {
       const known = this.#pods.get(uid) ?? { bornAfter };
       const statistics = read.get(uid);
       const now = statistics === undefined ? undefined : { time, ...statistics };
-      if (now !== undefined) parts.push(...partsOf(target.revision, known, now));
+      if (now !== undefined) {
+        const since = sinceOf(known, now);
+        if (since === undefined) this.#completeFrom.set(target.revision, time);
+        else parts.push(...partsOf(target.revision, known, now, since));
+      }
       this.#pods.set(uid, { ...known, last: now ?? known.last });
     }
     if (target.pods.length > 0 && target.pods.every((pod) => read.has(pod.uid))) {
@@ -68,12 +80,14 @@ export class PodCounters {
   }
 }
 
-function partsOf(revision: string, known: PodState, now: ProxyReading & { flavour: Flavour }): Part[] {
-  const last = known.last;
+/** Since when what `now` has more was counted; undefined where nobody knows. */
+function sinceOf({ last, bornAfter }: PodState, now: { flavour: Flavour }): number | undefined {
   // The two flavours count the same requests. Istio's metrics appear with the first request; where Envoy's had counted
   // before, a request could be in both.
   const switched = last !== undefined && last.flavour !== now.flavour && last.series.size > 0;
-  const since = last?.time ?? known.bornAfter;
-  if (since === undefined || switched) return [];
+  return switched ? undefined : (last?.time ?? bornAfter);
+}
+
+function partsOf(revision: string, { last }: PodState, now: ProxyReading, since: number): Part[] {
   return [...increase(last, now).values()].map((tally) => ({ revision, reporter: '', since, tally }));
 }

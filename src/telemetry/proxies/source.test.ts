@@ -80,6 +80,7 @@ describe('ProxiesSource', () => {
         },
       ],
       completeThrough: { old: 3000, new: 3000 },
+      completeFrom: { old: 1000, new: 1000 },
     });
   });
 
@@ -182,6 +183,82 @@ describe('ProxiesSource', () => {
     expect(sum(whole, 'b')).toEqual([8, 2]);
     // The pod was last read at 1000: of what it counted by 3000, nobody knows what came after 1500.
     expect(sum(await source.read(query(3000, targets, { from: 1500 })), 'b')).toEqual([0, 0]);
+  });
+
+  it('does not claim the time between an earlier process and its own first reading', async () => {
+    const pods = { '10.0.0.2': { served: 700, failed: 500 } };
+    const targets = [target('new', ['10.0.0.2'], true)];
+    const before = new ProxiesSource(network(pods).http);
+    await before.read(query(1000, targets));
+    expect(await before.read(query(2000, targets))).toMatchObject({
+      completeFrom: { new: 1000 },
+      completeThrough: { new: 2000 },
+    });
+    // Given an operator that died then, and another that begins at 60 s with what status holds: counts up to 2 s
+    const after = new ProxiesSource(network(pods).http);
+    const first = await after.read(query(60_000, targets, { from: 2000 }));
+    expect(first).toMatchObject({ completeFrom: { new: 60_000 }, completeThrough: { new: 60_000 } });
+    pods['10.0.0.2'] = { served: 705, failed: 500 };
+    const second = await after.read(query(61_000, targets, { from: 2000 }));
+    expect(second).toMatchObject({ completeFrom: { new: 60_000 }, completeThrough: { new: 61_000 } });
+    expect(sum(second, 'new')).toEqual([5, 0]);
+    // And the same goes for a clock that was set back, and for a release that was forgotten
+    expect(await after.read(query(30_000, targets))).toMatchObject({ completeFrom: { new: 30_000 } });
+    after.forget('bookinfo', 'reviews');
+    expect(await after.read(query(31_000, targets))).toMatchObject({ completeFrom: { new: 31_000 } });
+  });
+
+  it('has been complete from the first request on for a candidate whose pods it saw come', async () => {
+    const pods: Record<string, Pod> = { '10.0.0.1': { served: 10, failed: 0 } };
+    const source = new ProxiesSource(network(pods).http);
+    const old = target('old', ['10.0.0.1']);
+    await source.read(query(1000, [old]));
+    pods['10.0.0.2'] = { served: 7, failed: 5 };
+    expect(await source.read(query(2000, [old, target('new', ['10.0.0.2'], true)]))).toMatchObject({
+      completeFrom: { old: 1000 },
+      completeThrough: { old: 2000, new: 2000 },
+    });
+    // A second pod of it is no break either
+    pods['10.0.0.3'] = { served: 1, failed: 0 };
+    const both = target('new', ['10.0.0.2', '10.0.0.3'], true);
+    const reading = await source.read(query(3000, [old, both]));
+    expect(reading).toMatchObject({ completeThrough: { new: 3000 } });
+    expect(reading.ok && reading.completeFrom['new']).toBeUndefined();
+  });
+
+  it('begins anew where a pod comes back of which it lost count, and only once all are read', async () => {
+    const pods: Record<string, Pod> = {
+      '10.0.0.1': { served: 0, failed: 0 },
+      '10.0.0.2': { served: 0, failed: 0 },
+    };
+    const source = new ProxiesSource(network(pods).http);
+    const both = [target('a', ['10.0.0.1', '10.0.0.2'], true)];
+    await source.read(query(1000, both));
+    await source.read(query(2000, [target('a', ['10.0.0.1'], true)]));
+    pods['10.0.0.1']!.down = true;
+    const partial = await source.read(query(3000, both));
+    expect(partial).toMatchObject({ ok: true, completeFrom: {}, completeThrough: {} });
+    expect(partial.ok && partial.completeThrough['a']).toBeUndefined();
+    pods['10.0.0.1']!.down = false;
+    expect(await source.read(query(4000, both))).toMatchObject({
+      completeFrom: { a: 3000 },
+      completeThrough: { a: 4000 },
+    });
+  });
+
+  it("does not count a request twice when Istio's metrics appear beside Envoy's", async () => {
+    const envoy = 'envoy_cluster_upstream_rq{envoy_response_code="200",envoy_cluster_name="inbound|9080||"}';
+    const istio = 'istio_requests_total{reporter="destination",response_code="200"}';
+    let body = `${envoy} 100\n`;
+    const source = new ProxiesSource(fakeHttp(() => ({ body })));
+    const targets = [target('a', ['10.0.0.1'], true)];
+    await source.read(query(1000, targets));
+    body = `${envoy} 140\n${istio} 140\n`;
+    const switched = await source.read(query(2000, targets));
+    expect(sum(switched, 'a')).toEqual([0, 0]);
+    expect(switched).toMatchObject({ completeFrom: { a: 2000 } });
+    body = `${envoy} 150\n${istio} 150\n`;
+    expect(sum(await source.read(query(3000, targets)), 'a')).toEqual([10, 0]);
   });
 
   it('says that it is blind when no pod can be read, and goes on when one can', async () => {
