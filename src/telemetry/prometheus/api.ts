@@ -5,10 +5,22 @@ import { excerpt } from '../text.ts';
 import { ADDRESS_FIELD, redacted } from './endpoint.ts';
 import type { Endpoint } from './endpoint.ts';
 
-/** One element of an instant vector; `value` may be NaN. */
+/** One element of an instant vector, or a scalar, which has no labels; `value` may be NaN. */
 export interface Row {
   readonly labels: Readonly<Record<string, string>>;
   readonly value: number;
+}
+
+/** One series of a range vector: its samples in order of time; a value may be NaN. */
+export interface Track {
+  readonly labels: Readonly<Record<string, string>>;
+  readonly samples: readonly { readonly timeMs: number; readonly value: number }[];
+}
+
+export interface Matrix {
+  readonly ok: true;
+  readonly tracks: readonly Track[];
+  readonly warnings: readonly string[];
 }
 
 export interface Vector {
@@ -38,24 +50,72 @@ export async function queryInstant(
   timeMs: number,
   limits: Limits,
 ): Promise<Vector | Problem> {
-  const form = new URLSearchParams({
+  const form = { query: promql, time: (timeMs / 1000).toFixed(3) };
+  const answer = await ask(http, endpoint, endpoint.queryUrl, form, limits);
+  if ('ok' in answer) return answer;
+  const json = asVector(answer.json);
+  return readResult({ json }, endpoint, 'vector', readRow, (rows, warnings) => ({
+    ok: true,
+    rows,
+    warnings,
+  }));
+}
+
+/** The times of a range query (ms): from `fromMs` to `toMs`, every `stepMs`. */
+export interface Range {
+  readonly fromMs: number;
+  readonly toMs: number;
+  readonly stepMs: number;
+}
+
+/** Asks for the values of an expression over a range of times. Never throws for a fault of the server. */
+export async function queryRange(
+  http: Http,
+  endpoint: Endpoint,
+  promql: string,
+  { fromMs, toMs, stepMs }: Range,
+  limits: Limits,
+): Promise<Matrix | Problem> {
+  const form = {
     query: promql,
-    time: (timeMs / 1000).toFixed(3),
-    timeout: `${Math.ceil(limits.timeoutMs)}ms`,
-  });
+    start: (fromMs / 1000).toFixed(3),
+    end: (toMs / 1000).toFixed(3),
+    step: (stepMs / 1000).toFixed(3),
+  };
+  const answer = await ask(http, endpoint, endpoint.rangeUrl, form, limits);
+  if ('ok' in answer) return answer;
+  return readResult(answer, endpoint, 'matrix', readTrack, (tracks, warnings) => ({
+    ok: true,
+    tracks,
+    warnings,
+  }));
+}
+
+/** The JSON of a query API's answer, or why there is none. */
+async function ask(
+  http: Http,
+  endpoint: Endpoint,
+  url: string,
+  form: Readonly<Record<string, string>>,
+  limits: Limits,
+): Promise<{ json: Record<string, unknown> } | Problem> {
+  const body = new URLSearchParams({ ...form, timeout: `${Math.ceil(limits.timeoutMs)}ms` });
   try {
     const answer = await http({
       method: 'POST',
-      url: endpoint.queryUrl,
+      url,
       headers: {
         ...endpoint.headers,
         accept: 'application/json',
         'content-type': 'application/x-www-form-urlencoded',
       },
-      body: form.toString(),
+      body: body.toString(),
+      tls: endpoint.tls,
       ...limits,
     });
-    return readAnswer(answer, endpoint);
+    const json = parseJson(answer.body);
+    if (answer.status === 200 && isRecord(json)) return { json };
+    return statusProblem(answer, json, endpoint);
   } catch (error) {
     if (!(error instanceof HttpFailure)) throw error;
     return failureProblem(error, endpoint);
@@ -78,19 +138,13 @@ function failureProblem(failure: HttpFailure, endpoint: Endpoint): Problem {
     case 'unreachable':
       return unreachable(
         endpoint,
-        `can't be reached: ${why}. Check the address (${ADDRESS_FIELD}), and that a NetworkPolicy lets Songbird reach it.`,
+        `can't be reached: ${why}. ${/certificate/.test(why) ? 'Give the certificate of its authority (spec.analysis.prometheus.caSecretRef). ' : ''}Check the address (${ADDRESS_FIELD}), and that a NetworkPolicy lets Songbird reach it.`,
       );
     case 'tooLarge':
       return invalid(endpoint, `answers too much: ${why}. Are there far more proxies than this release's?`);
     case 'refused':
       return invalid(endpoint, `can't be asked: ${why}. Check the address and the headers.`);
   }
-}
-
-function readAnswer(answer: HttpAnswer, endpoint: Endpoint): Vector | Problem {
-  const json = parseJson(answer.body);
-  if (answer.status === 200 && isRecord(json)) return readVector(json, endpoint);
-  return statusProblem(answer, json, endpoint);
 }
 
 function statusProblem(answer: HttpAnswer, json: unknown, endpoint: Endpoint): Problem {
@@ -128,10 +182,19 @@ function statusProblem(answer: HttpAnswer, json: unknown, endpoint: Endpoint): P
   if (status >= 500 || status === 429) {
     return unreachable(endpoint, `can't answer now: ${what}. See its log, and its load.`);
   }
-  return invalid(endpoint, `refuses the query: ${what}. Is it a Prometheus of version 2 or newer?`);
+  return invalid(
+    endpoint,
+    `refuses the query: ${what}. Is the query right, and is it a Prometheus of version 2 or newer?`,
+  );
 }
 
-function readVector(json: Record<string, unknown>, endpoint: Endpoint): Vector | Problem {
+function readResult<T, R>(
+  { json }: { json: Record<string, unknown> },
+  endpoint: Endpoint,
+  type: 'vector' | 'matrix',
+  read: (element: unknown) => T | undefined,
+  make: (elements: readonly T[], warnings: readonly string[]) => R,
+): R | Problem {
   if (json['status'] === 'error') {
     const said = typeof json['error'] === 'string' ? json['error'] : 'no reason given';
     return invalid(
@@ -146,18 +209,30 @@ function readVector(json: Record<string, unknown>, endpoint: Endpoint): Vector |
       `answers JSON that is not its query API's. Check the address (${ADDRESS_FIELD}).`,
     );
   }
-  if (data['resultType'] !== 'vector') {
+  if (data['resultType'] !== type) {
     return invalid(
       endpoint,
-      `answers with a ${excerpt(String(data['resultType']))} where a vector was asked for. Is a proxy between that changes queries?`,
+      `answers with a ${excerpt(String(data['resultType']))} where a ${type} was asked for. Is a proxy between that changes queries?`,
     );
   }
-  const rows = data['result'].map(readRow);
-  if (!rows.every((row) => row !== undefined)) {
+  const elements = data['result'].map(read);
+  if (!elements.every((element) => element !== undefined)) {
     return invalid(endpoint, 'answers with elements that are no samples. Is it a Prometheus?');
   }
   const warnings = Array.isArray(json['warnings']) ? json['warnings'].map(String) : [];
-  return { ok: true, rows, warnings: warnings.map((warning) => excerpt(redacted(warning, endpoint))) };
+  return make(
+    elements,
+    warnings.map((warning) => excerpt(redacted(warning, endpoint))),
+  );
+}
+
+/** Some expressions, such as `scalar(x)`, have one number without labels: a vector of one. */
+function asVector(json: Record<string, unknown>): Record<string, unknown> {
+  const data = json['data'];
+  if (!isRecord(data) || data['resultType'] !== 'scalar' || !Array.isArray(data['result'])) return json;
+  const { result } = data;
+  if (result.length !== 2) return json;
+  return { ...json, data: { resultType: 'vector', result: [{ metric: {}, value: result }] } };
 }
 
 function readRow(element: unknown): Row | undefined {
@@ -166,6 +241,19 @@ function readRow(element: unknown): Row | undefined {
   if (!isLabels(metric) || !Array.isArray(value) || typeof value[1] !== 'string') return undefined;
   const number = parseNumber(value[1]);
   return number === undefined ? undefined : { labels: metric, value: number };
+}
+
+function readTrack(element: unknown): Track | undefined {
+  if (!isRecord(element)) return undefined;
+  const { metric, values } = element;
+  if (!isLabels(metric) || !Array.isArray(values)) return undefined;
+  const samples = values.map((sample: unknown) => {
+    if (!Array.isArray(sample) || typeof sample[0] !== 'number' || typeof sample[1] !== 'string')
+      return undefined;
+    const value = parseNumber(sample[1]);
+    return value === undefined ? undefined : { timeMs: Math.round(sample[0] * 1000), value };
+  });
+  return samples.every((sample) => sample !== undefined) ? { labels: metric, samples } : undefined;
 }
 
 function isLabels(value: unknown): value is Record<string, string> {

@@ -4,7 +4,10 @@ import type { PrometheusAddress } from '../../analysis/telemetry.ts';
 export interface Endpoint {
   /** Of the instant query API. */
   readonly queryUrl: string;
+  /** Of the range query API. */
+  readonly rangeUrl: string;
   readonly headers: Readonly<Record<string, string>>;
+  readonly tls: PrometheusAddress['tls'];
   /** The address as it may be shown: without user, password and query. */
   readonly shown: string;
   readonly secrets: readonly string[];
@@ -31,10 +34,12 @@ export function endpointOf(address: PrometheusAddress | undefined): Endpoint | s
   const secrets = secretsOf(base, headers);
   return {
     queryUrl,
+    rangeUrl: `${shown}/api/v1/query_range${base.search}`,
     headers,
+    tls: address.tls,
     shown,
     secrets,
-    key: JSON.stringify([queryUrl, Object.entries(headers).sort()]),
+    key: JSON.stringify([queryUrl, Object.entries(headers).sort(), address.tls]),
   };
 }
 
