@@ -55,6 +55,8 @@ export interface TelemetryQuery {
 export interface PrometheusAddress {
   readonly address: string;
   readonly headers?: Readonly<Record<string, string>> | undefined;
+  /** How its certificate is checked: against these authorities (PEM), or not at all. */
+  readonly tls?: { readonly ca?: string | undefined; readonly insecure?: boolean | undefined } | undefined;
 }
 
 /** What was counted between two times (ms since the epoch), by revision and metric name. */

@@ -1,10 +1,19 @@
 import { Agent, request as send } from 'undici';
 
+/** How the certificate of an https:// server is checked; as usual when left out. */
+export interface Tls {
+  /** Certificates of authorities that are trusted instead of the usual ones (PEM). */
+  readonly ca?: string | undefined;
+  /** The server's certificate is not checked. */
+  readonly insecure?: boolean | undefined;
+}
+
 export interface HttpRequest {
   readonly method: 'GET' | 'POST';
   readonly url: string;
   readonly headers?: Readonly<Record<string, string>> | undefined;
   readonly body?: string | undefined;
+  readonly tls?: Tls | undefined;
   /** For the whole exchange, the body included. */
   readonly timeoutMs: number;
   /** Most bytes of body that are read. */
@@ -38,9 +47,39 @@ export class HttpFailure extends Error {
 
 /** HTTP by undici, with connections kept alive between the reads of a release. */
 export function createHttp(): { readonly http: Http; readonly close: () => Promise<void> } {
-  const agent = new Agent({ connect: { timeout: 10_000 } });
-  return { http: (request) => exchange(agent, request), close: () => agent.close() };
+  const agents = new Map<string, Agent>();
+  const agentFor = ({ ca, insecure }: Tls = {}) => {
+    const key = JSON.stringify([ca, insecure]);
+    const known = agents.get(key);
+    const agent =
+      known ??
+      new Agent({
+        connect: {
+          timeout: 10_000,
+          ...(ca === undefined ? {} : { ca }),
+          ...(insecure === true ? { rejectUnauthorized: false } : {}),
+        },
+      });
+    // Put last, so that the first is the one not used for longest: certificates are rotated.
+    agents.delete(key);
+    agents.set(key, agent);
+    const [oldest] = agents;
+    if (agents.size > MOST_AGENTS && oldest !== undefined) {
+      agents.delete(oldest[0]);
+      // It ends once its requests are over, and there is nobody to tell when that fails.
+      oldest[1].close().catch(() => undefined);
+    }
+    return agent;
+  };
+  return {
+    http: (request) => exchange(agentFor(request.tls), request),
+    close: async () => {
+      await Promise.all([...agents.values()].map((agent) => agent.close()));
+    },
+  };
 }
+
+const MOST_AGENTS = 50;
 
 async function exchange(agent: Agent, request: HttpRequest): Promise<HttpAnswer> {
   const deadline = AbortSignal.timeout(request.timeoutMs);

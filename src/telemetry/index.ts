@@ -6,7 +6,10 @@ import { PrometheusSource } from './prometheus/source.ts';
 import type { PrometheusOptions } from './prometheus/source.ts';
 import { ProxiesSource } from './proxies/source.ts';
 import type { ProxiesOptions } from './proxies/source.ts';
+import { createValueReader } from './values/reader.ts';
+import type { ValueReader } from './values/reader.ts';
 
+export type { Found, ValueReader } from './values/reader.ts';
 export type { TelemetryObserver, TelemetryRequest } from './observer.ts';
 
 export interface SourcesOptions {
@@ -18,6 +21,8 @@ export interface SourcesOptions {
 export interface Sources {
   readonly proxies: TelemetrySource;
   readonly prometheus: TelemetrySource;
+  /** Reads metrics that give a value. */
+  readonly values: ValueReader;
   /** Closes the connections that are kept alive. */
   close(): Promise<void>;
 }
@@ -31,6 +36,10 @@ export function createSources(options: SourcesOptions = {}): Sources {
   return {
     proxies: new ProxiesSource(observed(http, 'proxies', options.observer), options.proxies),
     prometheus: new PrometheusSource(observed(http, 'prometheus', options.observer), options.prometheus),
+    values: createValueReader({
+      prometheus: observed(http, 'prometheus', options.observer),
+      web: observed(http, 'web', options.observer),
+    }),
     close,
   };
 }

@@ -2,9 +2,9 @@ import { performance } from 'node:perf_hooks';
 import { HttpFailure } from './http.ts';
 import type { Http } from './http.ts';
 
-/** One request of a source to a proxy or a Prometheus. */
+/** One request of a source to a proxy, a Prometheus, or whom a web metric asks. */
 export interface TelemetryRequest {
-  readonly source: 'proxies' | 'prometheus';
+  readonly source: 'proxies' | 'prometheus' | 'web';
   /** `ok`, an HTTP status that is no success, or why there was no answer. */
   readonly outcome: string;
   readonly seconds: number;

@@ -11,6 +11,7 @@ import {
   durationMs,
 } from '../../api/index.ts';
 import { BadExpression, compile } from '../values/expression.ts';
+import { parseJsonPath } from '../values/json-path.ts';
 import type { ValueMetric } from '../values/metric.ts';
 import { type Facts, argumentsOf } from './arguments.ts';
 import { type Scope, Unrenderable } from './placeholders.ts';
@@ -141,6 +142,7 @@ function problemsOf(metric: ResolvedMetric, { ref }: Source, index: number, fact
   const attempts: [where: string, attempt: () => unknown][] = [
     ['success', () => (spec.success === undefined ? undefined : compile(spec.success))],
     ['failure', () => (spec.failure === undefined ? undefined : compile(spec.failure))],
+    ['web.jsonPath', () => pathOf(spec)],
     spec.events === undefined
       ? [sourceOf(spec), () => measureOf(metric, facts, 1000)]
       : ['events', () => eventQueries(metric, facts, 'candidate')],
@@ -154,6 +156,15 @@ function problemsOf(metric: ResolvedMetric, { ref }: Source, index: number, fact
       return [{ reason: reasonOf(error, ref), message: `${at}.${where}: ${error.message}` }];
     }
   });
+}
+
+function pathOf({ web }: MetricSpec): unknown {
+  if (web?.jsonPath === undefined) return undefined;
+  try {
+    return parseJsonPath(web.jsonPath);
+  } catch (error) {
+    throw new Unrenderable('template', error instanceof Error ? error.message : String(error));
+  }
 }
 
 function sourceOf(spec: MetricSpec): string {
