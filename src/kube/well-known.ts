@@ -43,6 +43,13 @@ export const deployments: ResourceType = {
   kind: 'Deployment',
   namespaced: true,
 };
+export const jobs: ResourceType = {
+  group: 'batch',
+  version: 'v1',
+  plural: 'jobs',
+  kind: 'Job',
+  namespaced: true,
+};
 export const endpointSlices: ResourceType = {
   group: 'discovery.k8s.io',
   version: 'v1',

@@ -7,6 +7,7 @@ import { deletionCases } from './deletion.ts';
 import { deploymentCases } from './deployments.ts';
 import { errorCases } from './errors.ts';
 import { expiryCases } from './expiry.ts';
+import { jobCases } from './jobs.ts';
 import { listCases } from './lists.ts';
 import { objectCases } from './objects.ts';
 import { patchCases } from './patches.ts';
@@ -28,5 +29,6 @@ export const allCases: readonly Case[] = [
   ...projectCases,
   ...clientCases,
   ...deploymentCases,
+  ...jobCases,
   ...expiryCases,
 ];

@@ -22,16 +22,74 @@ const release: Manifest = {
     steps: [{ weight: 5, for: '2m' }, { weight: 40, for: '5m', pause: true }, { weight: 100 }],
     analysis: {
       source: 'prometheus',
-      prometheus: { address: 'http://prometheus.istio-system:9090' },
+      prometheus: {
+        address: 'http://prometheus.istio-system:9090',
+        headers: [{ name: 'X-Scope-OrgID', value: 'a' }],
+        bearerTokenSecretRef: { name: 'prometheus', key: 'token' },
+        caSecretRef: { name: 'prometheus', key: 'ca.crt' },
+        insecureSkipVerify: false,
+      },
       minRequests: 20,
       errorRate: { max: '1%' },
       latency: { p99: '500ms' },
+      templates: [{ kind: 'ClusterAnalysisTemplate', name: 'conversion', args: { shop: 'eu' } }],
+      metrics: [{ name: 'queue', prometheus: { query: 'sum(queue)' }, max: 100 }],
+      score: { pass: 80, marginal: 50 },
       onInconclusive: 'pause',
     },
     progressDeadline: '30m',
     scaleDownDelay: '10s',
     revisionHistoryLimit: 2,
   },
+};
+
+/** A template of one metric, which is measured in this way. */
+function template(metric: Record<string, unknown>, args: unknown[] = [{ name: 'shop' }]): Manifest {
+  return {
+    apiVersion: 'songbird.dev/v1alpha1',
+    kind: 'AnalysisTemplate',
+    metadata: { name: 'conversion' },
+    spec: { args, metrics: [{ name: 'conversion', ...metric }] },
+  };
+}
+
+const limits = {
+  interval: '30s',
+  count: 3,
+  initialDelay: '1m',
+  failureLimit: 1,
+  inconclusiveLimit: 1,
+  consecutiveErrorLimit: 0,
+  dryRun: true,
+  weight: 2,
+  critical: true,
+};
+const templates: Record<string, Manifest> = {
+  Prometheus: template({ prometheus: { query: 'sum(queue)' }, min: 0.5, max: 100, ...limits }, [
+    { name: 'least', description: 'x', type: 'number', default: '0.5' },
+  ]),
+  JSON: template(
+    {
+      web: {
+        url: 'https://shop.example.com/health',
+        method: 'POST',
+        headers: [{ name: 'Accept', value: 'x' }],
+        body: '{}',
+        jsonPath: '$.ok',
+        timeout: '3s',
+      },
+      success: 'result == true',
+      failure: 'result == false',
+    },
+    [{ name: 'token', valueFrom: { secretKeyRef: { name: 'api', key: 'token' } } }],
+  ),
+  'a Job': template(
+    { job: { spec: { backoffLimit: 0, template: { spec: { containers: [{ name: 'a' }] } } } } },
+    [{ name: 'team', valueFrom: { field: "metadata.labels['team']" } }],
+  ),
+  events: template({ events: { bad: 'bad_total', all: 'all_total', max: '1%' } }, [
+    { name: 'new', valueFrom: { revision: 'candidate' } },
+  ]),
 };
 
 const command: Manifest = {
@@ -101,6 +159,12 @@ const ODD_VALUES: readonly unknown[] = [
 
 export const projectCases = cases('manifests', {
   'a CanaryRelease, each field mutated': (c) => mutateEach(c, 'canaryreleases', release),
+  ...Object.fromEntries(
+    Object.entries(templates).map(([name, manifest]) => [
+      `an AnalysisTemplate by ${name}, each field mutated`,
+      (c: Conversation) => mutateEach(c, 'analysistemplates', manifest),
+    ]),
+  ),
   'a ReleaseCommand, each field mutated': (c) => mutateEach(c, 'releasecommands', command),
   "Istio's VirtualService, each field mutated": (c) => mutateEach(c, 'virtualservices', virtualService),
   "Istio's DestinationRule, each field mutated": (c) => mutateEach(c, 'destinationrules', destinationRule),

@@ -40,6 +40,7 @@ import {
   toCoreEvent,
   toNewEvent,
 } from './events.ts';
+import { completeJob, jobFields, jobRules } from './jobs.ts';
 import { storedOnly } from './stored-only.ts';
 import { podSpec, podStatus } from './pod.ts';
 import { completePod, podRules } from './pod-rules.ts';
@@ -225,6 +226,16 @@ const others: Definition[] = [
     complete: completeWorkload,
     rules: replicaSetRules,
     columns: replicaSetColumns,
+  },
+  {
+    group: 'batch',
+    plural: 'jobs',
+    kind: 'Job',
+    categories: ['all'],
+    fields: jobFields,
+    subresources: ['status'],
+    complete: completeJob,
+    rules: jobRules,
   },
   {
     group: 'coordination.k8s.io',
