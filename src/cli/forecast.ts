@@ -1,7 +1,7 @@
 import type { CanaryReleaseSpec } from '../api/index.ts';
 import { Dice } from '../simulator/dice.ts';
 import { type Life, playLife } from '../simulator/life.ts';
-import { type Load, Traffic } from '../simulator/traffic.ts';
+import type { Requests } from '../simulator/traffic.ts';
 
 /** How often something happened, with the 95% interval of its probability (0–1; Wilson 1927). */
 export interface Frequency {
@@ -32,19 +32,27 @@ export interface Outcomes {
   readonly example: string | undefined;
 }
 
-/** Plays `runs` releases of this manifest, all with dice of their own that follow from `seed`. */
+/**
+ * Plays `runs` releases of this manifest, all with dice of their own that follow from `seed`.
+ * @param requestsOf what callers do in one of them
+ */
 export function play(
   spec: CanaryReleaseSpec,
-  loads: readonly Load[],
-  badRatio: number,
+  requestsOf: (run: number, dice: Dice) => Requests,
   runs: number,
   seed: number,
 ): { outcomes: Outcomes; lives: Life[] } {
-  const traffic = new Traffic(loads, badRatio);
-  const lives = Array.from({ length: runs }, (_, run) =>
-    playLife(spec, traffic, new Dice(seed * 1_000_003 + run)),
-  );
+  const lives = Array.from({ length: runs }, (_, run) => {
+    const dice = new Dice(seed * 1_000_003 + run);
+    return playLife(spec, requestsOf(run, dice), dice);
+  });
   return { outcomes: outcomesOf(spec, lives), lives };
+}
+
+/** The manifest as it is played: pauses are resumed at once, and there are pods. */
+export function playable(spec: CanaryReleaseSpec): CanaryReleaseSpec {
+  const steps = spec.steps.map(({ pause, ...step }) => step);
+  return { ...spec, steps, replicas: Math.max(1, spec.replicas) };
 }
 
 function outcomesOf(spec: CanaryReleaseSpec, lives: readonly Life[]): Outcomes {

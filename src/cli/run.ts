@@ -1,15 +1,17 @@
+import { backtest } from './backtest.ts';
 import { simulate } from './simulate.ts';
 import { UsageError } from './usage.ts';
 
 const HELP = `songbird COMMAND
 
   simulate   how releases of a manifest will go, before anyone applies it
+  backtest   how often its analysis would have rolled back the weeks that are past
 
 songbird COMMAND --help says more.`;
 
 const COMMANDS: Readonly<
   Record<string, (args: readonly string[], print: (line: string) => void) => Promise<number>>
-> = { simulate };
+> = { simulate, backtest };
 
 const EXIT = { usage: 2 };
 

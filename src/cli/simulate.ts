@@ -1,13 +1,16 @@
 import { parseArgs } from 'node:util';
 import { eventMetrics } from '../analysis/evaluate.ts';
-import { type CanaryReleaseSpec, durationMs, formatDuration, formatPercent } from '../api/index.ts';
-import type { Load } from '../simulator/traffic.ts';
+import { type CanaryReleaseSpec, formatPercent } from '../api/index.ts';
+import type { Dice } from '../simulator/dice.ts';
+import { type Load, type Requests, Traffic } from '../simulator/traffic.ts';
 import { adviceFor } from './advice.ts';
-import { type Frequency, type Outcomes, play } from './forecast.ts';
+import { type Outcomes, play, playable } from './forecast.ts';
 import { type Latency, parseLatency, slowerThan } from './latency.ts';
-import { readManifest } from './manifest.ts';
+import { type Manifest, readManifest } from './manifest.ts';
 import { cumulative, curve } from './plot.ts';
-import { UsageError, positive, share } from './usage.ts';
+import { STEP_MS, pickFrom, readHistory, summaryOf } from './recording.ts';
+import { often, rounded, stepText, time } from './text.ts';
+import { UsageError, period, positive, share } from './usage.ts';
 
 const HELP = `songbird simulate -f FILE [options]
 
@@ -19,6 +22,8 @@ that decides in the cluster, for a version as good as the present one and for a 
   --rps N              requests a second to the service (default 50)
   --error-rate P       share that fails today (default 0.1%)
   --latency P50/P99    how long requests take today, such as 40ms/300ms
+  --prometheus URL     takes requests, errors and latency from the last --since (default 1d) of the
+                       service's Istio metrics instead
   --bad-ratio N        how many times as often requests of the bad version go wrong (default 10)
   --runs N             releases played of each version (default 200)
   --seed N             of the dice (default 1)
@@ -51,6 +56,8 @@ export async function simulate(args: readonly string[], print: (line: string) =>
       rps: { type: 'string', default: '50' },
       'error-rate': { type: 'string', default: '0.1%' },
       latency: { type: 'string' },
+      prometheus: { type: 'string' },
+      since: { type: 'string', default: '1d' },
       'bad-ratio': { type: 'string', default: '10' },
       runs: { type: 'string', default: '200' },
       seed: { type: 'string', default: '1' },
@@ -71,11 +78,35 @@ export async function simulate(args: readonly string[], print: (line: string) =>
     runs: Math.ceil(positive('runs', values.runs)),
     seed: Math.floor(positive('seed', values.seed)),
   };
-  const { name, spec } = await readManifest(values.file, values.release);
-  const report = forecast(name, spec, options);
+  const manifest = await readManifest(values.file, values.release);
+  const world =
+    values.prometheus === undefined
+      ? imagined(manifest, options)
+      : await recorded(manifest, values.prometheus, period('since', values.since));
+  const report = forecast(manifest, world, options);
   if (values.json) print(JSON.stringify(report));
-  else for (const line of describe(report, options)) print(line);
+  else for (const line of describe(report, world, options)) print(line);
   return report.advice.length === 0 ? 0 : 1;
+}
+
+/** What callers do, and how it was found out. */
+interface World {
+  /** In the mean. */
+  readonly load: Load;
+  readonly origin: 'imagined' | 'recorded';
+  requestsOf(badRatio: number, dice: Dice): Requests;
+}
+
+function imagined({ spec }: Manifest, options: Options): World {
+  const load = loadOf(spec, options);
+  return { load, origin: 'imagined', requestsOf: (badRatio) => new Traffic([load], badRatio) };
+}
+
+async function recorded(manifest: Manifest, address: string, sinceMs: number): Promise<World> {
+  const history = await readHistory(manifest, { address, now: Date.now(), sinceMs, stepMs: STEP_MS });
+  const load: Load = { forMs: sinceMs, ...summaryOf(history) };
+  const pick = pickFrom(history);
+  return { load, origin: 'recorded', requestsOf: (badRatio, dice) => pick(dice, badRatio) };
 }
 
 interface Report {
@@ -91,15 +122,14 @@ interface Report {
   readonly advice: readonly string[];
 }
 
-function forecast(release: string, manifest: CanaryReleaseSpec, options: Options): Report {
-  const steps = manifest.steps.map(({ pause, ...step }) => step);
-  const spec = { ...manifest, steps, replicas: Math.max(1, manifest.replicas) };
-  const load = loadOf(spec, options);
+function forecast({ name, spec: manifest }: Manifest, world: World, options: Options): Report {
+  const spec = playable(manifest);
+  const { load } = world;
   const { badRatio, runs, seed } = options;
-  const good = play(spec, [load], 1, runs, seed).outcomes;
-  const bad = play(spec, [load], badRatio, runs, seed);
+  const good = play(spec, (_, dice) => world.requestsOf(1, dice), runs, seed).outcomes;
+  const bad = play(spec, (_, dice) => world.requestsOf(badRatio, dice), runs, seed);
   return {
-    release,
+    release: name,
     steps: manifest.steps,
     traffic: { perSecond: load.perSecond, bad: load.bad },
     badRatio,
@@ -124,13 +154,17 @@ function loadOf(spec: CanaryReleaseSpec, { perSecond, errorRate, latency }: Opti
   return { forMs: 3_600_000, perSecond, bad: Object.fromEntries(bad) };
 }
 
-function* describe(report: Report, { latency }: Options): Generator<string> {
+function* describe(report: Report, { origin }: World, { latency }: Options): Generator<string> {
   const { good, bad, badRatio, traffic } = report;
   const steps = report.steps.map(stepText).join(' → ');
   yield `${report.release}: ${steps}`;
   const shares = Object.entries(traffic.bad).map(([metric, rate]) => `${metric} ${formatPercent(rate)}`);
-  yield `${traffic.perSecond} requests a second; today ${shares.join(', ')}. ${good.runs} releases each, seed ${report.seed}.`;
-  if (latency === undefined && Object.keys(traffic.bad).some((metric) => metric.startsWith('latency'))) {
+  yield `${rounded(traffic.perSecond)} requests a second; today ${shares.join(', ')}. ${good.runs} releases each, seed ${report.seed}.`;
+  if (
+    origin === 'imagined' &&
+    latency === undefined &&
+    Object.keys(traffic.bad).some((metric) => metric.startsWith('latency'))
+  ) {
     yield 'How long requests take is not known: give --latency P50/P99, such as --latency 40ms/300ms.';
   }
   yield '';
@@ -158,22 +192,6 @@ function* describe(report: Report, { latency }: Options): Generator<string> {
   for (const advice of report.advice) yield `\n${advice}`;
 }
 
-function stepText({ weight, for: dwell, pause }: CanaryReleaseSpec['steps'][number]): string {
-  return `${weight}%${dwell === undefined ? '' : ` for ${formatDuration(durationMs(dwell))}`}${pause === true ? ', pause' : ''}`;
-}
-
 function metricText(metric: string): string {
   return metric === 'errors' ? 'fail' : `are too slow (${metric})`;
-}
-
-function often({ count, of, low, high }: Frequency): string {
-  return `${count} of ${of} (${formatPercent(low)} to ${formatPercent(high)})`;
-}
-
-function time(seconds: number): string {
-  return formatDuration(seconds * 1000);
-}
-
-function rounded(count: number): string {
-  return count >= 10 ? String(Math.round(count)) : String(Number(count.toPrecision(2)));
 }

@@ -1,3 +1,5 @@
+import { durationMs } from '../api/index.ts';
+
 /** The command cannot be carried out as it was given; the message tells the user why and what to do. */
 export class UsageError extends Error {
   override readonly name = 'UsageError';
@@ -15,4 +17,17 @@ export function share(option: string, text: string): number {
   const value = /^[0-9.]+%$/.test(text) ? Number(text.slice(0, -1)) / 100 : NaN;
   if (value >= 0 && value <= 1) return value;
   throw new UsageError(`--${option} must be a percentage such as 0.1%, not ${JSON.stringify(text)}`);
+}
+
+const DAY_MS = 86_400_000;
+
+/** A length of time of the command line in ms: `90m`, `12h`, `7d`. @throws UsageError that names the option */
+export function period(option: string, text: string): number {
+  const [, days] = /^([0-9]{1,4})d$/.exec(text) ?? [];
+  const ms =
+    days === undefined && /^([0-9]+(ms|s|m|h))+$/.test(text) ? durationMs(text) : Number(days) * DAY_MS;
+  if (ms > 0) return ms;
+  throw new UsageError(
+    `--${option} must be a length of time such as 90m, 12h or 7d, not ${JSON.stringify(text)}`,
+  );
 }

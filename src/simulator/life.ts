@@ -5,7 +5,7 @@ import { decide } from '../core/decide.ts';
 import type { Effect, Observed, Workload } from '../core/model.ts';
 import { ms } from '../core/model.ts';
 import type { Dice } from './dice.ts';
-import type { Traffic } from './traffic.ts';
+import type { Requests } from './traffic.ts';
 
 const STABLE = 'stable';
 const CANDIDATE = 'candidate';
@@ -35,7 +35,7 @@ export interface Life {
  * One release in a cluster where every pod is ready and every write takes effect at once: the production `decide` and
  * `evaluate`, with requests from `traffic`. Pauses that wait for a person end the life as `Paused`.
  */
-export function playLife(spec: CanaryReleaseSpec, traffic: Traffic, dice: Dice): Life {
+export function playLife(spec: CanaryReleaseSpec, traffic: Requests, dice: Dice): Life {
   const cluster = new Cluster(spec, traffic, dice);
   while (!cluster.isOver) cluster.look();
   return cluster.life();
@@ -43,7 +43,7 @@ export function playLife(spec: CanaryReleaseSpec, traffic: Traffic, dice: Dice):
 
 class Cluster {
   readonly #spec: CanaryReleaseSpec;
-  readonly #traffic: Traffic;
+  readonly #traffic: Requests;
   readonly #dice: Dice;
   #now = START;
   #counted = START;
@@ -55,7 +55,7 @@ class Cluster {
   readonly #passed: { weight: number; atMs: number }[] = [];
   readonly #served = { requests: 0, bad: {} as Record<string, number> };
 
-  constructor(spec: CanaryReleaseSpec, traffic: Traffic, dice: Dice) {
+  constructor(spec: CanaryReleaseSpec, traffic: Requests, dice: Dice) {
     this.#spec = spec;
     this.#traffic = traffic;
     this.#dice = dice;

@@ -1,6 +1,21 @@
 import type { Counts } from '../analysis/telemetry.ts';
 import type { Dice } from './dice.ts';
 
+/** Requests to two versions of a service. */
+export interface Requests {
+  /**
+   * Those that `share` (0–1) of the traffic brings to a version between two times (ms since the release began), and the
+   * bad among them, by the metric's name.
+   */
+  count(
+    who: 'candidate' | 'stable',
+    share: number,
+    fromMs: number,
+    toMs: number,
+    dice: Dice,
+  ): Record<string, Counts>;
+}
+
 /** What callers do to a service for some time. */
 export interface Load {
   /** How long it lasts (ms). */
@@ -18,7 +33,7 @@ const ALL = 1;
  * Requests to two versions of a service. Loads follow each other, and begin anew after the last; the candidate's bad
  * events are `badRatio` times as frequent as a healthy version's.
  */
-export class Traffic {
+export class Traffic implements Requests {
   readonly #loads: readonly Load[];
   readonly #periodMs: number;
   readonly #badRatio: number;
@@ -37,7 +52,6 @@ export class Traffic {
     return Math.min(ALL, (load.bad[metric] ?? 0) * this.#badRatio);
   }
 
-  /** Requests that `share` (0–1) of the traffic brings between two times (ms since the start), and the bad among them. */
   count(
     who: 'candidate' | 'stable',
     share: number,
