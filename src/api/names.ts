@@ -9,6 +9,8 @@ export const LABELS = {
   /** The revision of a Deployment and of its pods. */
   revision: 'songbird.dev/revision',
   app: 'app',
+  /** On Jobs of measurements and their pods: name of the CanaryRelease. They are no pods of the release. */
+  analysis: 'songbird.dev/analysis',
   /** What Istio's metrics and Kiali call the version. */
   version: 'version',
 } as const;

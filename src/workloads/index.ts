@@ -3,3 +3,4 @@ export * from './intents.ts';
 export * from './pods.ts';
 export * from './checks.ts';
 export * from './claims.ts';
+export * from './jobs.ts';

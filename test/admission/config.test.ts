@@ -49,6 +49,9 @@ describe('the ServiceAccount of the operator', () => {
     ...verbs('canaryreleases.songbird.dev/finalizers', 'update'),
     ...verbs('releasecommands.songbird.dev', 'get list watch delete'),
     ...verbs('releasecommands.songbird.dev/status', 'update patch'),
+    ...verbs('analysistemplates.songbird.dev', 'get list watch'),
+    ...verbs('clusteranalysistemplates.songbird.dev', 'get list watch'),
+    ...verbs('jobs.batch', 'get list watch create patch delete'),
     ...verbs('deployments.apps', 'get list watch create patch delete'),
     ...verbs('pods', 'get list watch'),
     ...verbs('services', 'get list watch create patch'),
@@ -60,6 +63,9 @@ describe('the ServiceAccount of the operator', () => {
   const nowhere = [
     ...verbs('canaryreleases.songbird.dev', 'create update delete deletecollection'),
     ...verbs('releasecommands.songbird.dev', 'create update patch'),
+    ...verbs('analysistemplates.songbird.dev', 'create update patch delete'),
+    ...verbs('clusteranalysistemplates.songbird.dev', 'create update patch delete'),
+    ...verbs('jobs.batch', 'deletecollection'),
     ...verbs('deployments.apps', 'deletecollection'),
     ...verbs('pods', 'create delete'),
     ...verbs('pods/exec', 'create'),
@@ -88,6 +94,17 @@ describe('the ServiceAccount of the operator', () => {
   );
 });
 
+describe('kubectl apply -k config/secrets', () => {
+  it('lets the operator read a Secret by its name, and no more', async () => {
+    await kubectl(plane, ['apply', '-k', join(CONFIG, 'secrets')]);
+    await expect
+      .poll(() => may('songbird-system:songbird', 'get', 'secrets', 'bookinfo'), { timeout: 20_000 })
+      .toBe(true);
+    expect(await may('songbird-system:songbird', 'list', 'secrets', 'bookinfo')).toBe(false);
+    expect(await may('songbird-system:songbird', 'watch', 'secrets', 'bookinfo')).toBe(false);
+  });
+});
+
 describe('people', () => {
   beforeAll(async () => {
     await kubectl(plane, ['create', 'namespace', 'bookinfo']);
@@ -108,7 +125,11 @@ describe('people', () => {
     ['view', 'get', 'canaryreleases.songbird.dev', true],
     ['view', 'list', 'releasecommands.songbird.dev', true],
     ['view', 'patch', 'canaryreleases.songbird.dev', false],
+    ['view', 'list', 'analysistemplates.songbird.dev', true],
+    ['view', 'patch', 'analysistemplates.songbird.dev', false],
     ['edit', 'patch', 'canaryreleases.songbird.dev', true],
+    ['edit', 'create', 'analysistemplates.songbird.dev', true],
+    ['edit', 'create', 'clusteranalysistemplates.songbird.dev', false],
     ['edit', 'update', 'canaryreleases.songbird.dev/scale', true],
     ['edit', 'update', 'canaryreleases.songbird.dev/status', false],
     ['edit', 'create', 'releasecommands.songbird.dev', false],
