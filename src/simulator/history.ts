@@ -90,7 +90,9 @@ export class Recorded implements Requests {
     dice: Dice,
   ): Record<string, Counts> {
     const { pods, stepMs } = this.#history;
-    const step = Math.floor((this.#startMs + fromMs) / stepMs);
+    // A release that takes longer than the history lasts goes on as it ended.
+    const last = Math.max(0, ...pods.map(({ all }) => all.length)) - 1;
+    const step = Math.min(last, Math.floor((this.#startMs + fromMs) / stepMs));
     const perMs = pods.reduce((sum, { all }) => sum + (all[step] ?? 0), 0) / stepMs;
     const all = dice.poisson(perMs * share * (toMs - fromMs));
     return Object.fromEntries(
