@@ -218,6 +218,15 @@ describe('a pause', () => {
     expect(world.candidateWeight).toBe(5);
   });
 
+  it('is no more once the release is given up', () => {
+    const world = midway();
+    world.command('pause', 'v2');
+    world.effective = false;
+    world.command('abort', 'v2');
+    expect(world.status.ending).toMatchObject({ reason: 'Aborted' });
+    expect(world.status.paused).toBeUndefined();
+  });
+
   it('puts the deadline off, and a failure ends it', () => {
     const world = World.healthy({ progressDeadline: '1m' });
     world.verdict = 'Inconclusive';
@@ -271,6 +280,21 @@ describe('promoteFull', () => {
   });
 });
 
+describe('abort', () => {
+  it('comes before a promotion that was ordered, and stays the reason', () => {
+    const world = midway();
+    world.effective = false;
+    world.command('promoteFull', 'v2');
+    world.command('abort', 'v2');
+    expect(world.weights).toEqual({ v1: 100 });
+    expect(world.status.promotion).toBeUndefined();
+    world.release('v3');
+    world.effective = true;
+    world.settle();
+    expect(world.status.history?.[0]).toMatchObject({ revision: 'v2', reason: 'Aborted' });
+  });
+});
+
 describe('rollbackTo', () => {
   it('is over at once where the routes give all traffic to that revision', () => {
     const world = released();
@@ -280,6 +304,32 @@ describe('rollbackTo', () => {
     expect(world.status).toMatchObject({ stableRevision: 'v1', rejected: { revision: 'v2' } });
     world.settle();
     expect(world.status.phase).toBe('RolledBack');
+  });
+
+  it('counts afresh', () => {
+    const world = released();
+    expect(world.status.analysis).toBeDefined();
+    world.telemetry = { state: 'unused' };
+    world.effective = false;
+    world.command('rollbackTo', 'v1');
+    expect(world.status).toMatchObject({ candidateRevision: 'v1', attempt: { returning: true } });
+    expect(world.status.analysis).toBeUndefined();
+  });
+
+  it('that was aborted does not bring out a template that was rolled back', () => {
+    const world = released();
+    world.release('v3');
+    world.command('abort', 'v3');
+    world.effective = false;
+    world.command('rollbackTo', 'v1');
+    world.command('abort', 'v1');
+    world.effective = true;
+    world.run(60);
+    expect(world.status).toMatchObject({
+      phase: 'RolledBack',
+      stableRevision: 'v2',
+      rejected: { revision: 'v3', message: 'the command rollbackTo-v1 returned to revision v1' },
+    });
   });
 
   it('ends when another template comes', () => {

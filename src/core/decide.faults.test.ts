@@ -41,7 +41,7 @@ describe('a candidate that loses its pods', () => {
 });
 
 describe('a status that lost something', () => {
-  it.each(['attempt', 'step', 'candidateRevision'] as const)(
+  it.each(['attempt', 'step', 'candidateRevision', 'stableRevision'] as const)(
     'without its %s, traffic goes back first, whatever is wrong, and the release begins again',
     (field) => {
       const world = World.healthy();

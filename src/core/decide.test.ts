@@ -311,3 +311,85 @@ describe('deletion', () => {
     ]);
   });
 });
+
+describe('the next look', () => {
+  it('follows an effect at once', () => {
+    const world = World.healthy();
+    world.target = 'v2';
+    const { effect, requeueAt } = world.pass();
+    expect(effect).toBeDefined();
+    expect(requeueAt).toBe(world.now);
+  });
+
+  it('is never while nothing is to come', () => {
+    const world = World.healthy();
+    expect(world.pass().requeueAt).toBeUndefined();
+  });
+
+  it('of a release in progress comes as often as its source has news, and when a step is over', () => {
+    const world = World.healthy();
+    world.release('v2');
+    expect(world.pass().requeueAt).toBe(world.now + 1000);
+    world.now += 9700;
+    expect(world.pass().requeueAt).toBe(world.now + 300);
+    world.spec = { ...world.spec, analysis: { ...world.spec.analysis, source: 'prometheus' } };
+    world.verdict = 'Inconclusive';
+    world.now += 1000;
+    expect(world.pass().requeueAt).toBe(world.now + 2500);
+  });
+
+  it('comes when pods are to go and when a command is to be cleared away', () => {
+    const world = World.healthy();
+    world.release('v2');
+    world.command('promoteFull', 'v2');
+    const told = world.now;
+    const next = () => {
+      const { requeueAt = 0 } = world.pass();
+      world.now = requeueAt;
+      world.settle();
+      return requeueAt;
+    };
+    expect(next()).toBe(told + 30_000);
+    expect(world.workloads['v1']).toMatchObject({ replicas: 0 });
+    expect(world.commands).toHaveLength(1);
+    expect(next()).toBe(told + 3_600_000);
+    expect(world.commands).toEqual([]);
+    expect(world.pass().requeueAt).toBeUndefined();
+  });
+});
+
+describe('counts', () => {
+  it('enter status no more often than every 2 s while nothing happens', () => {
+    const world = World.healthy({ steps: [{ weight: 20, for: '1h' }, { weight: 100 }] });
+    world.release('v2');
+    const seen = new Set<string | undefined>();
+    for (let i = 0; i < 20; i++) {
+      world.run(1);
+      seen.add(world.status.analysis?.through);
+    }
+    expect(seen.size).toBe(11);
+  });
+
+  it('enter status also after the clock was set back', () => {
+    const world = World.healthy();
+    world.verdict = 'Inconclusive';
+    world.release('v2');
+    world.run(5);
+    world.now -= 3_600_000;
+    world.run(5);
+    expect(Date.parse(world.status.analysis?.through ?? '')).toBeLessThanOrEqual(world.now);
+  });
+
+  it('of a release that is dropped are not those of the next one', () => {
+    const world = World.healthy();
+    world.release('v2');
+    world.run(12);
+    const { step, ...rest } = world.status;
+    expect(step).toBeDefined();
+    world.status = rest;
+    expect(world.observe().analysis).toBeDefined();
+    world.pass();
+    expect(world.status).toMatchObject({ attempt: { number: 3 }, candidateRevision: 'v2' });
+    expect(world.status.analysis).toBeUndefined();
+  });
+});

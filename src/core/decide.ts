@@ -3,7 +3,7 @@ import { nextExpiry, obeyCommand } from './commands.ts';
 import { nextEffect, teardown } from './effects.ts';
 import { adopt, conclude, retireOthers } from './lifecycle.ts';
 import { type Decision, type Observed, ms } from './model.ts';
-import { abortIfDue, advance, deadline, hurry, observeWeight, startRelease } from './progress.ts';
+import { abortIfDue, advance, expire, hurry, observeWeight, startRelease } from './progress.ts';
 import { dwellMs } from './steps.ts';
 import { eventsBetween, summarize } from './summary.ts';
 
@@ -30,6 +30,7 @@ export function decide(observed: Observed, now: number): Decision {
     (status: CanaryReleaseStatus) => hurry(status, now),
     (status: CanaryReleaseStatus) => observeWeight(status, observed, now),
     (status: CanaryReleaseStatus) => advance(status, observed, now),
+    (status: CanaryReleaseStatus) => expire(status, observed, now),
     (status: CanaryReleaseStatus) => retireOthers(status, observed, now),
   ];
   const moved = transitions.reduce((status, transition) => transition(status), before);
@@ -73,12 +74,7 @@ function nextLook(status: CanaryReleaseStatus, observed: Observed, now: number):
   const { step, ending, candidateRevision, stableRevision } = status;
   if (candidateRevision !== undefined && stableRevision !== undefined && ending === undefined) {
     times.push(now + LOOK_EVERY_MS[observed.spec.analysis.source]);
-    const due = deadline(status, observed);
-    if (due !== undefined) times.push(due);
     if (step?.observedAt !== undefined) times.push(ms(step.observedAt) + dwellMs(observed.spec, step.weight));
-  }
-  for (const { revision, scaleDownAt } of status.retired ?? []) {
-    if ((observed.workloads[revision]?.replicas ?? 0) > 0) times.push(ms(scaleDownAt));
   }
   times.push(...(status.retired ?? []).map(({ scaleDownAt }) => ms(scaleDownAt)));
   const expiry = nextExpiry(observed);

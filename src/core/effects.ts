@@ -72,15 +72,8 @@ function mayRise(status: CanaryReleaseStatus, step: StepStatus, observed: Observ
   return staffed && isMeasured(status, observed);
 }
 
-/** True when a rollback cannot send traffic back because the stable revision has no ready pod, and the candidate has. */
-export function stableIsMissing(status: CanaryReleaseStatus, observed: Observed): boolean {
-  const { stableRevision: stable, candidateRevision: candidate } = status;
-  if (stable === undefined || candidate === undefined) return false;
-  return isReady(observed, candidate) && cannotTakeOver(stable, observed);
-}
-
 /** Requests that are served now would not be served by this revision. At zero replicas nobody is to serve. */
-function cannotTakeOver(revision: string, observed: Observed): boolean {
+export function cannotTakeOver(revision: string, observed: Observed): boolean {
   return observed.spec.replicas > 0 && !isReady(observed, revision) && isServed(observed);
 }
 

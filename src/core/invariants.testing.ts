@@ -83,6 +83,12 @@ export class Invariants {
   /** A step is over when its weight was held for its time, with a verdict on complete data, or when a command says so. */
   #checkPassed(pass: Pass, was: number, is: number): void {
     const { observed, before, now } = pass;
+    const isSound = observed.problems.length === 0 || (isFull(pass) && is > was);
+    holds('bad-manifest', isSound, `goes on from ${was}%`);
+    const isFree =
+      before.paused === undefined ||
+      ['resume', 'promote', 'promoteFull', 'rollbackTo'].some((action) => isOrdered(pass, action));
+    holds('paused', isFree, `goes on from ${was}% without an order`);
     if (isFull(pass)) {
       holds('no-skip', is === 100, `promoteFull goes to ${is}%`);
       return;

@@ -29,14 +29,14 @@ function nothingToMeasure(status: CanaryReleaseStatus, observed: Observed): bool
   return observed.spec.replicas === 0 && status.stableRevision !== undefined;
 }
 
-/** Gives the release up when its revision failed, is no longer wanted, or made no progress in time (`abort-first`). */
+/** Gives the release up when its revision failed or is no longer wanted (`abort-first`). */
 export function abortIfDue(
   status: CanaryReleaseStatus,
   observed: Observed,
   now: number,
 ): CanaryReleaseStatus {
   const { candidateRevision: candidate, stableRevision: stable, attempt } = status;
-  if (candidate === undefined || status.ending !== undefined) return status;
+  if (candidate === undefined) return status;
   const wanted =
     attempt?.returning === true && observed.target === status.rejected?.revision
       ? candidate
@@ -50,7 +50,7 @@ export function abortIfDue(
     const message = `scaled to zero in mid-release; revision ${candidate} begins again with the first pods`;
     return end(status, 'Reverted', 'ScaledToZero', message, now);
   }
-  return abortAtDeadline(status, observed, now);
+  return status;
 }
 
 function replaceCandidate(status: CanaryReleaseStatus, observed: Observed, now: number): CanaryReleaseStatus {
@@ -68,32 +68,11 @@ function replaceCandidate(status: CanaryReleaseStatus, observed: Observed, now: 
       );
 }
 
-function abortAtDeadline(status: CanaryReleaseStatus, observed: Observed, now: number): CanaryReleaseStatus {
-  const due = deadline(status, observed);
-  if (due === undefined || now < due || status.step === undefined) return status;
-  const limit = formatDuration(durationMs(observed.spec.progressDeadline));
-  const { step } = status;
-  if (step.observedAt === undefined) {
-    const why = waitingFor(status, observed)?.message ?? 'the weight was not observed';
-    return end(
-      status,
-      'RolledBack',
-      'ProgressDeadlineExceeded',
-      `no progress towards ${step.weight}% within ${limit}: ${why}`,
-      now,
-    );
-  }
-  const message = `no verdict at ${step.weight}% within ${limit}: ${observed.analysis?.message ?? 'no data'}`;
-  return observed.spec.analysis.onInconclusive === 'pause'
-    ? { ...status, paused: { by: 'inconclusive', message, since: iso(now) } }
-    : end(status, 'RolledBack', 'Inconclusive', message, now);
-}
-
 /** When the present step is given up (ms since the epoch); undefined while it may wait. */
-export function deadline(status: CanaryReleaseStatus, observed: Observed): number | undefined {
-  const { step, candidateRevision, stableRevision, paused, ending } = status;
+function deadline(status: CanaryReleaseStatus, observed: Observed): number | undefined {
+  const { step, candidateRevision, stableRevision, paused } = status;
   if (step === undefined || candidateRevision === undefined || stableRevision === undefined) return undefined;
-  if (paused !== undefined || ending !== undefined) return undefined;
+  if (paused !== undefined) return undefined;
   const dwell = isBegun(step) ? dwellMs(observed.spec, step.weight) : 0;
   return ms(step.progressAt) + dwell + durationMs(observed.spec.progressDeadline);
 }
@@ -135,7 +114,7 @@ function closeWindow({ observedAt, ...step }: StepStatus): StepStatus {
 /** Goes on to the next step, or promotes, when the present one has passed. */
 export function advance(status: CanaryReleaseStatus, observed: Observed, now: number): CanaryReleaseStatus {
   const { step, candidateRevision: candidate } = status;
-  if (step === undefined || candidate === undefined || status.ending !== undefined) return status;
+  if (step === undefined || candidate === undefined) return status;
   if (status.paused !== undefined || observed.problems.length > 0) return status;
   const staffed = (observed.workloads[candidate]?.ready ?? 0) >= observed.spec.replicas;
   const serves = step.observedAt !== undefined || observed.spec.replicas === 0;
@@ -160,17 +139,7 @@ function pausesHere({ step, resumedStep }: CanaryReleaseStatus, observed: Observ
 
 /** `promoteFull` does not wait for the weight that was on its way. */
 export function hurry(status: CanaryReleaseStatus, now: number): CanaryReleaseStatus {
-  const { step } = status;
-  if (
-    status.promotion !== 'full' ||
-    step === undefined ||
-    status.ending !== undefined ||
-    step.weight === 100
-  ) {
-    return status;
-  }
-  const raised = raise(status, 100, now);
-  return { ...raised, promotion: 'full' };
+  return status.promotion !== 'full' || status.step?.weight === 100 ? status : raise(status, 100, now);
 }
 
 function raise(status: CanaryReleaseStatus, weight: number, now: number): CanaryReleaseStatus {
@@ -182,6 +151,32 @@ function raise(status: CanaryReleaseStatus, weight: number, now: number): Canary
     ...(promotion === 'full' ? { promotion } : {}),
     step: { ...open, weight, startedAt: iso(now), progressAt: iso(now) },
   };
+}
+
+/**
+ * Gives up, at its deadline, a step that this pass brought no further either: who was away for long, as an operator that
+ * was down, looks first.
+ */
+export function expire(status: CanaryReleaseStatus, observed: Observed, now: number): CanaryReleaseStatus {
+  const due = deadline(status, observed);
+  if (due === undefined || now < due) return status;
+  const where = `at ${status.step?.weight ?? 0}% within ${formatDuration(durationMs(observed.spec.progressDeadline))}`;
+  const held = observed.problems[0] ?? waitingFor(status, observed);
+  if (held !== undefined) {
+    return end(
+      status,
+      'RolledBack',
+      'ProgressDeadlineExceeded',
+      `no progress ${where}: ${held.message}`,
+      now,
+    );
+  }
+  const { telemetry, analysis } = observed;
+  const seen = telemetry.state === 'failing' ? telemetry.problem.message : (analysis?.message ?? 'no data');
+  const message = `no verdict ${where}: ${seen}`;
+  return observed.spec.analysis.onInconclusive === 'pause'
+    ? { ...status, paused: { by: 'inconclusive', message, since: iso(now) } }
+    : end(status, 'RolledBack', 'Inconclusive', message, now);
 }
 
 /** Dwell elapsed, data complete up to its end, and nothing failing (`fresh-evidence`, `no-data-no-promotion`). */
@@ -204,33 +199,41 @@ interface Waiting {
   readonly stalled: boolean;
 }
 
-/** What the present step waits for before its weight is there; undefined when it waits for nothing. */
+/** What the present step waits for, evidence aside: its weight, and at 100% all pods; undefined when nothing is missing. */
 export function waitingFor(status: CanaryReleaseStatus, observed: Observed): Waiting | undefined {
   const { step, candidateRevision: candidate } = status;
-  if (step === undefined || candidate === undefined || step.observedAt !== undefined) return undefined;
+  if (step === undefined || candidate === undefined) return undefined;
+  const isThere = step.observedAt !== undefined;
+  return (
+    (isThere && step.weight < 100 ? undefined : waitingForPods(candidate, step.weight, observed)) ??
+    (isThere ? undefined : waitingForTraffic(candidate, step.weight, status, observed))
+  );
+}
+
+function waitingForPods(candidate: string, weight: number, observed: Observed): Waiting | undefined {
   const workload = observed.workloads[candidate];
-  const needed =
-    status.stableRevision === undefined
-      ? observed.spec.replicas
-      : podsFor(step.weight, observed.spec.replicas);
+  const needed = podsFor(weight, observed.spec.replicas);
   const ready = workload?.ready ?? 0;
-  if (ready < needed) {
-    const count = `${ready} of ${needed} pods of revision ${candidate} are ready`;
-    const problem = workload?.problem;
-    return problem === undefined
-      ? { reason: 'WaitingForPods', message: count, stalled: false }
-      : { reason: problem.reason, message: `${count}; ${problem.message}`, stalled: true };
+  if (ready >= needed) return undefined;
+  const count = `${ready} of ${needed} pods of revision ${candidate} are ready`;
+  const problem = workload?.problem;
+  return problem === undefined
+    ? { reason: 'WaitingForPods', message: count, stalled: false }
+    : { reason: problem.reason, message: `${count}; ${problem.message}`, stalled: true };
+}
+
+function waitingForTraffic(
+  candidate: string,
+  weight: number,
+  status: CanaryReleaseStatus,
+  observed: Observed,
+): Waiting {
+  const { telemetry } = observed;
+  if (status.stableRevision === undefined || isMeasured(status, observed)) {
+    const message = `the routes do not give ${weight}% to revision ${candidate} yet`;
+    return { reason: 'WaitingForTraffic', message, stalled: false };
   }
-  if (status.stableRevision !== undefined && !isMeasured(status, observed)) {
-    const { telemetry } = observed;
-    return telemetry.state === 'failing'
-      ? { ...telemetry.problem, stalled: true }
-      : {
-          reason: 'Progressing',
-          message: 'the source of request counts has not answered yet',
-          stalled: false,
-        };
-  }
-  const message = `the routes do not give ${step.weight}% to revision ${candidate} yet`;
-  return { reason: 'WaitingForTraffic', message, stalled: false };
+  if (telemetry.state === 'failing') return { ...telemetry.problem, stalled: true };
+  const message = 'the source of request counts has not answered yet';
+  return { reason: 'Progressing', message, stalled: false };
 }

@@ -1,6 +1,6 @@
 import type { CanaryReleaseStatus, Condition, HistoryEntry, Phase, Reason } from '../api/index.ts';
 import { formatDuration } from '../api/index.ts';
-import { stableIsMissing } from './effects.ts';
+import { cannotTakeOver } from './effects.ts';
 import { type Observed, type ReleaseEvent, iso } from './model.ts';
 import { waitingFor } from './progress.ts';
 import { dwellMs } from './steps.ts';
@@ -73,7 +73,7 @@ function rollingBack(status: CanaryReleaseStatus, observed: Observed): Summary {
     const message = `${why}; the Deployment of the stable revision ${stable} is gone: set spec.template to that of ${stable}, and it is made again`;
     return { phase: 'RollingBack', reason: 'WaitingForStable', message, stalled: true };
   }
-  const missing = stableIsMissing(status, observed);
+  const missing = cannotTakeOver(stable, observed);
   return {
     phase: 'RollingBack',
     reason: missing ? 'WaitingForStable' : 'RollingBack',

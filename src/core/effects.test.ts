@@ -1,0 +1,217 @@
+import { describe, expect, it } from 'vitest';
+import type { Effect, Workload } from './model.ts';
+import { World } from './world.testing.ts';
+
+const NO_GATEWAY = { reason: 'GatewayNotFound', message: 'no gateway' } as const;
+
+function pods(world: World, revision: string, change: Partial<Workload>): void {
+  const present = world.workloads[revision] ?? { replicas: 0, ready: 0, pods: 0, drifted: false };
+  world.workloads = { ...world.workloads, [revision]: { ...present, ...change } };
+}
+
+/** `v2` goes out, and has the weight of its second step. */
+function midway(spec: ConstructorParameters<typeof World>[0] = {}): World {
+  const world = World.healthy(spec);
+  world.release('v2');
+  world.run(12);
+  expect(world.candidateWeight).toBe(40);
+  return world;
+}
+
+/** The effects of what happens, until nothing is left to do. */
+function effectsOf(world: World, happen: () => void): Effect[] {
+  const known = world.effects.length;
+  happen();
+  world.settle();
+  return world.effects.slice(known);
+}
+
+describe('traffic away from a candidate', () => {
+  it('is urgent, leaves the subsets, and comes before all else', () => {
+    const world = midway();
+    world.finalizer = false;
+    world.service = 'drifted';
+    pods(world, 'v1', { replicas: 1 });
+    world.verdict = 'Fail';
+    const [first, ...others] = effectsOf(world, () => undefined);
+    expect(first).toEqual({
+      kind: 'route',
+      weights: { v1: 100 },
+      subsets: ['v1', 'v2'],
+      weightsOnly: false,
+      urgent: true,
+    });
+    expect(others.map(({ kind }) => kind)).toEqual(['addFinalizer', 'scaleDeployment', 'applyService']);
+  });
+
+  it('goes to stable even without a ready pod, where the candidate has none either', () => {
+    const world = midway();
+    pods(world, 'v1', { ready: 0 });
+    pods(world, 'v2', { ready: 0 });
+    world.verdict = 'Fail';
+    world.settle();
+    expect(world.weights).toEqual({ v1: 100 });
+  });
+
+  it('leaves the candidate its pods until the mesh has taken it over', () => {
+    const world = midway();
+    world.effective = false;
+    world.verdict = 'Fail';
+    world.run(60);
+    expect(world.weights).toEqual({ v1: 100 });
+    expect(world.workloads['v2']).toMatchObject({ replicas: 2 });
+    world.effective = true;
+    world.run(60);
+    expect(world.workloads['v2']).toMatchObject({ replicas: 0 });
+  });
+
+  it('alone is urgent: a weight that rises queues with other writes', () => {
+    const world = World.healthy();
+    const effects = effectsOf(world, () => {
+      world.release('v2');
+      world.run(60);
+    });
+    const routes = effects.filter((effect) => effect.kind === 'route');
+    expect(routes.length).toBeGreaterThanOrEqual(3);
+    expect(routes.filter(({ urgent }) => urgent)).toEqual([]);
+  });
+});
+
+describe('a stable revision without ready pods', () => {
+  it('does not hold a candidate that serves and passes', () => {
+    const world = midway();
+    pods(world, 'v1', { ready: 0 });
+    world.run(25);
+    expect(world.status).toMatchObject({ phase: 'Healthy', stableRevision: 'v2' });
+  });
+
+  it('leaves traffic that was sent to the candidate there, with the pods for it', () => {
+    const world = midway();
+    pods(world, 'v1', { ready: 0 });
+    world.weights = { v2: 100 };
+    world.settle();
+    expect(world.weights).toEqual({ v2: 100 });
+    expect(world.workloads['v2']).toMatchObject({ replicas: 3 });
+    pods(world, 'v1', { ready: 1 });
+    world.settle();
+    expect(world.weights).toEqual({ v1: 60, v2: 40 });
+  });
+});
+
+describe('what others change is repaired', () => {
+  it('of the Service, the Deployments and the routes', () => {
+    const world = midway();
+    const kinds = (happen: () => void) => effectsOf(world, happen).map(({ kind }) => kind);
+    expect(kinds(() => (world.service = 'drifted'))).toEqual(['applyService']);
+    expect(kinds(() => (world.service = 'absent'))).toEqual(['applyService']);
+    expect(kinds(() => (world.service = 'foreign'))).toEqual([]);
+    expect(
+      kinds(() => {
+        pods(world, 'v2', { drifted: true });
+      }),
+    ).toEqual(['applyDeployment']);
+    expect(
+      kinds(() => {
+        pods(world, 'v2', { replicas: 7 });
+      }),
+    ).toEqual(['scaleDeployment']);
+    expect(kinds(() => (world.routesEdited = true))).toEqual(['route']);
+    expect(kinds(() => (world.subsets = ['v1']))).toEqual(['route']);
+    expect(kinds(() => (world.weights = undefined))).toEqual(['route']);
+    expect(world.weights).toEqual({ v1: 60, v2: 40 });
+  });
+
+  it('but not the template of a revision that the manifest no longer describes', () => {
+    const world = midway();
+    pods(world, 'v1', { drifted: true });
+    expect(effectsOf(world, () => undefined)).toEqual([]);
+  });
+
+  it('of the stable pods whatever is wrong with the manifest, of nothing else then', () => {
+    const world = midway();
+    world.problems = [NO_GATEWAY];
+    world.service = 'drifted';
+    pods(world, 'v1', { replicas: 1 });
+    pods(world, 'v2', { replicas: 1 });
+    expect(effectsOf(world, () => undefined)).toEqual([
+      { kind: 'scaleDeployment', revision: 'v1', replicas: 3 },
+    ]);
+  });
+});
+
+describe('what is left behind', () => {
+  it('keeps its subset for as long as its pods, and its Deployment as long, too', () => {
+    const world = World.healthy({ revisionHistoryLimit: 0, scaleDownDelay: '20s' });
+    world.release('v2');
+    world.run(31);
+    expect(world.status).toMatchObject({ phase: 'Healthy', stableRevision: 'v2' });
+    world.run(15);
+    expect(world.subsets).toEqual(['v1', 'v2']);
+    expect(world.workloads['v1']).toMatchObject({ replicas: 3 });
+    world.run(10);
+    expect(world.subsets).toEqual(['v2']);
+    expect(Object.keys(world.workloads)).toEqual(['v2']);
+  });
+
+  it.each([
+    ['with routes', false],
+    ['without routes, when the Service sends to all pods', true],
+  ])('keeps its pods while it serves, %s', (_, isDeleted) => {
+    const world = new World({ scaleDownDelay: '10s' });
+    world.broken.add('v1').add('v2');
+    world.settle();
+    pods(world, 'v1', { ready: 1 });
+    world.settle();
+    world.release('v2');
+    if (isDeleted) world.weights = undefined;
+    world.run(60);
+    expect(world.workloads['v1']).toMatchObject({ replicas: 3 });
+    pods(world, 'v2', { ready: 3 });
+    world.run(1);
+    expect(world.weights).toEqual({ v2: 100 });
+    expect(world.workloads['v1']).toMatchObject({ replicas: 0 });
+  });
+
+  it('keeps its subset as long as a route names it', () => {
+    const world = new World({ scaleDownDelay: '0s' });
+    world.broken.add('v1').add('v2');
+    world.settle();
+    pods(world, 'v1', { ready: 1 });
+    world.settle();
+    world.release('v2');
+    pods(world, 'v2', { ready: 3 });
+    const [first] = effectsOf(world, () => undefined);
+    expect(first).toMatchObject({ kind: 'route', weights: { v2: 100 }, subsets: ['v1', 'v2'] });
+    expect(world.subsets).toEqual(['v2']);
+  });
+});
+
+describe('deletion', () => {
+  it('keeps the candidate where stable cannot serve, and takes the routes away all the same', () => {
+    const world = midway();
+    pods(world, 'v1', { ready: 0 });
+    world.deleting = true;
+    expect(effectsOf(world, () => undefined).map(({ kind }) => kind)).toEqual(['unroute', 'removeFinalizer']);
+    expect(Object.keys(world.workloads).sort()).toEqual(['v1', 'v2']);
+  });
+
+  it('takes away what is left of the routes', () => {
+    const world = World.healthy();
+    world.weights = undefined;
+    world.deleting = true;
+    expect(effectsOf(world, () => undefined).map(({ kind }) => kind)).toEqual(['unroute', 'removeFinalizer']);
+    expect(world.subsets).toEqual([]);
+  });
+
+  it('does nothing more once the object is let go', () => {
+    const world = World.healthy();
+    world.deleting = true;
+    world.settle();
+    expect(world.finalizer).toBe(false);
+    expect(
+      effectsOf(world, () => {
+        world.run(10);
+      }),
+    ).toEqual([]);
+  });
+});
