@@ -3,11 +3,11 @@ import { hostname } from 'node:os';
 import { KubeConfig } from '@kubernetes/client-node';
 import { type Logger, pino } from 'pino';
 import { type Flags, USAGE, parseFlags } from './controllers/flags.ts';
-import { PlainServer } from './controllers/http-server.ts';
-import { lead } from './controllers/lead.ts';
+import { type Leadership, lead } from './controllers/lead.ts';
 import { OperatorMetrics } from './controllers/metrics.ts';
 import { SongbirdOperator } from './controllers/operator.ts';
 import { PassReporter } from './controllers/reporter.ts';
+import { serve } from './controllers/serve.ts';
 import { HttpApiClient } from './kube/client.ts';
 import { systemClock as clock } from './kube/clock.ts';
 import { EventRecorder } from './kube/events.ts';
@@ -78,15 +78,15 @@ async function main(flags: Flags): Promise<void> {
     },
   });
 
-  const closeServers = await serve(flags, metrics, () => operator.ready, log);
-  await operator.start();
-  log.info('the caches are filled');
-  const outcome = await leadership.run(stopping.signal, async (signal) => {
-    log.info('works');
-    operator.work();
-    await aborted(signal);
-    await operator.shutdown();
+  const closeServers = await serve({
+    flags,
+    metrics,
+    ready: () => operator.ready,
+    listening: (port, paths) => {
+      log.info({ port }, `serves ${paths}`);
+    },
   });
+  const outcome = await work(operator, leadership, stopping.signal, log);
   if (outcome === 'lost') {
     // Whoever leads now must not meet passes of ours: the process ends without waiting for anything, and its supervisor
     // starts a fresh one.
@@ -97,32 +97,34 @@ async function main(flags: Flags): Promise<void> {
   await operator.shutdown();
 }
 
+/** Fills the caches, then leads; the signal ends both. */
+async function work(
+  operator: SongbirdOperator,
+  leadership: Leadership,
+  stopping: AbortSignal,
+  log: Logger,
+): Promise<'released' | 'lost' | 'never led'> {
+  // Without an API server the caches are never filled, and a signal must end that, too.
+  const filled = operator.start().catch((error: unknown) => {
+    if (!stopping.aborted) throw error;
+  });
+  await Promise.race([filled, aborted(stopping)]);
+  if (stopping.aborted) return 'never led';
+  log.info('the caches are filled');
+  return leadership.run(stopping, async (signal) => {
+    log.info('works');
+    operator.work();
+    await aborted(signal);
+    await operator.shutdown();
+  });
+}
+
 /** What an API server answers, or that it does not, explains itself; a stack is for faults of this program. */
 function errorLogger(log: Logger): (error: unknown, where: string) => void {
   return (error, where) => {
     const details = isApiError(error) ? { code: error.code, reason: error.reason } : { err: error };
     log.error(details, `${where}: ${error instanceof Error ? error.message : String(error)}`);
   };
-}
-
-/** Serves metrics and probes; resolves with the way to end that. */
-async function serve(
-  flags: Flags,
-  metrics: OperatorMetrics,
-  ready: () => boolean,
-  log: Logger,
-): Promise<() => Promise<unknown>> {
-  const metricsServer = new PlainServer({
-    '/metrics': async () => ({ type: metrics.registry.contentType, body: await metrics.registry.metrics() }),
-  });
-  const healthServer = new PlainServer({
-    '/healthz': async () => ({ body: 'ok\n' }),
-    '/readyz': async () =>
-      ready() ? { body: 'ok\n' } : { status: 503, body: 'waiting for the first list of what is watched\n' },
-  });
-  log.info({ port: await metricsServer.listen(flags.metricsAddress) }, 'serves /metrics');
-  log.info({ port: await healthServer.listen(flags.healthAddress) }, 'serves /healthz and /readyz');
-  return () => Promise.all([metricsServer.close(), healthServer.close()]);
 }
 
 function aborted(signal: AbortSignal): Promise<void> {

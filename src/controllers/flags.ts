@@ -1,4 +1,5 @@
 import { parseArgs } from 'node:util';
+import { parseAddress } from './http-server.ts';
 
 /** The operator's settings, as flags give them. */
 export interface Flags {
@@ -62,12 +63,15 @@ export function parseFlags(args: readonly string[]): Flags | 'help' | { error: s
       return { error: '--prometheus-address must be a URL with http:// or https://' };
     }
     return {
-      metricsAddress: values['metrics-address'],
-      healthAddress: values['health-address'],
+      metricsAddress: address('--metrics-address', values['metrics-address']),
+      healthAddress: address('--health-address', values['health-address']),
       leaderElect: values['leader-elect'],
-      leaderElectionNamespace: values['leader-election-namespace'],
+      leaderElectionNamespace: filled('--leader-election-namespace', values['leader-election-namespace']),
       prometheusAddress: prometheus,
-      namespace: values.namespace,
+      namespace:
+        values.namespace === undefined
+          ? undefined
+          : filled('--namespace', values.namespace, ': leave it out for all namespaces'),
       workers: positive('--workers', values.workers),
       writesPerSecond: positive('--writes-per-second', values['writes-per-second']),
       logLevel,
@@ -82,4 +86,15 @@ function positive(flag: string, text: string): number {
   if (!Number.isInteger(value) || value < 1)
     throw new Error(`${flag} must be a whole number above 0, not ${text}`);
   return value;
+}
+
+function filled(flag: string, text: string, mend = ''): string {
+  if (text === '') throw new Error(`${flag} must not be empty${mend}`);
+  return text;
+}
+
+function address(flag: string, text: string): string {
+  const parsed = parseAddress(text);
+  if ('error' in parsed) throw new Error(`${flag}: ${parsed.error}`);
+  return text;
 }

@@ -4,7 +4,23 @@ import type { AddressInfo } from 'node:net';
 /** Answers one path: a body with its content type, or a status other than 200. */
 export type Endpoint = () => Promise<{ status?: number; type?: string; body: string }>;
 
-/** A server for probes and metrics: GET on exactly the paths that it is given. */
+/** Where to listen: port 0 takes any free one. Of IPv6 the brackets are left out. */
+export interface Address {
+  readonly host: string;
+  readonly port: number;
+}
+
+/** Reads `host:port`, or says what is wrong with it. */
+export function parseAddress(text: string): Address | { error: string } {
+  const split = text.lastIndexOf(':');
+  const port = Number(text.slice(split + 1));
+  if (split < 1 || !/^\d+$/.test(text.slice(split + 1)) || port > 65_535) {
+    return { error: `"${text}" is no address to listen on: write host:port, such as 0.0.0.0:8080` };
+  }
+  return { host: text.slice(0, split).replace(/^\[(.*)\]$/, '$1'), port };
+}
+
+/** A server for probes and metrics: GET and HEAD on exactly the paths that it is given. */
 export class PlainServer {
   readonly #server: Server;
 
@@ -19,14 +35,9 @@ export class PlainServer {
    * @throws Error when the address is taken or no address at all
    */
   listen(address: string): Promise<number> {
-    const split = address.lastIndexOf(':');
-    const port = Number(address.slice(split + 1));
-    if (split < 0 || !Number.isInteger(port) || port < 0 || port > 65_535) {
-      return Promise.reject(
-        new Error(`"${address}" is no address to listen on: write host:port, such as 0.0.0.0:8080`),
-      );
-    }
-    const host = address.slice(0, split).replace(/^\[(.*)\]$/, '$1');
+    const parsed = parseAddress(address);
+    if ('error' in parsed) return Promise.reject(new Error(parsed.error));
+    const { host, port } = parsed;
     return new Promise((resolve, reject) => {
       this.#server.once('error', reject);
       this.#server.listen(port, host, () => {
@@ -52,15 +63,21 @@ async function answer(
   response: ServerResponse,
 ): Promise<void> {
   const path = (request.url ?? '').split('?')[0] ?? '';
-  const endpoint = request.method === 'GET' ? endpoints[path] : undefined;
+  const endpoint = endpoints[path];
+  const say = (status: number, text: string, headers: Record<string, string> = {}) =>
+    response.writeHead(status, { 'content-type': 'text/plain; charset=utf-8', ...headers }).end(text);
+  if (endpoint === undefined) {
+    say(404, `not found; served here: ${Object.keys(endpoints).join(', ')}\n`);
+    return;
+  }
+  if (request.method !== 'GET' && request.method !== 'HEAD') {
+    say(405, 'only GET and HEAD are allowed\n', { allow: 'GET, HEAD' });
+    return;
+  }
   try {
-    const {
-      status = 200,
-      type = 'text/plain; charset=utf-8',
-      body,
-    } = endpoint === undefined ? { status: 404, body: 'not found\n' } : await endpoint();
-    response.writeHead(status, { 'content-type': type }).end(body);
+    const { status = 200, type, body } = await endpoint();
+    say(status, body, type === undefined ? {} : { 'content-type': type });
   } catch (error) {
-    response.writeHead(500, { 'content-type': 'text/plain; charset=utf-8' }).end(`${String(error)}\n`);
+    say(500, `${String(error)}\n`);
   }
 }
