@@ -54,6 +54,12 @@ export interface Gathered {
   readonly observed: Observed;
 }
 
+export interface TelemetryAccess {
+  readonly sources: Readonly<Record<'proxies' | 'prometheus', TelemetrySource>>;
+  /** The operator's own setting, for releases that name no Prometheus. */
+  readonly prometheusAddress: string | undefined;
+}
+
 /**
  * Everything about one release that is in the caches: no I/O, so that a pass sees one moment.
  * @returns the problems of the object, where it breaks a rule that the installed CRD does not check
@@ -125,6 +131,86 @@ export function gather(
     telemetry: { state: 'unused' },
   };
   return { release, deployments, pods, istio, observed };
+}
+
+/** Reads what the candidate's requests experienced since status last counted, and judges it. */
+export async function readTelemetry(
+  gathered: Gathered,
+  access: TelemetryAccess,
+  now: number,
+): Promise<Observed> {
+  const { observed } = gathered;
+  const { candidateRevision: candidate, stableRevision: stable, attempt, ending, analysis } = observed.status;
+  if (candidate === undefined || stable === undefined || attempt === undefined) return observed;
+  const served = (observed.workloads[candidate]?.ready ?? 0) > 0;
+  if (!served || ending !== undefined || observed.deleting) return observed;
+  const { analysis: spec } = observed.spec;
+  const address = spec.prometheus?.address ?? access.prometheusAddress;
+  if (spec.source === 'prometheus' && address === undefined) return failing(observed, NO_ADDRESS);
+  const from = ms(analysis?.revision === candidate ? analysis.through : attempt.startedAt);
+  const reading = await access.sources[spec.source].read(
+    query(gathered, candidate, stable, from, now, address),
+  );
+  if (!reading.ok) return failing(observed, { reason: reading.code, message: reading.message });
+  const windowFrom = observed.status.step?.observedAt;
+  const judged = evaluate({ spec, candidate, stable, previous: analysis, windowFrom, reading, from });
+  const telemetry: TelemetryState = {
+    state: 'readable',
+    counted: ms(judged.through) > ms(attempt.startedAt),
+  };
+  return { ...observed, telemetry, analysis: judged };
+}
+
+const NO_ADDRESS: Problem = {
+  reason: 'TelemetryUnreachable',
+  message:
+    'spec.analysis.source is prometheus, but no address is known: set spec.analysis.prometheus.address, or start the operator with --prometheus-address',
+};
+
+function failing(observed: Observed, problem: Problem): Observed {
+  return { ...observed, telemetry: { state: 'failing', problem } };
+}
+
+function query(
+  { release, observed, pods }: Gathered,
+  candidate: string,
+  stable: string,
+  from: number,
+  now: number,
+  address: string | undefined,
+): TelemetryQuery {
+  return {
+    namespace: release.metadata.namespace ?? '',
+    release: release.metadata.name,
+    targets: [
+      target(release, candidate, true, pods[candidate] ?? []),
+      target(release, stable, false, pods[stable] ?? []),
+    ],
+    metrics: eventMetrics(observed.spec.analysis),
+    from,
+    now,
+    ...(address === undefined ? {} : { prometheus: { address } }),
+  };
+}
+
+function target(release: CanaryRelease, revision: string, fresh: boolean, pods: readonly Pod[]): Target {
+  return {
+    revision,
+    workload: workloadName(release.metadata.name, revision),
+    fresh,
+    pods: pods.filter(isReady).flatMap((pod) =>
+      pod.status?.podIP === undefined
+        ? []
+        : [
+            {
+              name: pod.metadata.name,
+              uid: pod.metadata.uid ?? '',
+              ip: pod.status.podIP,
+              statsPort: Number(pod.metadata.annotations?.[ANNOTATIONS.statsPort] ?? ISTIO_STATS_PORT),
+            },
+          ],
+    ),
+  };
 }
 
 function byRevision(deployments: readonly Deployment[]): Record<string, Deployment> {
