@@ -3,7 +3,6 @@ import {
   type Deployment,
   type DestinationRule,
   LABELS,
-  type Meta,
   type Pod,
   type ReleaseCommand,
   type Service,
@@ -22,6 +21,7 @@ import {
 } from '../kube/well-known.ts';
 import { claimsOf } from '../workloads/index.ts';
 import { INDEX } from './canary-release/caches.ts';
+import { needsOf, releaseOfLabel } from './canary-release/triggers.ts';
 import { canaryReleases, releaseCommands } from './kinds.ts';
 
 export interface InformerDependencies {
@@ -70,7 +70,9 @@ export function createInformers(dependencies: InformerDependencies): Informers {
     });
   const byLabel = { [INDEX.release]: releaseOfLabel };
   return {
-    releases: make<CanaryReleaseObject>(canaryReleases, { indexers: { [INDEX.claim]: claimsOf } }),
+    releases: make<CanaryReleaseObject>(canaryReleases, {
+      indexers: { [INDEX.claim]: claimsOf, [INDEX.need]: needsOf },
+    }),
     commands: make<ReleaseCommand>(releaseCommands, {
       indexers: {
         [INDEX.release]: ({ metadata, spec }: ReleaseCommand) => [
@@ -85,12 +87,6 @@ export function createInformers(dependencies: InformerDependencies): Informers {
     destinationRules: make<DestinationRule>(destinationRules, { labelSelector: LABELS.release }),
     gateways: make<KubeObject>(gateways),
   };
-}
-
-/** `namespace/release` of an object that carries the release's label. */
-export function releaseOfLabel({ metadata }: { metadata: Meta }): string[] {
-  const release = metadata.labels?.[LABELS.release];
-  return release === undefined ? [] : [`${metadata.namespace ?? ''}/${release}`];
 }
 
 /** Half of an object's bytes, and nothing here reads them. */

@@ -73,6 +73,7 @@ export class SongbirdOperator extends OperatorShell {
   readonly #options: OperatorOptions;
   readonly #queue: Workqueue;
   readonly #controller: CanaryReleaseController;
+  #ready = false;
   #doubtedAt = -Infinity;
   readonly #absent = new Map<string, PromiseWithResolvers<undefined>>();
 
@@ -127,7 +128,7 @@ export class SongbirdOperator extends OperatorShell {
 
   /** True once every cache holds what the cluster had. */
   get ready(): boolean {
-    return WATCHES.every(({ cache, optional }) => optional === true || this.informers[cache].hasSynced);
+    return this.#ready;
   }
 
   /**
@@ -180,6 +181,7 @@ export class SongbirdOperator extends OperatorShell {
       return Promise.race([synced, absent.promise]);
     });
     await Promise.all(watches);
+    this.#ready = true;
   }
 
   protected override async watchResource(
@@ -199,7 +201,11 @@ export class SongbirdOperator extends OperatorShell {
     };
     informer.addHandlers({
       added: tell(ResourceEventType.Added),
-      updated: tell(ResourceEventType.Modified),
+      updated: (object, old) => {
+        tell(ResourceEventType.Modified)(object);
+        // What it concerned before may have been waiting for just this: a name, a host, an object of its own.
+        tell(ResourceEventType.Modified)(old);
+      },
       deleted: tell(ResourceEventType.Deleted),
     });
     informer.start();

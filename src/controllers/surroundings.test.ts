@@ -135,7 +135,7 @@ it('a cluster without the CRDs of Songbird is told of once, and nothing is done 
   expect(test.said.sort()).toEqual(
     ['canaryreleases', 'releasecommands'].map(
       (kind) =>
-        `warn: this cluster does not serve ${kind}.songbird.dev (songbird.dev/v1alpha1): install the CRDs of Songbird (kubectl apply -k config/); nothing is done until they are there`,
+        `warn: this cluster does not serve ${kind}.songbird.dev (songbird.dev/v1alpha1): install the CRDs of Songbird (kubectl apply -k config/); what needs them waits until they are there`,
     ),
   );
   await test.install((crd) => crd.endsWith('songbird.dev'));

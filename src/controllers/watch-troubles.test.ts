@@ -54,7 +54,7 @@ describe('a watch that fails', () => {
     ],
     [
       releaseCommands,
-      'this cluster does not serve releasecommands.songbird.dev (songbird.dev/v1alpha1): install the CRDs of Songbird (kubectl apply -k config/); nothing is done until they are there',
+      'this cluster does not serve releasecommands.songbird.dev (songbird.dev/v1alpha1): install the CRDs of Songbird (kubectl apply -k config/); what needs them waits until they are there',
     ],
     [pods, 'this cluster does not serve pods (v1): nothing is done until it does'],
   ])('because its kind is missing names the kind and the mend (%#)', (type, sentence) => {

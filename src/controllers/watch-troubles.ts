@@ -53,7 +53,7 @@ function sentenceOf(type: ResourceType, code: number, message: string): string {
 function mendOf({ group }: ResourceType): string {
   switch (group) {
     case GROUP:
-      return 'install the CRDs of Songbird (kubectl apply -k config/); nothing is done until they are there';
+      return 'install the CRDs of Songbird (kubectl apply -k config/); what needs them waits until they are there';
     case ISTIO:
       return 'install Istio and its CRDs; releases with spec.traffic.istio wait until they are there';
     default:

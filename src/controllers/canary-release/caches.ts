@@ -36,4 +36,6 @@ export const INDEX = {
   release: 'release',
   /** CanaryReleases by what only one of them may manage; see {@link claimsOf}. */
   claim: 'claim',
+  /** CanaryReleases by the Services and Gateways that they name. */
+  need: 'need',
 } as const;

@@ -1,7 +1,6 @@
-import type { CanaryReleaseObject, ReleaseCommand } from '../../api/index.ts';
+import { type CanaryReleaseObject, LABELS, type Meta, type ReleaseCommand } from '../../api/index.ts';
 import { type KubeObject, keyOf } from '../../kube/types.ts';
 import { claimsOf } from '../../workloads/index.ts';
-import { releaseOfLabel } from '../informers.ts';
 import { type Cache, INDEX } from './caches.ts';
 
 /** The kinds whose changes concern releases. */
@@ -26,9 +25,9 @@ export function keysOf(
     case 'labelled':
       return releaseOfLabel(object);
     case 'service':
-      return usersOf(object, releases.list(object.metadata.namespace));
+      return releases.byIndex(INDEX.need, `Service ${keyOf(object.metadata)}`).map(keyOfObject);
     case 'gateway':
-      return releases.list().filter(namesGateway(object.metadata.name)).map(keyOfObject);
+      return releases.byIndex(INDEX.need, `Gateway ${keyOf(object.metadata)}`).map(keyOfObject);
   }
 }
 
@@ -39,17 +38,34 @@ function rivals(object: KubeObject, releases: Cache<CanaryReleaseObject>): strin
     .map(keyOfObject);
 }
 
-function usersOf(service: KubeObject, releases: readonly CanaryReleaseObject[]): string[] {
-  const { name, namespace } = service.metadata;
-  const claims = [`Service ${namespace ?? ''}/${name}`, `host ${namespace ?? ''}/${name} at gateway `];
-  return releases
-    .filter((release) => claimsOf(release).some((claim) => claims.some((prefix) => claim.startsWith(prefix))))
-    .map(keyOfObject);
+/** The Services and Gateways that a release names, as `Service shop/cart`: it wants to hear when they come, change or go. */
+export function needsOf(release: CanaryReleaseObject): string[] {
+  const { namespace = '' } = release.metadata;
+  const needs = claimsOf(release).flatMap((claim) => {
+    const [, service] = /^Service (.+)$/.exec(claim) ?? [];
+    if (service !== undefined) return [`Service ${service}`];
+    const [, host = '', gateway = ''] = /^host (\S+) at gateway (\S+)$/.exec(claim) ?? [];
+    return [...serviceAt(host), ...gatewayAt(gateway, namespace)];
+  });
+  return [...new Set(needs)];
 }
 
-function namesGateway(name: string): (release: CanaryReleaseObject) => boolean {
-  return (release) =>
-    claimsOf(release).some((claim) => claim.endsWith(`/${name}`) || claim.endsWith(` ${name}`));
+/** `shop/cart` is a short name in its namespace, `cart.shop.svc.cluster.local` the whole one; others are no Services. */
+function serviceAt(host: string): string[] {
+  const [, name, namespace] = /^([^./]+)\.([^./]+)\.svc(?:\.|$)/.exec(host) ?? [];
+  if (name !== undefined) return [`Service ${namespace ?? ''}/${name}`];
+  return host.includes('/') ? [`Service ${host}`] : [];
+}
+
+function gatewayAt(gateway: string, namespace: string): string[] {
+  if (gateway === 'mesh') return [];
+  return [`Gateway ${gateway.includes('/') ? gateway : `${namespace}/${gateway}`}`];
+}
+
+/** `namespace/release` of an object that carries the release's label. */
+export function releaseOfLabel({ metadata }: { metadata: Meta }): string[] {
+  const release = metadata.labels?.[LABELS.release];
+  return release === undefined ? [] : [`${metadata.namespace ?? ''}/${release}`];
 }
 
 function keyOfObject(object: KubeObject): string {
