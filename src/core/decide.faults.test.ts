@@ -91,6 +91,15 @@ describe('a clock that is set back', () => {
     expect(world.status).toMatchObject({ phase: 'RolledBack', rejected: { reason: 'Inconclusive' } });
   });
 
+  it('puts no deadline off that runs before the weight is there', () => {
+    const world = World.healthy({ progressDeadline: '1m' });
+    world.broken.add('v2');
+    world.release('v2');
+    world.now -= 3_600_000;
+    world.run(62);
+    expect(world.status.rejected).toMatchObject({ reason: 'ProgressDeadlineExceeded' });
+  });
+
   it('makes no step shorter', () => {
     const world = World.healthy();
     world.release('v2');

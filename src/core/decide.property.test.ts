@@ -352,8 +352,8 @@ function expectSettled(world: World): void {
     world.tick();
     if (seen(world) === before) {
       const { requeueAt } = world.pass();
-      if (requeueAt === undefined) break;
-      world.now = Math.max(world.now, requeueAt);
+      if (requeueAt === undefined && seen(world) === before) break;
+      world.now = Math.max(world.now, requeueAt ?? 0);
     }
     world.settle();
     quietFor = seen(world) === before ? quietFor + 1 : 0;

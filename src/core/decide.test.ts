@@ -370,14 +370,19 @@ describe('counts', () => {
     expect(seen.size).toBe(11);
   });
 
-  it('enter status also after the clock was set back', () => {
+  it('by which a release went on or ended are in status', () => {
     const world = World.healthy();
-    world.verdict = 'Inconclusive';
     world.release('v2');
-    world.run(5);
-    world.now -= 3_600_000;
-    world.run(5);
-    expect(Date.parse(world.status.analysis?.through ?? '')).toBeLessThanOrEqual(world.now);
+    for (const weight of [40, 100, undefined]) {
+      world.run(9);
+      world.now += 999;
+      world.pass();
+      world.now += 1;
+      world.pass();
+      expect(world.status.step?.weight).toBe(weight);
+      expect(Date.parse(world.status.analysis?.through ?? '')).toBe(world.now);
+      world.settle();
+    }
   });
 
   it('of a release that is dropped are not those of the next one', () => {

@@ -60,11 +60,8 @@ function withCounts(
   const due =
     old === undefined ||
     old.verdict !== analysis.verdict ||
-    old.windowFrom !== analysis.windowFrom ||
-    // Both ways: the clock may have been set back.
-    Math.abs(ms(analysis.through) - ms(old.through)) >= COUNTS_EVERY_MS ||
-    moved.candidateRevision !== before.candidateRevision ||
-    moved.ending !== before.ending ||
+    ms(analysis.through) - ms(old.through) >= COUNTS_EVERY_MS ||
+    // Raised, given up or promoted: by these counts.
     moved.step?.weight !== before.step?.weight;
   return due ? { ...moved, analysis } : moved;
 }

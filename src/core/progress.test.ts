@@ -96,6 +96,18 @@ describe('a step is not over', () => {
 });
 
 describe('each step', () => {
+  it('waits for the pods of its share', () => {
+    const world = World.healthy({ replicas: 10 });
+    world.release('v2');
+    world.broken.add('v2');
+    world.run(11);
+    pods(world, 'v2', { ready: 3 });
+    expect(world.status).toMatchObject({ message: '3 of 4 pods of revision v2 are ready' });
+    expect(world.candidateWeight).toBe(0);
+    pods(world, 'v2', { ready: 4 });
+    expect(world.candidateWeight).toBe(40);
+  });
+
   it('with a pause waits for a person of its own', () => {
     const world = World.healthy({
       steps: [{ weight: 20, pause: true }, { weight: 60, pause: true }, { weight: 100 }],
@@ -272,6 +284,17 @@ describe('the first revision', () => {
 });
 
 describe('at zero replicas', () => {
+  it('a release is taken back though no stable pod is ready: nobody is to serve', () => {
+    const world = midway();
+    pods(world, 'v1', { ready: 0 });
+    world.spec = { ...world.spec, replicas: 0 };
+    world.settle();
+    expect(world.status).toMatchObject({
+      phase: 'Healthy',
+      message: 'scaled to zero; revision v2 goes out with the first pods',
+    });
+  });
+
   it('a release is taken back in mid-way, and begins again with the first pods', () => {
     const world = midway();
     world.spec = { ...world.spec, replicas: 0 };
@@ -299,6 +322,16 @@ describe('promoteFull', () => {
     world.effective = true;
     world.settle();
     expect(world.status).toMatchObject({ phase: 'Healthy', stableRevision: 'v2' });
+  });
+
+  it('is over at the deadline, too', () => {
+    const world = midway({ progressDeadline: '1m' });
+    world.broken.add('v2');
+    world.command('promoteFull', 'v2');
+    world.run(59);
+    expect(world.status.phase).toBe('Promoting');
+    world.run(1);
+    expect(world.status.rejected).toMatchObject({ reason: 'ProgressDeadlineExceeded' });
   });
 
   it('waits for pods and for a sound manifest', () => {

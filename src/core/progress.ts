@@ -86,7 +86,7 @@ export function observeWeight(
   const { step, candidateRevision: candidate } = status;
   if (step === undefined || candidate === undefined) return status;
   const observedWeight = observed.traffic.weights?.[candidate] ?? 0;
-  const reached = observedWeight === step.weight && step.weight > 0 && observed.traffic.effective;
+  const reached = observedWeight === step.weight && observed.traffic.effective;
   const located = {
     ...step,
     // What lies ahead is from before the clock was set back: it must not put the deadline off.

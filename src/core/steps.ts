@@ -34,5 +34,5 @@ export function isBegun(step: StepStatus): boolean {
 
 /** Pods that a share of `weight` percent needs when all traffic needs `replicas`. */
 export function podsFor(weight: number, replicas: number): number {
-  return weight <= 0 || replicas <= 0 ? 0 : Math.max(1, Math.ceil((replicas * weight) / 100));
+  return Math.ceil((replicas * weight) / 100);
 }

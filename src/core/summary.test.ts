@@ -55,9 +55,14 @@ describe('a first deployment says', () => {
 
   it('that the routes are not there yet', () => {
     const world = new World();
+    world.broken.add('v1');
+    world.settle();
+    pods(world, 'v1', { ready: 3 });
+    world.pass('effect lost');
+    const message = 'the routes do not give 100% to revision v1 yet';
+    expect(told(world)).toEqual(['Initializing', UNDER_WAY, 'Initializing', message]);
     world.effective = false;
     world.settle();
-    const message = 'the routes do not give 100% to revision v1 yet';
     expect(told(world)).toEqual(['Initializing', UNDER_WAY, 'Initializing', message]);
   });
 
@@ -228,6 +233,17 @@ describe('a rollback says', () => {
     expect(world.status).toMatchObject({ phase: 'Healthy', stableRevision: 'v1' });
   });
 
+  it('that it waits for a Deployment that is made again', () => {
+    const world = midway();
+    const { v2 } = world.workloads;
+    world.workloads = v2 === undefined ? {} : { v2 };
+    world.target = 'v1';
+    world.pass('effect lost');
+    const message =
+      'the template went back to the stable revision v1; traffic goes back as soon as a pod of v1 is ready';
+    expect(told(world)).toEqual(['RollingBack', UNDER_WAY, 'WaitingForStable', message]);
+  });
+
   it('that a write is refused', () => {
     const world = midway();
     world.effective = false;
@@ -287,7 +303,10 @@ describe('events tell', () => {
   it('why a release was rolled back, and when it has no traffic any more', () => {
     const world = midway();
     const events = since(world, () => {
+      world.effective = false;
       world.verdict = 'Fail';
+      world.run(5);
+      world.effective = true;
       world.run(5);
     });
     expect(events).toEqual([
@@ -318,6 +337,17 @@ describe('events tell', () => {
       'Normal CommandExecuted: pause-v2: paused at 40%',
       'Normal Paused: paused by the command pause-v2',
     ]);
+  });
+
+  it('a command once, even if its object could not be told', () => {
+    const world = midway();
+    const events = since(world, () => {
+      world.order('resume', 'v2');
+      world.pass('effect lost');
+      world.pass('effect lost');
+      world.settle();
+    });
+    expect(events).toEqual(['Warning CommandRefused: resume-v2: the release is not paused']);
   });
 
   it('what stalls a release, once for each reason', () => {

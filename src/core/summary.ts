@@ -177,7 +177,7 @@ function courseEvents(before: CanaryReleaseStatus, after: CanaryReleaseStatus): 
     events.push({ type: 'Normal', reason: 'Paused', message: paused.message });
   }
   const opened = step?.observedAt !== undefined && step.observedAt !== before.step?.observedAt;
-  if (opened && ending === undefined) {
+  if (opened) {
     const message = `revision ${after.candidateRevision ?? ''} serves ${step.weight}% of the traffic`;
     events.push({ type: 'Normal', reason: 'Progressing', message });
   }
