@@ -68,6 +68,7 @@ async function main(flags: Flags): Promise<void> {
     workers: flags.workers,
     telemetry: {
       sources: { proxies: sources.proxies, prometheus: sources.prometheus },
+      values: sources.values,
       prometheusAddress: flags.prometheusAddress,
     },
     metrics,

@@ -6,6 +6,7 @@ import { VirtualClock } from '../kube/virtual-clock.ts';
 import { type ApiClient, type KubeObject, isApiError } from '../kube/types.ts';
 import { customResourceDefinitions, namespaces, virtualServices } from '../kube/well-known.ts';
 import { readCrds } from '../sandbox/demo/manifests.ts';
+import type { Found } from '../telemetry/index.ts';
 import type { PassObserver } from './canary-release/controller.ts';
 import { canaryReleases } from './kinds.ts';
 import { Random } from '../sandbox/cluster/random.ts';
@@ -64,6 +65,8 @@ export class TestCluster {
   readonly cluster = new Cluster({ clock: this.clock, seed: SEED });
   readonly admin: InProcessClient = this.cluster.client({ user: 'admin' });
   readonly traffic = new SplitTraffic(this);
+  /** What a metric finds, by its query or URL. */
+  values: (query: string) => Found | Promise<Found> = () => ({ outcome: 'error', message: 'no data' });
   /** What operators did wrong; a test that expects none asserts that it is empty. */
   readonly errors: string[] = [];
   readonly events: string[] = [];
@@ -117,6 +120,10 @@ export class TestCluster {
       workers: 4,
       telemetry: {
         sources: { proxies: this.traffic, prometheus: this.traffic },
+        values: {
+          prometheus: async ({ query }) => this.values(query),
+          web: async ({ url }) => this.values(url),
+        },
         prometheusAddress: undefined,
       },
       metrics: new OperatorMetrics(),

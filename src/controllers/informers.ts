@@ -1,7 +1,9 @@
 import {
+  type AnalysisTemplateObject,
   type CanaryReleaseObject,
   type Deployment,
   type DestinationRule,
+  type Job,
   LABELS,
   type Pod,
   type ReleaseCommand,
@@ -15,14 +17,15 @@ import {
   deployments,
   destinationRules,
   gateways,
+  jobs,
   pods,
   services,
   virtualServices,
 } from '../kube/well-known.ts';
 import { claimsOf } from '../workloads/index.ts';
 import { INDEX } from './canary-release/caches.ts';
-import { needsOf, releaseOfLabel } from './canary-release/triggers.ts';
-import { canaryReleases, releaseCommands } from './kinds.ts';
+import { needsOf, releaseOfJob, releaseOfLabel, templatesOf } from './canary-release/triggers.ts';
+import { analysisTemplates, canaryReleases, clusterAnalysisTemplates, releaseCommands } from './kinds.ts';
 
 export interface InformerDependencies {
   readonly client: ApiClient;
@@ -45,6 +48,9 @@ export interface Informers {
   readonly virtualServices: Informer<VirtualService>;
   readonly destinationRules: Informer<DestinationRule>;
   readonly gateways: Informer<KubeObject>;
+  readonly analysisTemplates: Informer<AnalysisTemplateObject>;
+  readonly clusterAnalysisTemplates: Informer<AnalysisTemplateObject>;
+  readonly jobs: Informer<Job>;
 }
 
 export function createInformers(dependencies: InformerDependencies): Informers {
@@ -57,7 +63,7 @@ export function createInformers(dependencies: InformerDependencies): Informers {
       client,
       type,
       clock,
-      namespace,
+      namespace: type.namespaced ? namespace : undefined,
       transform: dropManagedFields,
       onError: (error, phase) => {
         onError(type, error, phase);
@@ -71,7 +77,7 @@ export function createInformers(dependencies: InformerDependencies): Informers {
   const byLabel = { [INDEX.release]: releaseOfLabel };
   return {
     releases: make<CanaryReleaseObject>(canaryReleases, {
-      indexers: { [INDEX.claim]: claimsOf, [INDEX.need]: needsOf },
+      indexers: { [INDEX.claim]: claimsOf, [INDEX.need]: needsOf, [INDEX.template]: templatesOf },
     }),
     commands: make<ReleaseCommand>(releaseCommands, {
       indexers: {
@@ -86,6 +92,9 @@ export function createInformers(dependencies: InformerDependencies): Informers {
     virtualServices: make<VirtualService>(virtualServices, { labelSelector: LABELS.release }),
     destinationRules: make<DestinationRule>(destinationRules, { labelSelector: LABELS.release }),
     gateways: make<KubeObject>(gateways),
+    analysisTemplates: make<AnalysisTemplateObject>(analysisTemplates),
+    clusterAnalysisTemplates: make<AnalysisTemplateObject>(clusterAnalysisTemplates),
+    jobs: make<Job>(jobs, { labelSelector: LABELS.analysis, indexers: { [INDEX.release]: releaseOfJob } }),
   };
 }
 

@@ -9,6 +9,22 @@ export const canaryReleases: ResourceType = {
   namespaced: true,
 };
 
+export const analysisTemplates: ResourceType = {
+  group: GROUP,
+  version: VERSION,
+  plural: 'analysistemplates',
+  kind: 'AnalysisTemplate',
+  namespaced: true,
+};
+
+export const clusterAnalysisTemplates: ResourceType = {
+  group: GROUP,
+  version: VERSION,
+  plural: 'clusteranalysistemplates',
+  kind: 'ClusterAnalysisTemplate',
+  namespaced: false,
+};
+
 export const releaseCommands: ResourceType = {
   group: GROUP,
   version: VERSION,

@@ -13,7 +13,8 @@ import {
 import { Workqueue, exponentialBackoff } from '../kube/workqueue.ts';
 import { Actor } from './canary-release/act.ts';
 import { CanaryReleaseController, type PassObserver, isStale } from './canary-release/controller.ts';
-import type { TelemetryAccess } from './canary-release/observe.ts';
+import { Analyst, type TelemetryAccess } from './canary-release/analyst.ts';
+import { Secrets } from './canary-release/secrets.ts';
 import { type WatchedKind, keysOf } from './canary-release/triggers.ts';
 import { type Informers, createInformers } from './informers.ts';
 import type { OperatorMetrics } from './metrics.ts';
@@ -61,6 +62,9 @@ const WATCHES: readonly { cache: keyof Informers; kind: WatchedKind; optional?: 
   { cache: 'virtualServices', kind: 'labelled', optional: true },
   { cache: 'destinationRules', kind: 'labelled', optional: true },
   { cache: 'gateways', kind: 'gateway', optional: true },
+  { cache: 'analysisTemplates', kind: 'template', optional: true },
+  { cache: 'clusterAnalysisTemplates', kind: 'template', optional: true },
+  { cache: 'jobs', kind: 'job', optional: true },
 ];
 
 /**
@@ -106,7 +110,10 @@ export class SongbirdOperator extends OperatorShell {
       lookup: (type, key) => this.#informerOf(type.plural).get(key),
       writes,
       actor: new Actor(this.client, writes),
-      telemetry,
+      analyst: new Analyst(telemetry, clock, (key) => {
+        this.#queue.add(key);
+      }),
+      secrets: new Secrets({ client: this.client, clock }),
       clock,
       observer: options.reporter,
     });

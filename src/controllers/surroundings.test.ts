@@ -133,7 +133,7 @@ it('a cluster without the CRDs of Songbird is told of once, and nothing is done 
   const starting = test.operate();
   await test.clock.advance(3_600_000);
   expect(test.said.sort()).toEqual(
-    ['canaryreleases', 'releasecommands'].map(
+    ['analysistemplates', 'canaryreleases', 'clusteranalysistemplates', 'releasecommands'].map(
       (kind) =>
         `warn: this cluster does not serve ${kind}.songbird.dev (songbird.dev/v1alpha1): install the CRDs of Songbird (kubectl apply -k config/); what needs them waits until they are there`,
     ),

@@ -60,6 +60,8 @@ function withCounts(
   const due =
     old === undefined ||
     old.verdict !== analysis.verdict ||
+    // What was measured cannot be read again, and a Job begins in status.
+    JSON.stringify(old.values) !== JSON.stringify(analysis.values) ||
     ms(analysis.through) - ms(old.through) >= COUNTS_EVERY_MS ||
     // Raised, given up or promoted: by these counts.
     moved.step?.weight !== before.step?.weight;

@@ -14,8 +14,26 @@ export function nextEffect(status: CanaryReleaseStatus, observed: Observed, now:
     finalizer(observed) ??
     stableCapacity(status, observed) ??
     (observed.problems.length > 0 ? undefined : buildUp(status, observed, now)) ??
+    measurement(status, observed) ??
     commandEffect(status, observed, now)
   );
+}
+
+/** Jobs follow the status: one for each measurement that has begun, and none that runs for nobody. */
+function measurement(status: CanaryReleaseStatus, observed: Observed): Effect | undefined {
+  const { candidateRevision: revision, ending, analysis } = status;
+  const { jobs = {} } = observed;
+  const measures = revision !== undefined && ending === undefined;
+  const wanted = measures ? (analysis?.values ?? []).filter(({ running }) => running !== undefined) : [];
+  const missing = wanted.find(({ running }) => running !== undefined && jobs[running.job] === undefined);
+  if (missing?.running !== undefined && revision !== undefined && observed.problems.length === 0) {
+    const { job, startedAt } = missing.running;
+    return { kind: 'createJob', metric: missing.name, name: job, revision, startedAt };
+  }
+  const [idle] = Object.entries(jobs).find(
+    ([name, state]) => state === 'running' && !wanted.some(({ running }) => running?.job === name),
+  ) ?? [undefined];
+  return idle === undefined ? undefined : { kind: 'deleteJob', name: idle };
 }
 
 /** On deletion: traffic to one version, then routes away (subsets last), and only then is the object let go. */

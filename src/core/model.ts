@@ -72,6 +72,8 @@ export interface Observed {
   readonly refusedWrite?: Problem | undefined;
   readonly commands: readonly PendingCommand[];
   readonly telemetry: TelemetryState;
+  /** Jobs that measure for this release, by name; left out where there are none. */
+  readonly jobs?: Readonly<Record<string, 'running' | 'ended'>> | undefined;
   /** The candidate's analysis with all that has been read up to now. */
   readonly analysis?: AnalysisStatus | undefined;
 }
@@ -96,6 +98,15 @@ export type Effect =
       readonly urgent: boolean;
     }
   | { readonly kind: 'unroute' }
+  /** Creates the Job of a measurement whose beginning is in status. */
+  | {
+      readonly kind: 'createJob';
+      readonly metric: string;
+      readonly name: string;
+      readonly revision: string;
+      readonly startedAt: string;
+    }
+  | { readonly kind: 'deleteJob'; readonly name: string }
   | {
       readonly kind: 'finishCommand';
       readonly name: string;

@@ -186,9 +186,10 @@ function windowPassed(status: CanaryReleaseStatus, observed: Observed, now: numb
   if (step?.observedAt === undefined || analysis === undefined) return false;
   if (analysis.windowFrom !== step.observedAt || analysis.verdict !== 'Pass') return false;
   const dwellEnd = ms(step.observedAt) + dwellMs(observed.spec, step.weight);
-  return (
-    now >= dwellEnd && analysis.completeThrough !== undefined && ms(analysis.completeThrough) >= dwellEnd
-  );
+  if (now < dwellEnd) return false;
+  // Metrics that give a value have measured in this window, or their verdict is no Pass.
+  if (analysis.metrics.length === 0) return true;
+  return analysis.completeThrough !== undefined && ms(analysis.completeThrough) >= dwellEnd;
 }
 
 /** What a step waits for. */

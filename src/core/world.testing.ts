@@ -30,6 +30,7 @@ export class World {
   status: CanaryReleaseStatus = {};
   spec: CanaryReleaseSpec;
   workloads: Record<string, Workload> = {};
+  jobs: Record<string, 'running' | 'ended'> = {};
   weights: Record<string, number> | undefined = undefined;
   subsets: string[] = [];
   /** Something else than weights and subsets was edited in the routes. */
@@ -99,6 +100,7 @@ export class World {
       problems: this.problems,
       refusedWrite: this.refusedWrite,
       commands: this.commands,
+      jobs: this.jobs,
       telemetry: this.#isRead() ? this.telemetry : { state: 'unused' },
       analysis: this.#analysis(),
     };
@@ -246,6 +248,15 @@ export class World {
         const { [effect.revision]: gone, ...rest } = this.workloads;
         if (gone === undefined) throw new Error(`${effect.revision} is not there`);
         this.workloads = rest;
+        return;
+      }
+      case 'createJob':
+        this.jobs = { ...this.jobs, [effect.name]: 'running' };
+        return;
+      case 'deleteJob': {
+        const { [effect.name]: gone, ...rest } = this.jobs;
+        if (gone === undefined) throw new Error(`Job ${effect.name} is not there`);
+        this.jobs = rest;
         return;
       }
       case 'route':

@@ -19,7 +19,11 @@ export interface Side {
 }
 
 /** A key of a Secret, as far as it was read. */
-export type SecretValue = { readonly text: string } | { readonly problem: Problem };
+export type SecretValue =
+  | { readonly text: string }
+  | { readonly problem: Problem }
+  /** Nobody needs it yet: any value may be taken for it. */
+  | { readonly unneeded: true };
 
 /** What values of arguments can come from. */
 export interface Facts {
@@ -67,6 +71,7 @@ function valueOfArgument(arg: ArgSpec, ref: TemplateRef, field: string, facts: F
       const message = `argument ${arg.name} of ${template}: ${secret.problem.message}`;
       return { reason: secret.problem.reason, message };
     }
+    if ('unneeded' in secret) return { text: '', type: arg.type, secret: true };
     const value = typed(arg, secret.text, `the value of ${arg.name} in its Secret`, template, 'secret');
     return 'reason' in value ? value : { ...value, secret: true };
   }

@@ -19,10 +19,11 @@ import {
   isApiError,
   keyOf,
 } from '../../kube/types.ts';
-import { deployments, destinationRules, services, virtualServices } from '../../kube/well-known.ts';
+import { deployments, destinationRules, jobs, services, virtualServices } from '../../kube/well-known.ts';
 import { istioRouter } from '../../traffic/istio/router.ts';
 import type { TrafficWrite } from '../../traffic/router.ts';
-import { deploymentOf, serviceOf } from '../../workloads/index.ts';
+import { measureOf } from '../../analysis/templates/render.ts';
+import { deploymentOf, jobOf, serviceOf } from '../../workloads/index.ts';
 import { canaryReleases, releaseCommands } from '../kinds.ts';
 import type { Gathered } from './observe.ts';
 
@@ -104,10 +105,27 @@ export class Actor {
         return this.#routing(release, istioRouter.plan(release, effect, istio), effect.urgent);
       case 'unroute':
         return this.#routing(release, istioRouter.remove(release, istio), false);
+      case 'createJob':
+        return this.#createJob(gathered, effect);
+      case 'deleteJob':
+        return this.#delete(jobs, release, gathered.jobs[effect.name]);
       case 'finishCommand':
       case 'deleteCommand':
         return this.#command(release, effect);
     }
+  }
+
+  async #createJob(
+    { release, metrics, observed }: Gathered,
+    { metric: name, name: job, revision, startedAt }: Extract<Effect, { kind: 'createJob' }>,
+  ): Promise<void> {
+    const metric = metrics.values.find((one) => one.name === name);
+    // Changed meanwhile: the next pass knows nothing of this measurement any more.
+    if (metric?.spec.job === undefined) return;
+    const { observedAt } = observed.status.step ?? {};
+    const windowMs = observedAt === undefined ? 0 : Date.parse(startedAt) - Date.parse(observedAt);
+    const measure = measureOf(metric, metrics.facts, windowMs);
+    if (measure.kind === 'job') await this.#apply(jobs, release, jobOf(release, job, revision, measure.spec));
   }
 
   async #setFinalizers(release: KubeObject, finalizers: string[]): Promise<void> {

@@ -1,7 +1,9 @@
 import type {
+  AnalysisTemplateObject,
   CanaryReleaseObject,
   Deployment,
   DestinationRule,
+  Job,
   Pod,
   ReleaseCommand,
   Service,
@@ -28,14 +30,24 @@ export interface Caches {
   readonly virtualServices: Cache<VirtualService>;
   readonly destinationRules: Cache<DestinationRule>;
   readonly gateways: Cache<KubeObject>;
+  readonly analysisTemplates: Cache<AnalysisTemplateObject>;
+  readonly clusterAnalysisTemplates: Cache<AnalysisTemplateObject>;
+  readonly jobs: Cache<Job>;
 }
 
 /** Names of the informers' indexes. */
 export const INDEX = {
-  /** Deployments, pods and commands by `namespace/release`. */
+  /** Deployments, pods, Jobs and commands by `namespace/release`. */
   release: 'release',
   /** CanaryReleases by what only one of them may manage; see {@link claimsOf}. */
   claim: 'claim',
   /** CanaryReleases by the Services and Gateways that they name. */
   need: 'need',
+  /** CanaryReleases by the templates that they name; see {@link templateKey}. */
+  template: 'template',
 } as const;
+
+/** What the index of templates knows a template by. */
+export function templateKey(kind: string, namespace: string | undefined, name: string): string {
+  return kind === 'ClusterAnalysisTemplate' ? `${kind} ${name}` : `${kind} ${namespace ?? ''}/${name}`;
+}

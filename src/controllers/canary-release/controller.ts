@@ -13,7 +13,10 @@ import type { CacheLookup, OwnWrites } from '../../kube/own-writes.ts';
 import { type KubeObject, isApiError } from '../../kube/types.ts';
 import { type Actor, RefusedWrite } from './act.ts';
 import type { Caches } from './caches.ts';
-import { type Gathered, type TelemetryAccess, gather, readTelemetry } from './observe.ts';
+import type { Analyst } from './analyst.ts';
+import { type Gathered, gather } from './observe.ts';
+import { withinBudget } from './readings.ts';
+import type { Secrets } from './secrets.ts';
 
 /** What a pass tells the outside beside its writes. */
 export interface PassObserver {
@@ -32,7 +35,8 @@ export interface ControllerDependencies {
   readonly lookup: CacheLookup;
   readonly writes: OwnWrites;
   readonly actor: Actor;
-  readonly telemetry: TelemetryAccess;
+  readonly analyst: Analyst;
+  readonly secrets: Secrets;
   readonly clock: Clock;
   readonly observer: PassObserver;
 }
@@ -45,6 +49,9 @@ const RECHECK_MS = 500;
 
 /** How long after a refused write it is tried again (ms). */
 const RETRY_REFUSED_MS = 5000;
+
+/** How often a release looks for a Secret that it lacks (ms): Secrets are not watched. */
+const SECRET_LOOK_MS = 1000;
 
 /** observe → decide → act for one release at a time. Holds nothing that a restart may not lose. */
 export class CanaryReleaseController {
@@ -68,16 +75,16 @@ export class CanaryReleaseController {
       return undefined;
     }
     if (writes.pending(key, lookup)) return { at: clock.now() + RECHECK_MS };
-    const gathered = gather(object, caches, this.#refused.get(key));
+    const gathered = await this.#gather(key, object);
     return 'problems' in gathered ? this.#stall(object, gathered) : this.#pass(key, object, gathered);
   }
 
   async #pass(key: string, object: CanaryReleaseObject, gathered: Gathered): Promise<NextPass> {
-    const { telemetry, clock, observer } = this.#deps;
-    const observed = await readTelemetry(gathered, telemetry, clock.now());
+    const { analyst, clock, observer } = this.#deps;
+    const observed = await analyst.analyse(key, gathered, clock.now());
     const decision = decide(observed, clock.now());
     observer.decided(key, gathered, decision);
-    if (decision.status.candidateRevision === undefined) this.#forgetTelemetry(object);
+    if (decision.status.candidateRevision === undefined) analyst.forget(key);
     const release = await this.#write(object, decision.status, decision.events);
     if (decision.effect !== undefined) {
       // The status write gave the object a new version, which effects on the object itself must name.
@@ -90,7 +97,22 @@ export class CanaryReleaseController {
       }
     }
     this.#refused.delete(key);
-    return decision.requeueAt === undefined ? undefined : { at: decision.requeueAt };
+    const waits = gathered.metrics.problems.some(({ reason }) => reason === 'SecretUnreadable');
+    const times = [decision.requeueAt, waits ? clock.now() + SECRET_LOOK_MS : undefined];
+    const at = Math.min(...times.filter((time) => time !== undefined));
+    return Number.isFinite(at) ? { at } : undefined;
+  }
+
+  /** Everything in the caches, with the Secrets that it takes. */
+  async #gather(key: string, object: CanaryReleaseObject): Promise<ReturnType<typeof gather>> {
+    const { caches, secrets, clock } = this.#deps;
+    const look = () =>
+      gather(object, caches, this.#refused.get(key), (namespace, ref) => secrets.lookup(namespace, ref));
+    const gathered = look();
+    if ('problems' in gathered || gathered.metrics.secrets.length === 0) return gathered;
+    const namespace = object.metadata.namespace ?? '';
+    await withinBudget(clock, [secrets.refresh(namespace, gathered.metrics.secrets)]);
+    return look();
   }
 
   /** Shows a refusal in status at once, and tries the write again from time to time: someone may have mended it. */
@@ -132,14 +154,8 @@ export class CanaryReleaseController {
   #forget(key: string): void {
     this.#refused.delete(key);
     this.#deps.writes.forget(key);
-    const [namespace = '', name = ''] = key.split('/');
-    for (const source of Object.values(this.#deps.telemetry.sources)) source.forget(namespace, name);
+    this.#deps.analyst.forget(key);
     this.#deps.observer.forgotten(key);
-  }
-
-  #forgetTelemetry({ metadata }: CanaryReleaseObject): void {
-    const { sources } = this.#deps.telemetry;
-    for (const source of Object.values(sources)) source.forget(metadata.namespace ?? '', metadata.name);
   }
 }
 

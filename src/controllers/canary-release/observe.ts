@@ -1,13 +1,11 @@
-import { evaluate, eventMetrics } from '../../analysis/evaluate.ts';
-import type { Target, TelemetryQuery, TelemetrySource } from '../../analysis/telemetry.ts';
 import {
-  ANNOTATIONS,
   type CanaryRelease,
   type CanaryReleaseObject,
   type CanaryReleaseSpec,
   type CanaryReleaseStatus,
   type Deployment,
   FINALIZER,
+  type Job,
   LABELS,
   type Pod,
   type Problem,
@@ -16,13 +14,7 @@ import {
   parseRelease,
   workloadName,
 } from '../../api/index.ts';
-import {
-  type Observed,
-  type PendingCommand,
-  type TelemetryState,
-  type Workload,
-  ms,
-} from '../../core/model.ts';
+import { type Observed, type PendingCommand, type Workload, ms } from '../../core/model.ts';
 import { contains } from '../../kube/contains.ts';
 import { keyOf } from '../../kube/types.ts';
 import type { IstioLive } from '../../traffic/istio/checks.ts';
@@ -34,14 +26,13 @@ import {
   claimsOf,
   deploymentOf,
   isReady,
+  jobResult,
   revisionOf,
   serviceOf,
   startProblem,
 } from '../../workloads/index.ts';
 import { type Caches, INDEX } from './caches.ts';
-
-/** Port of istio-proxy's own statistics. */
-const ISTIO_STATS_PORT = 15_090;
+import { type Metrics, type SecretLookup, metricsOf } from './metrics.ts';
 
 /** A release with the live objects that belong to it, as far as caches know them. */
 export interface Gathered {
@@ -51,13 +42,10 @@ export interface Gathered {
   /** By revision. */
   readonly pods: Readonly<Record<string, readonly Pod[]>>;
   readonly istio: IstioLive;
+  readonly metrics: Metrics;
+  /** Jobs that measure for it, by name. */
+  readonly jobs: Readonly<Record<string, Job>>;
   readonly observed: Observed;
-}
-
-export interface TelemetryAccess {
-  readonly sources: Readonly<Record<'proxies' | 'prometheus', TelemetrySource>>;
-  /** The operator's own setting, for releases that name no Prometheus. */
-  readonly prometheusAddress: string | undefined;
 }
 
 /**
@@ -68,6 +56,7 @@ export function gather(
   object: CanaryReleaseObject,
   caches: Caches,
   refusedWrite: Problem | undefined,
+  secrets: SecretLookup,
 ): Gathered | { problems: readonly Problem[]; status: CanaryReleaseStatus } {
   const parsed = parseRelease(object);
   if (!parsed.ok) return { problems: parsed.problems, status: parsed.status };
@@ -93,6 +82,13 @@ export function gather(
   };
   const service = caches.services.get(`${namespace}/${spec.service.name}`);
   const rivals = claimsOf(release).flatMap((claim) => caches.releases.byIndex(INDEX.claim, claim));
+  const metrics = metricsOf(release, target, deployments, caches, secrets);
+  const jobs = Object.fromEntries(
+    caches.jobs
+      .byIndex(INDEX.release, key)
+      .filter((job) => isOwnedBy(job, release))
+      .map((job) => [job.metadata.name, job]),
+  );
   const sameName = caches.deployments.get(`${namespace}/${workloadName(metadata.name, target)}`);
   const observed: Observed = {
     name: metadata.name,
@@ -122,6 +118,7 @@ export function gather(
       ...istioRouter.check(release, istio),
       ...checkService(release, service, target),
       ...checkDeploymentName(release, target, sameName),
+      ...metrics.problems,
     ],
     refusedWrite,
     commands: caches.commands
@@ -129,88 +126,14 @@ export function gather(
       .map(commandView)
       .filter((command) => command !== undefined),
     telemetry: { state: 'unused' },
+    jobs: Object.fromEntries(Object.entries(jobs).map(([name, job]) => [name, stateOf(job)])),
   };
-  return { release, deployments, pods, istio, observed };
+  return { release, deployments, pods, istio, metrics, jobs, observed };
 }
 
-/** Reads what the candidate's requests experienced since status last counted, and judges it. */
-export async function readTelemetry(
-  gathered: Gathered,
-  access: TelemetryAccess,
-  now: number,
-): Promise<Observed> {
-  const { observed } = gathered;
-  const { candidateRevision: candidate, stableRevision: stable, attempt, ending, analysis } = observed.status;
-  if (candidate === undefined || stable === undefined || attempt === undefined) return observed;
-  const served = (observed.workloads[candidate]?.ready ?? 0) > 0;
-  if (!served || ending !== undefined || observed.deleting) return observed;
-  const { analysis: spec } = observed.spec;
-  const address = spec.prometheus?.address ?? access.prometheusAddress;
-  if (spec.source === 'prometheus' && address === undefined) return failing(observed, NO_ADDRESS);
-  const from = ms(analysis?.revision === candidate ? analysis.through : attempt.startedAt);
-  const reading = await access.sources[spec.source].read(
-    query(gathered, candidate, stable, from, now, address),
-  );
-  if (!reading.ok) return failing(observed, { reason: reading.code, message: reading.message });
-  const windowFrom = observed.status.step?.observedAt;
-  const judged = evaluate({ spec, candidate, stable, previous: analysis, windowFrom, reading, from });
-  const telemetry: TelemetryState = {
-    state: 'readable',
-    counted: ms(judged.through) > ms(attempt.startedAt),
-  };
-  return { ...observed, telemetry, analysis: judged };
-}
-
-const NO_ADDRESS: Problem = {
-  reason: 'TelemetryUnreachable',
-  message:
-    'spec.analysis.source is prometheus, but no address is known: set spec.analysis.prometheus.address, or start the operator with --prometheus-address',
-};
-
-function failing(observed: Observed, problem: Problem): Observed {
-  return { ...observed, telemetry: { state: 'failing', problem } };
-}
-
-function query(
-  { release, observed, pods }: Gathered,
-  candidate: string,
-  stable: string,
-  from: number,
-  now: number,
-  address: string | undefined,
-): TelemetryQuery {
-  return {
-    namespace: release.metadata.namespace ?? '',
-    release: release.metadata.name,
-    targets: [
-      target(release, candidate, true, pods[candidate] ?? []),
-      target(release, stable, false, pods[stable] ?? []),
-    ],
-    metrics: eventMetrics(observed.spec.analysis),
-    from,
-    now,
-    ...(address === undefined ? {} : { prometheus: { address } }),
-  };
-}
-
-function target(release: CanaryRelease, revision: string, fresh: boolean, pods: readonly Pod[]): Target {
-  return {
-    revision,
-    workload: workloadName(release.metadata.name, revision),
-    fresh,
-    pods: pods.filter(isReady).flatMap((pod) =>
-      pod.status?.podIP === undefined
-        ? []
-        : [
-            {
-              name: pod.metadata.name,
-              uid: pod.metadata.uid ?? '',
-              ip: pod.status.podIP,
-              statsPort: Number(pod.metadata.annotations?.[ANNOTATIONS.statsPort] ?? ISTIO_STATS_PORT),
-            },
-          ],
-    ),
-  };
+/** One that is being deleted is as good as gone. */
+function stateOf(job: Job): 'running' | 'ended' {
+  return jobResult(job) === undefined && job.metadata.deletionTimestamp === undefined ? 'running' : 'ended';
 }
 
 function byRevision(deployments: readonly Deployment[]): Record<string, Deployment> {

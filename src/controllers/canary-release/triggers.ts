@@ -1,10 +1,10 @@
 import { type CanaryReleaseObject, LABELS, type Meta, type ReleaseCommand } from '../../api/index.ts';
 import { type KubeObject, keyOf } from '../../kube/types.ts';
 import { claimsOf } from '../../workloads/index.ts';
-import { type Cache, INDEX } from './caches.ts';
+import { type Cache, INDEX, templateKey } from './caches.ts';
 
 /** The kinds whose changes concern releases. */
-export type WatchedKind = 'release' | 'command' | 'labelled' | 'service' | 'gateway';
+export type WatchedKind = 'release' | 'command' | 'labelled' | 'service' | 'gateway' | 'template' | 'job';
 
 /**
  * The keys of the releases that a change of this object concerns. Level-triggered: it says where to look, never what
@@ -24,6 +24,12 @@ export function keysOf(
     }
     case 'labelled':
       return releaseOfLabel(object);
+    case 'job':
+      return releaseOfJob(object);
+    case 'template': {
+      const { name, namespace } = object.metadata;
+      return releases.byIndex(INDEX.template, templateKey(object.kind, namespace, name)).map(keyOfObject);
+    }
     case 'service':
       return releases.byIndex(INDEX.need, `Service ${keyOf(object.metadata)}`).map(keyOfObject);
     case 'gateway':
@@ -66,6 +72,27 @@ function gatewayAt(gateway: string, namespace: string): string[] {
 export function releaseOfLabel({ metadata }: { metadata: Meta }): string[] {
   const release = metadata.labels?.[LABELS.release];
   return release === undefined ? [] : [`${metadata.namespace ?? ''}/${release}`];
+}
+
+/** `namespace/release` of a Job that measures. */
+export function releaseOfJob({ metadata }: { metadata: Meta }): string[] {
+  const release = metadata.labels?.[LABELS.analysis];
+  return release === undefined ? [] : [`${metadata.namespace ?? ''}/${release}`];
+}
+
+/** The templates that a release names. Read from an unchecked object: one that breaks another rule still names them. */
+export function templatesOf({ metadata, spec }: CanaryReleaseObject): string[] {
+  const { analysis } = record(spec);
+  const { templates } = record(analysis);
+  if (!Array.isArray(templates)) return [];
+  return templates.map((template: unknown) => {
+    const { kind = 'AnalysisTemplate', name } = record(template);
+    return templateKey(String(kind), metadata.namespace, String(name));
+  });
+}
+
+function record(value: unknown): Record<string, unknown> {
+  return typeof value === 'object' && value !== null ? (value as Record<string, unknown>) : {};
 }
 
 function keyOfObject(object: KubeObject): string {
