@@ -78,7 +78,7 @@ export function completeJob(job: JsonObject): JsonObject {
 
 /** A new Job gets a selector of its own, and its pods the labels for it. */
 function selectOwnPods(job: Stored, old: Stored | undefined): Stored {
-  if (old !== undefined) return { ...job, status: old['status'] };
+  if (old !== undefined) return job;
   const spec = objectOf(job['spec']);
   const { uid = '', name } = job.metadata;
   const template = objectOf(spec['template']);
