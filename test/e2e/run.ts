@@ -73,10 +73,12 @@ async function runOne(
   const seconds = () => Math.round((performance.now() - started) / 100) / 10;
   try {
     const { requests, failed, weights, notes } = await scenario.run(context);
+    const took = seconds();
+    await context.clear();
     return {
       scenario: scenario.name,
       ok: true,
-      seconds: seconds(),
+      seconds: took,
       requests,
       failed,
       weights,

@@ -4,6 +4,8 @@ import type { Load, LoadSummary } from '../harness/load.ts';
 import type { OperatorProcess } from '../harness/operator.ts';
 import type { Testbed } from '../harness/testbed.ts';
 
+const GONE_MS = 60_000;
+
 /** What a scenario reports: the line that `--json` prints, less name, verdict and time. */
 export interface Report {
   readonly requests: number;
@@ -155,6 +157,18 @@ export class Context {
   }
 
   /** Ends what the scenario left running. */
+  /** Deletes the releases, and waits until the operator has let them go. */
+  async clear(): Promise<void> {
+    const { kube } = this.bed;
+    for (const { metadata } of await kube.list<Release>('CanaryRelease', this.namespace)) {
+      await kube.delete('CanaryRelease', this.namespace, metadata.name);
+    }
+    await this.bed.eventually('deleted releases go', GONE_MS, async () => {
+      const left = await kube.list<Release>('CanaryRelease', this.namespace);
+      return left.length === 0;
+    });
+  }
+
   async close(): Promise<void> {
     await this.#load?.stop();
     await this.#watch?.stop();
