@@ -110,6 +110,22 @@ describe('the metrics of a release', () => {
     ]);
   });
 
+  it('count the verdicts of metrics that give a value, too', async () => {
+    const { analysis } = judged(['errors', 'Pass']);
+    const status = (verdict: Verdict) => {
+      const state = { definition: '', message: '', measured: 1, failures: 0, errors: 0 };
+      const values = [{ name: 'queue', verdict, ...state }];
+      return { analysis: { ...analysis, values } } as Pick<CanaryReleaseStatus, 'analysis'>;
+    };
+    metrics.decided('shop/cart', {}, status('Inconclusive'));
+    metrics.decided('shop/cart', status('Inconclusive'), status('Fail'));
+    expect(await samples('songbird_verdicts_total')).toEqual([
+      'songbird_verdicts_total{metric="errors",verdict="Pass"} 1',
+      'songbird_verdicts_total{metric="queue",verdict="Fail"} 1',
+      'songbird_verdicts_total{metric="queue",verdict="Inconclusive"} 1',
+    ]);
+  });
+
   it('go with it, and leave those of others alone', async () => {
     for (const key of ['shop/cart', 'shop/web']) metrics.decided(key, {}, { phase: 'Healthy' });
     metrics.forget('shop/cart');

@@ -1,5 +1,5 @@
 import { Counter, Gauge, Histogram, Registry } from 'prom-client';
-import type { CanaryReleaseStatus, Phase } from '../api/index.ts';
+import type { CanaryReleaseStatus, Phase, Verdict } from '../api/index.ts';
 import type { RequestInfo } from '../kube/client.ts';
 import { refOf } from '../kube/types.ts';
 
@@ -93,9 +93,9 @@ export class OperatorMetrics {
     if (finished !== undefined && finished.finishedAt !== before.history?.[0]?.finishedAt) {
       this.#outcomes.inc({ outcome: finished.outcome, reason: finished.reason });
     }
-    for (const { name, verdict } of after.analysis?.metrics ?? []) {
-      const earlier = before.analysis?.metrics.find((metric) => metric.name === name)?.verdict;
-      if (earlier !== verdict) this.#verdicts.inc({ metric: name, verdict });
+    const known = verdictsIn(before);
+    for (const [metric, verdict] of verdictsIn(after)) {
+      if (known.get(metric) !== verdict) this.#verdicts.inc({ metric, verdict });
     }
   }
 
@@ -116,6 +116,11 @@ export class OperatorMetrics {
   #counter<L extends string>(name: string, help: string, labelNames: readonly L[]): Counter<L> {
     return new Counter({ name, help, labelNames, registers: [this.registry] });
   }
+}
+
+function verdictsIn({ analysis }: CanaryReleaseStatus): Map<string, Verdict> {
+  const all = [...(analysis?.metrics ?? []), ...(analysis?.values ?? [])];
+  return new Map(all.map(({ name, verdict }) => [name, verdict]));
 }
 
 function labelsOf(key: string): { namespace: string; release: string } {
