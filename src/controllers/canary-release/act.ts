@@ -144,8 +144,8 @@ export class Actor {
   }
 
   /**
-   * Server-side apply of an object that this release owns. The cache may not show an object of someone else (informers
-   * select by label), so before making one, and only then, the API server is asked.
+   * Server-side apply of an object that this release owns. Caches may not show an object of someone else (informers select
+   * by label), and may be behind, so the API server is asked first.
    */
   async #apply(
     type: ResourceType,
@@ -234,14 +234,19 @@ export class Actor {
         await this.#client.delete(releaseCommands, ref, { preconditions: { uid: effect.uid } });
         return;
       }
+      const { metadata } = await this.#client.get<KubeObject>(releaseCommands, ref);
+      if (metadata.uid !== effect.uid) return;
       const { phase, message, at: finishedAt } = effect;
-      const patch = { metadata: { uid: effect.uid }, status: { phase, message, finishedAt } };
+      // Of a write to a status API servers check the version, and not the uid.
+      const { uid, resourceVersion } = metadata;
+      const patch = { metadata: { uid, resourceVersion }, status: { phase, message, finishedAt } };
       const options = { subresource: 'status', fieldManager: FIELD_MANAGER };
       const told = await this.#client.patch<KubeObject>(releaseCommands, ref, 'merge', patch, options);
       this.#writes.wrote(key, releaseCommands, told);
     } catch (error) {
       // Deleted meanwhile, or another one has its name now: nobody is left to be told.
-      if (!isApiError(error, 404) && !isApiError(error, 409)) throw error;
+      const isGone = isApiError(error, 404) || (effect.kind === 'deleteCommand' && isApiError(error, 409));
+      if (!isGone) throw error;
     }
   }
 }
