@@ -371,13 +371,12 @@ describe('counts', () => {
   });
 
   it('by which a release went on or ended are in status', () => {
-    const world = World.healthy();
+    const steps = [5, 40, 100].map((weight) => ({ weight, for: '11s' }));
+    const world = World.healthy({ steps });
     world.release('v2');
     for (const weight of [40, 100, undefined]) {
-      world.run(9);
-      world.now += 999;
-      world.pass();
-      world.now += 1;
+      world.run(10);
+      world.now += 1000;
       world.pass();
       expect(world.status.step?.weight).toBe(weight);
       expect(Date.parse(world.status.analysis?.through ?? '')).toBe(world.now);

@@ -165,13 +165,14 @@ function checkBeginning({ observed, before, after }: Pass): void {
 /** The first stable revision: one that went out to the end, or one that was found serving. */
 function checkFirst({ observed, before }: Pass, stable: string): void {
   const { traffic, spec, target } = observed;
-  if (before.candidateRevision === undefined || before.step?.weight !== 100) {
+  const { candidateRevision, attempt, step } = before;
+  if (candidateRevision === undefined || attempt === undefined || step?.weight !== 100) {
     if (spec.replicas === 0 && stable === target) return;
     const serves = traffic.weights === undefined ? readyOf(observed, stable) : weightOf(observed, stable);
     holds('no-skip', serves > 0, `${stable} becomes stable, but does not serve`);
     return;
   }
-  holds('no-skip', stable === before.candidateRevision, `${stable} becomes stable, but is not the candidate`);
+  holds('no-skip', stable === candidateRevision, `${stable} becomes stable, but is not the candidate`);
   if (spec.replicas === 0) return;
   holds('no-skip', weightOf(observed, stable) === 100, 'the first revision is stable before it serves');
   const staffed = readyOf(observed, stable) >= spec.replicas;

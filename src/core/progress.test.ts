@@ -1,6 +1,6 @@
 import { describe, expect, it } from 'vitest';
 import type { TelemetryState, Workload } from './model.ts';
-import { advance } from './progress.ts';
+import { abortIfDue, advance } from './progress.ts';
 import { World } from './world.testing.ts';
 
 const NO_GATEWAY = { reason: 'GatewayNotFound', message: 'no gateway' } as const;
@@ -22,6 +22,10 @@ function midway(spec: ConstructorParameters<typeof World>[0] = {}): World {
   world.run(12);
   expect(world.candidateWeight).toBe(40);
   return world;
+}
+
+function fail(): never {
+  throw new Error('nothing was analysed');
 }
 
 describe('a step is not over', () => {
@@ -268,6 +272,14 @@ describe('the first revision', () => {
     expect(world.weights).toEqual({ v2: 100 });
     pods(world, 'v2', { ready: 3 });
     expect(world.status).toMatchObject({ phase: 'Healthy', stableRevision: 'v2' });
+  });
+
+  it('is not taken back by any verdict: there is nothing to go back to', () => {
+    const world = new World();
+    world.broken.add('v1');
+    world.settle();
+    const analysis = { ...(midway().observe().analysis ?? fail()), verdict: 'Fail' as const };
+    expect(abortIfDue(world.status, { ...world.observe(), analysis }, world.now)).toBe(world.status);
   });
 
   it('stays while the next manifest has a problem', () => {
