@@ -69,6 +69,7 @@ async function main(flags: Flags): Promise<void> {
     telemetry: {
       sources: { proxies: sources.proxies, prometheus: sources.prometheus },
       values: sources.values,
+      events: sources.events,
       prometheusAddress: flags.prometheusAddress,
     },
     metrics,

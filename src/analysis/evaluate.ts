@@ -3,8 +3,14 @@ import { durationMs, formatPercent, proportion } from '../api/index.ts';
 import { ALPHA, evidenceAbove } from './limit.ts';
 import type { Counts, EventMetric, Interval, Reading } from './telemetry.ts';
 
+/** A metric of which the release gives the queries: bad events among all, whatever they are. */
+export interface QueriedMetric {
+  readonly name: string;
+  readonly kind: 'queried';
+}
+
 /** An event metric with the largest share of bad events that it allows (0–1). */
-export type LimitedMetric = EventMetric & { readonly limit: number };
+export type LimitedMetric = (EventMetric | QueriedMetric) & { readonly limit: number };
 
 const NONE: Counts = { all: 0, bad: 0 };
 
@@ -12,8 +18,8 @@ const NONE: Counts = { all: 0, bad: 0 };
  * The event metrics that an analysis asks for. A limit of a latency quantile is a limit of slow requests: p99 ≤ 500 ms
  * says that at most 1% take longer than 500 ms.
  */
-export function eventMetrics(spec: AnalysisSpec): LimitedMetric[] {
-  const metrics: LimitedMetric[] = [];
+export function eventMetrics(spec: AnalysisSpec): (EventMetric & { readonly limit: number })[] {
+  const metrics: (EventMetric & { readonly limit: number })[] = [];
   if (spec.errorRate !== undefined) {
     metrics.push({ name: 'errors', kind: 'errors', limit: proportion(spec.errorRate.max) });
   }
@@ -27,6 +33,10 @@ export function eventMetrics(spec: AnalysisSpec): LimitedMetric[] {
 
 export interface Evaluation {
   readonly spec: AnalysisSpec;
+  /** What is counted; the built-in metrics of the analysis when left out. */
+  readonly metrics?: readonly LimitedMetric[] | undefined;
+  /** How many metrics of the release share its error budget; as many as are counted here when left out. */
+  readonly tests?: number | undefined;
   readonly candidate: string;
   readonly stable: string;
   /** What status holds, of the same release. */
@@ -40,10 +50,10 @@ export interface Evaluation {
 
 /** Adds what was read to what status holds, and judges it. */
 export function evaluate(input: Evaluation): AnalysisStatus {
-  const { spec, candidate, reading, windowFrom } = input;
+  const { spec, candidate, reading, windowFrom, metrics: limits = eventMetrics(spec) } = input;
   const previous = input.previous?.revision === candidate ? input.previous : undefined;
-  const limits = eventMetrics(spec);
-  const metrics = limits.map((metric) => judge(metric, limits.length, previous, input));
+  const tests = input.tests ?? limits.length;
+  const metrics = limits.map((metric) => judge(metric, tests, previous, input));
   const through = Math.max(...reading.intervals.map(({ to }) => to), timeOf(previous?.through) ?? input.from);
   const complete = Math.max(reading.completeThrough[candidate] ?? 0, timeOf(previous?.completeThrough) ?? 0);
   const verdict = overall(metrics);
@@ -116,7 +126,7 @@ function sentence(
   counts: { candidate: Counts; stable: Counts; window: Counts },
   { minRequests, evidence, needed }: { minRequests: number; evidence: number; needed: number },
 ): string {
-  const what = metric.kind === 'errors' ? 'errors' : `slower than ${metric.slowerThanMs} ms`;
+  const what = metric.kind === 'slow' ? `slower than ${metric.slowerThanMs} ms` : metric.name;
   const limit = formatPercent(metric.limit);
   switch (verdict) {
     case 'Fail':

@@ -96,6 +96,9 @@ const analysis = z.object({
   completeThrough: time.optional().meta({
     description: 'Up to this time the data of the candidate are complete: every proxy or series answered.',
   }),
+  queriedThrough: time.optional().meta({
+    description: 'The same as `through`, for metrics that count events by queries of the release.',
+  }),
   verdict: z.enum(VERDICTS).describe('Fail when one metric fails; Pass when all pass.'),
   message: z.string().describe('Why, in one sentence.'),
   metrics: z.array(metric).meta({

@@ -6,7 +6,7 @@ import { VirtualClock } from '../kube/virtual-clock.ts';
 import { type ApiClient, type KubeObject, isApiError } from '../kube/types.ts';
 import { customResourceDefinitions, namespaces, virtualServices } from '../kube/well-known.ts';
 import { readCrds } from '../sandbox/demo/manifests.ts';
-import type { Found } from '../telemetry/index.ts';
+import type { EventsQuery, Found } from '../telemetry/index.ts';
 import type { PassObserver } from './canary-release/controller.ts';
 import { canaryReleases } from './kinds.ts';
 import { Random } from '../sandbox/cluster/random.ts';
@@ -65,6 +65,8 @@ export class TestCluster {
   readonly cluster = new Cluster({ clock: this.clock, seed: SEED });
   readonly admin: InProcessClient = this.cluster.client({ user: 'admin' });
   readonly traffic = new SplitTraffic(this);
+  /** What counts by queries of a release come to, when not to what traffic there is. */
+  countsQueried: (() => Reading) | undefined;
   /** What a metric finds, by its query or URL. */
   values: (query: string) => Found | Promise<Found> = () => ({ outcome: 'error', message: 'no data' });
   /** What operators did wrong; a test that expects none asserts that it is empty. */
@@ -120,6 +122,10 @@ export class TestCluster {
       workers: 4,
       telemetry: {
         sources: { proxies: this.traffic, prometheus: this.traffic },
+        events: {
+          read: async (query) => this.countsQueried?.() ?? this.traffic.read(splitQuery(query)),
+          forget: () => undefined,
+        },
         values: {
           prometheus: async ({ query }) => this.values(query),
           web: async ({ url }) => this.values(url),
@@ -212,6 +218,19 @@ export function healthy({ phase, conditions }: CanaryReleaseStatus): boolean {
     phase === 'Healthy' &&
     conditions?.some(({ type, status }) => type === 'Ready' && status === 'True') === true
   );
+}
+
+/** Events by queries of a release are split as requests are. */
+function splitQuery({ candidate, stable, metrics, from, now }: EventsQuery): TelemetryQuery {
+  const target = (revision: string) => ({ revision, workload: revision, fresh: false, pods: [] });
+  return {
+    namespace: 'shop',
+    release: 'cart',
+    targets: [target(candidate), target(stable)],
+    metrics: metrics.map(({ name }) => ({ name, kind: 'errors' as const })),
+    from,
+    now,
+  };
 }
 
 export function manifest(image: string, spec: Record<string, unknown> = {}): KubeObject & { spec: unknown } {

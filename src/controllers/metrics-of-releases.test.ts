@@ -333,6 +333,57 @@ describe('a metric by a Job', () => {
   });
 });
 
+describe('events by queries of the release', () => {
+  const orders = {
+    name: 'orders',
+    events: { bad: 'bad{v="{{ version }}"}', all: 'all{v="{{ version }}"}', max: '1%' },
+  };
+
+  it('go beside the requests, and both must pass', async () => {
+    await release({ errorRate: { max: '1%' }, metrics: [orders] });
+    const status = await test.until(over);
+    expect(status.history?.[0]?.outcome).toBe('Promoted');
+    expect(status.analysis?.metrics.map(({ name, verdict }) => [name, verdict])).toEqual([
+      ['errors', 'Pass'],
+      ['orders', 'Pass'],
+    ]);
+    expect(test.errors).toEqual([]);
+  });
+
+  it('roll a release back alone', async () => {
+    test.traffic.bad.add('cart:2');
+    await release({ metrics: [orders] });
+    const status = await test.until(({ phase }) => phase === 'RolledBack', 15);
+    expect(status.rejected?.message).toMatch(
+      /^orders: \d+ of \d+ .* on the candidate, 0 of \d+ .* on stable; limit 1%/,
+    );
+  });
+
+  it('that cannot be read hold a release, and no rollback', async () => {
+    test.countsQueried = () => ({ ok: false, code: 'TelemetryUnreachable', message: 'Prometheus is away' });
+    await release({ errorRate: { max: '1%' }, metrics: [orders] });
+    await test.clock.advance(30_000);
+    const held = await test.status();
+    expect(held).toMatchObject({ step: { observedWeight: 0 }, message: 'Prometheus is away' });
+    test.countsQueried = undefined;
+    await test.until(({ step }) => step?.observedWeight === 20);
+    test.countsQueried = () => ({ ok: false, code: 'TelemetryUnreachable', message: 'Prometheus is away' });
+    test.traffic.bad.add('cart:2');
+    await test.until(({ phase }) => phase === 'RolledBack', 10);
+  });
+
+  it('without a limit are refused', async () => {
+    await test.operate();
+    await test.apply('cart:1', {
+      analysis: { metrics: [{ ...orders, events: { bad: orders.events.bad, all: orders.events.all } }] },
+    });
+    const status = await test.until(
+      ({ conditions }) => conditions?.some(({ type }) => type === 'Stalled') === true,
+    );
+    expect(status.message).toContain('spec.analysis.metrics[0].events: max is missing');
+  });
+});
+
 describe('a Prometheus that hangs', () => {
   const hanging = [{ name: 'queue', prometheus: { query: 'queue' }, max: 10, interval: '1s' }];
 

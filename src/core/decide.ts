@@ -63,6 +63,7 @@ function withCounts(
     // What was measured cannot be read again, and a Job begins in status.
     JSON.stringify(old.values) !== JSON.stringify(analysis.values) ||
     ms(analysis.through) - ms(old.through) >= COUNTS_EVERY_MS ||
+    analysis.queriedThrough !== old.queriedThrough ||
     // Raised, given up or promoted: by these counts.
     moved.step?.weight !== before.step?.weight;
   return due ? { ...moved, analysis } : moved;

@@ -70,7 +70,7 @@ describe('the metrics of a release', () => {
       templates: [ref],
       metrics: [
         metric,
-        { name: 'orders', events: { bad: 'b{v="{{ revision }}"}', all: 'a{v="{{ revision }}"}' } },
+        { name: 'orders', events: { bad: 'b{v="{{ revision }}"}', all: 'a{v="{{ revision }}"}', max: '1%' } },
       ],
     });
     expect(problems).toEqual([]);

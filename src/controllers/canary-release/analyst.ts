@@ -1,6 +1,6 @@
-import { evaluate, eventMetrics } from '../../analysis/evaluate.ts';
-import type { Reading, Target, TelemetryQuery, TelemetrySource } from '../../analysis/telemetry.ts';
-import { measureOf } from '../../analysis/templates/render.ts';
+import { type LimitedMetric, evaluate, eventMetrics } from '../../analysis/evaluate.ts';
+import type { Target, TelemetryQuery, TelemetrySource } from '../../analysis/telemetry.ts';
+import { eventQueries, measureOf } from '../../analysis/templates/render.ts';
 import type { ResolvedMetric } from '../../analysis/templates/resolve.ts';
 import type { Measurement } from '../../analysis/values/metric.ts';
 import { type Overall, isScored, overallOf } from '../../analysis/values/overall.ts';
@@ -13,13 +13,16 @@ import {
   type Problem,
   type ValueStatus,
   type Verdict,
+  proportion,
   workloadName,
 } from '../../api/index.ts';
 import { type Observed, type TelemetryState, ms } from '../../core/model.ts';
 import { dwellMs } from '../../core/steps.ts';
 import type { Clock } from '../../kube/clock.ts';
+import type { EventSource } from '../../telemetry/values/events.ts';
 import type { ValueReader } from '../../telemetry/values/reader.ts';
 import { isReady, jobName, jobResult } from '../../workloads/index.ts';
+import { type Count, CountReader, type Counted, NOTHING } from './counts.ts';
 import type { Gathered } from './observe.ts';
 import { Readings } from './readings.ts';
 
@@ -29,6 +32,8 @@ const ISTIO_STATS_PORT = 15_090;
 export interface TelemetryAccess {
   readonly sources: Readonly<Record<'proxies' | 'prometheus', TelemetrySource>>;
   readonly values: ValueReader;
+  /** Counts events by queries of releases. */
+  readonly events: EventSource;
   /** The operator's own setting, for releases that name no Prometheus. */
   readonly prometheusAddress: string | undefined;
 }
@@ -42,32 +47,30 @@ interface Progress {
   readonly previous: AnalysisStatus | undefined;
   /** When the present weight was observed; undefined while it is not. */
   readonly windowFrom: string | undefined;
-  /** Where the counts go on (ms since the epoch). */
+  /** Where the counts go on (ms since the epoch), and those by queries of the release. */
   readonly from: number;
+  readonly queriedFrom: number;
+}
+
+/** Under which ids the counts are read; none of the built-in metrics where nobody can be asked. */
+interface Counting {
+  readonly builtIn: string | undefined;
+  readonly queried: string;
 }
 
 const NONE: ReadonlySet<string> = new Set();
-const EMPTY: Extract<Reading, { ok: true }> = { ok: true, intervals: [], completeThrough: {} };
 
 /** Reads and measures what the candidate's requests experience, and judges it. No source, however slow, holds it up. */
 export class Analyst {
   readonly #access: TelemetryAccess;
-  readonly #counts: Readings<Reading>;
+  readonly #builtIn: CountReader;
+  readonly #queried: CountReader;
   readonly #values: Readings<Measurement>;
-  /** By key: why the counts could not be read the last time. */
-  readonly #troubles = new Map<string, Problem>();
 
   constructor(access: TelemetryAccess, clock: Clock, wake: (key: string) => void) {
     this.#access = access;
-    this.#counts = new Readings({
-      clock,
-      wake,
-      failed: (error) => ({
-        ok: false,
-        code: 'TelemetryInvalid',
-        message: `Counts can't be read: ${String(error)}`,
-      }),
-    });
+    this.#builtIn = new CountReader(clock, wake);
+    this.#queried = new CountReader(clock, wake);
     this.#values = new Readings({
       clock,
       wake,
@@ -84,18 +87,13 @@ export class Analyst {
       return gathered.observed;
     }
     const begun = this.#measure(key, gathered, progress, now);
-    const countsId = this.#count(key, gathered, progress, now);
-    await Promise.all([this.#counts.settle(key), this.#values.settle(key)]);
-    const counted = this.#counted(key, countsId, gathered, progress);
+    const counting = this.#count(key, gathered, progress, now);
+    await Promise.all([this.#builtIn, this.#queried, this.#values].map((reads) => reads.settle(key)));
+    const { telemetry, analysis } = this.#counted(key, counting, gathered, progress);
     const { states, overall } = this.#valued(key, gathered, progress, begun, now);
-    const { telemetry, analysis } = counted;
     const observed: Observed = { ...gathered.observed, telemetry };
-    if (states.length === 0 && overall === undefined) {
-      return analysis === undefined ? observed : { ...observed, analysis };
-    }
-    const events = analysis ?? evaluated(gathered, progress, EMPTY);
     const trouble = telemetry.state === 'failing' ? telemetry.problem.message : undefined;
-    return { ...observed, analysis: combined(events, states, overall, trouble) };
+    return { ...observed, analysis: combined(analysis, states, overall, trouble) };
   }
 
   /** Drops what is kept of a release that is gone. */
@@ -103,49 +101,65 @@ export class Analyst {
     this.#forgetReadings(key);
     const [namespace = '', name = ''] = key.split('/');
     for (const source of Object.values(this.#access.sources)) source.forget(namespace, name);
+    this.#access.events.forget(key);
   }
 
   #forgetReadings(key: string): void {
-    this.#counts.keep(key, NONE);
+    this.#builtIn.forget(key);
+    this.#queried.forget(key);
     this.#values.keep(key, NONE);
-    this.#troubles.delete(key);
   }
 
-  /** Begins to read the counts; undefined where nothing is counted, or nobody can be asked. */
-  #count(key: string, gathered: Gathered, progress: Progress, now: number): string | undefined {
-    const { spec } = gathered.observed;
-    if (eventMetrics(spec.analysis).length === 0) return undefined;
+  /** Begins to read what the release counts; see {@link Counting}. */
+  #count(key: string, gathered: Gathered, progress: Progress, now: number): Counting {
+    const { metrics, observed } = gathered;
+    const { analysis: spec } = observed.spec;
+    const id = (from: number) => [progress.attempt.number, progress.candidate, from].join('/');
+    const [builtIn, queried] = [id(progress.from), id(progress.queriedFrom)];
     const query = this.#query(gathered, progress, now);
-    if (spec.analysis.source === 'prometheus' && query.prometheus === undefined) return undefined;
-    const id = [progress.attempt.number, progress.candidate, progress.from].join('/');
-    // One at a time: a late answer about another time is waited for, and not used.
-    if (!this.#counts.isBusy(key)) {
-      this.#counts.begin(key, id, () => this.#access.sources[spec.analysis.source].read(query));
+    const isAskable = spec.source === 'proxies' || query.prometheus !== undefined;
+    if (query.metrics.length > 0 && isAskable) {
+      this.#builtIn.begin(key, builtIn, () => this.#access.sources[spec.source].read(query));
     }
-    return id;
+    if (metrics.problems.length === 0 && metrics.events.length > 0) {
+      const asked = { key, ...queriesOf(gathered, progress), now, prometheus: query.prometheus };
+      this.#queried.begin(key, queried, () => this.#access.events.read(asked));
+    }
+    return { builtIn: isAskable ? builtIn : undefined, queried };
   }
 
+  /** What was counted, judged. */
   #counted(
     key: string,
-    id: string | undefined,
+    { builtIn, queried }: Counting,
     gathered: Gathered,
     progress: Progress,
-  ): { telemetry: TelemetryState; analysis: AnalysisStatus | undefined } {
-    if (id === undefined) {
-      const counts = eventMetrics(gathered.observed.spec.analysis).length > 0;
-      return counts
-        ? { telemetry: { state: 'failing', problem: NO_ADDRESS }, analysis: undefined }
-        : { telemetry: { state: 'readable', counted: true }, analysis: evaluated(gathered, progress, EMPTY) };
+  ): { telemetry: TelemetryState; analysis: AnalysisStatus } {
+    const { observed, metrics } = gathered;
+    const limits = eventMetrics(observed.spec.analysis);
+    const own = metrics.problems.length === 0 ? metrics.events.map(limited) : [];
+    const tests = limits.length + own.length;
+    const parts: { analysis: AnalysisStatus; problem: Problem | undefined }[] = [];
+    const judged = (all: readonly LimitedMetric[], count: Count, from: Progress) => {
+      const isRead = 'reading' in count;
+      const analysis = evaluated(observed, from, all, tests, isRead ? count.reading : NOTHING);
+      parts.push({ analysis, problem: isRead ? undefined : count.problem });
+      return analysis;
+    };
+    if (limits.length > 0) {
+      const count = builtIn === undefined ? { problem: NO_ADDRESS } : this.#builtIn.take(key, builtIn);
+      judged(limits, count, progress);
     }
-    const reading = this.#counts.result(key, id);
-    if (!this.#counts.isBusy(key)) this.#counts.keep(key, NONE);
-    if (reading?.ok === false) this.#troubles.set(key, { reason: reading.code, message: reading.message });
-    else if (reading !== undefined) this.#troubles.delete(key);
-    const problem = this.#troubles.get(key);
-    if (problem !== undefined) return { telemetry: { state: 'failing', problem }, analysis: undefined };
-    const analysis = evaluated(gathered, progress, reading?.ok === true ? reading : EMPTY);
-    const counted = ms(analysis.through) > ms(progress.attempt.startedAt);
-    return { telemetry: { state: 'readable', counted }, analysis };
+    const first = parts[0]?.analysis ?? evaluated(observed, progress, [], 1, NOTHING);
+    if (own.length === 0) return { telemetry: telemetryOf(parts, progress), analysis: first };
+    const second = judged(own, this.#queried.take(key, queried), queriedProgress(progress));
+    return {
+      telemetry: telemetryOf(parts, progress),
+      analysis:
+        limits.length === 0
+          ? { ...second, through: first.through, queriedThrough: second.through }
+          : joined(first, second),
+    };
   }
 
   #query({ release, observed, pods, metrics }: Gathered, progress: Progress, now: number): TelemetryQuery {
@@ -265,16 +279,81 @@ function progressOf(observed: Observed): Progress | undefined {
     // Nothing is measured for a release that goes to the end without analysis.
     windowFrom: promotion === 'full' ? undefined : step?.observedAt,
     from: ms(previous?.through ?? attempt.startedAt),
+    queriedFrom: ms(previous?.queriedThrough ?? attempt.startedAt),
   };
 }
 
 function evaluated(
-  { observed }: Gathered,
+  { spec, status }: Observed,
   { candidate, stable, previous, from }: Progress,
-  reading: Extract<Reading, { ok: true }>,
+  metrics: readonly LimitedMetric[],
+  tests: number,
+  reading: Counted,
 ): AnalysisStatus {
-  const windowFrom = observed.status.step?.observedAt;
-  return evaluate({ spec: observed.spec.analysis, candidate, stable, previous, windowFrom, reading, from });
+  const windowFrom = status.step?.observedAt;
+  return evaluate({
+    spec: spec.analysis,
+    metrics,
+    tests,
+    candidate,
+    stable,
+    previous,
+    windowFrom,
+    reading,
+    from,
+  });
+}
+
+/** The same release, as metrics with queries of their own see it: they are counted up to another time. */
+function queriedProgress(progress: Progress): Progress {
+  const { previous, queriedFrom: from } = progress;
+  const through = new Date(from).toISOString();
+  return { ...progress, from, previous: previous === undefined ? undefined : { ...previous, through } };
+}
+
+function queriesOf({ metrics }: Gathered, { candidate, stable, queriedFrom: from }: Progress) {
+  const queries = metrics.events.map((metric) => ({
+    name: metric.name,
+    candidate: eventQueries(metric, metrics.facts, 'candidate'),
+    stable: eventQueries(metric, metrics.facts, 'stable'),
+  }));
+  return { candidate, stable, metrics: queries, from };
+}
+
+function limited({ name, spec }: ResolvedMetric): LimitedMetric {
+  return { name, kind: 'queried', limit: proportion(spec.events?.max ?? '0%') };
+}
+
+/** What two sources counted, as one. */
+function joined(builtIn: AnalysisStatus, queried: AnalysisStatus): AnalysisStatus {
+  const { completeThrough: a, ...rest } = builtIn;
+  const { completeThrough: b } = queried;
+  const verdict = worst([builtIn.verdict, queried.verdict]);
+  const messages = [builtIn, queried]
+    .filter((part) => part.verdict === verdict)
+    .map(({ message }) => message);
+  return {
+    ...rest,
+    queriedThrough: queried.through,
+    ...(a === undefined || b === undefined ? {} : { completeThrough: ms(a) < ms(b) ? a : b }),
+    verdict,
+    message: messages.join('; '),
+    metrics: [...builtIn.metrics, ...queried.metrics],
+  };
+}
+
+function worst(verdicts: readonly Verdict[]): Verdict {
+  return (['Fail', 'Inconclusive'] as const).find((one) => verdicts.includes(one)) ?? 'Pass';
+}
+
+function telemetryOf(
+  parts: readonly { analysis: AnalysisStatus; problem: Problem | undefined }[],
+  { attempt }: Progress,
+): TelemetryState {
+  const problem = parts.find((part) => part.problem !== undefined)?.problem;
+  if (problem !== undefined) return { state: 'failing', problem };
+  const counted = parts.every(({ analysis }) => ms(analysis.through) > ms(attempt.startedAt));
+  return { state: 'readable', counted };
 }
 
 /** What was counted and what was measured, as one analysis: one Fail fails, and all must pass. */
@@ -287,8 +366,7 @@ function combined(
   const counted: Verdict =
     trouble === undefined || events.verdict === 'Fail' ? events.verdict : 'Inconclusive';
   const said = trouble !== undefined && events.verdict !== 'Fail' ? trouble : events.message;
-  const verdicts = [counted, overall?.verdict ?? 'Pass'];
-  const verdict = (['Fail', 'Inconclusive'] as const).find((one) => verdicts.includes(one)) ?? 'Pass';
+  const verdict = worst([counted, overall?.verdict ?? 'Pass']);
   const messages = [
     ...(counted === verdict ? [said] : []),
     ...(overall?.verdict === verdict ? overall.messages : []),
@@ -297,7 +375,7 @@ function combined(
     ...events,
     verdict,
     message: messages.join('; '),
-    values: [...states],
+    ...(overall === undefined ? {} : { values: [...states] }),
     ...(overall?.score === undefined ? {} : { score: overall.score }),
   };
 }
