@@ -1,4 +1,5 @@
 import { describe, expect, it } from 'vitest';
+import { nextEffect } from './effects.ts';
 import type { Effect, Workload } from './model.ts';
 import { World } from './world.testing.ts';
 
@@ -213,5 +214,68 @@ describe('deletion', () => {
         world.run(10);
       }),
     ).toEqual([]);
+  });
+});
+
+describe('Jobs that measure', () => {
+  /** `v2` goes out, and status says that a Job measures. */
+  const measuring = (): World => {
+    const world = midway();
+    const { analysis } = world.status;
+    if (analysis === undefined) throw new Error('nothing was analysed');
+    const startedAt = '2030-01-01T00:01:00.000Z';
+    const value = { name: 'smoke', definition: 'd', verdict: 'Inconclusive', message: 'measures' } as const;
+    const counts = { measured: 0, failures: 0, errors: 0 };
+    const values = [{ ...value, ...counts, running: { number: 1, startedAt, job: 'app-smoke-1' } }];
+    world.status = { ...world.status, analysis: { ...analysis, values } };
+    return world;
+  };
+  const effectOf = (world: World) => nextEffect(world.status, world.observe(), world.now);
+
+  it('are created once, as status says, and left alone while they run and after', () => {
+    const world = measuring();
+    expect(effectOf(world)).toEqual({
+      kind: 'createJob',
+      metric: 'smoke',
+      name: 'app-smoke-1',
+      revision: 'v2',
+      startedAt: '2030-01-01T00:01:00.000Z',
+    });
+    for (const state of ['running', 'ended'] as const) {
+      world.jobs = { 'app-smoke-1': state };
+      expect(effectOf(world)).toBeUndefined();
+    }
+  });
+
+  it('wait for routes that are to be repaired, and for a sound manifest', () => {
+    const world = measuring();
+    world.routesEdited = true;
+    expect(effectOf(world)).toMatchObject({ kind: 'route' });
+    world.routesEdited = false;
+    world.problems = [NO_GATEWAY];
+    expect(effectOf(world)).toBeUndefined();
+  });
+
+  it('end when nobody waits for them any more: another measures, or the release is given up or over', () => {
+    const world = measuring();
+    world.jobs = { 'app-smoke-0': 'running', 'app-smoke-1': 'running', 'app-old': 'ended' };
+    expect(effectOf(world)).toEqual({ kind: 'deleteJob', name: 'app-smoke-0' });
+    world.jobs = { 'app-smoke-1': 'running', 'app-old': 'ended' };
+    expect(effectOf(world)).toBeUndefined();
+    world.command('abort', 'v2');
+    expect(world.weights).toEqual({ v1: 100 });
+    expect(world.jobs).toEqual({ 'app-old': 'ended' });
+  });
+
+  it('are none of a release that was given up', () => {
+    const world = measuring();
+    const { analysis } = world.status;
+    world.effective = false;
+    world.command('abort', 'v2');
+    expect(world.status.ending).toBeDefined();
+    world.status = { ...world.status, analysis };
+    expect(effectOf(world)).toBeUndefined();
+    world.jobs = { 'app-smoke-1': 'running' };
+    expect(effectOf(world)).toEqual({ kind: 'deleteJob', name: 'app-smoke-1' });
   });
 });
