@@ -1,4 +1,4 @@
-import { afterEach, describe, expect, it } from 'vitest';
+import { afterEach, beforeEach, describe, expect, it } from 'vitest';
 import { ApiError } from '../kube/types.ts';
 import { customResourceDefinitions } from '../kube/well-known.ts';
 import { TestCluster, healthy } from './cluster.testing.ts';
@@ -162,6 +162,45 @@ it('a kind that the operator may not watch is named, with who must allow it', as
   expect(test.said).toEqual([
     `warn: pods is forbidden: User "songbird" cannot list resource "pods" at the cluster scope; give the operator's ClusterRole this permission`,
   ]);
+});
+
+describe('a source of counts that cannot be read', () => {
+  beforeEach(async () => {
+    test = await TestCluster.start();
+    await test.operate();
+    await test.apply('cart:1');
+    await test.until(healthy);
+  });
+
+  afterEach(async () => {
+    await test.stop();
+  });
+
+  it('because nobody names the Prometheus: no request goes to the candidate, and the field is named', async () => {
+    await test.apply('cart:2', { analysis: { source: 'prometheus' } });
+    const { message, conditions } = await test.until(({ conditions: all }) => all?.some(isStalled) === true);
+    expect(message).toBe(
+      'spec.analysis.source is prometheus, but no address is known: set spec.analysis.prometheus.address, or start the operator with --prometheus-address',
+    );
+    expect(conditions?.find(isStalled)?.reason).toBe('TelemetryUnreachable');
+    await test.clock.advance(30_000);
+    expect((await test.status()).step?.observedWeight).toBe(0);
+    // Mending it is enough
+    const analysis = { source: 'prometheus', prometheus: { address: 'http://prometheus:9090' } };
+    await test.apply('cart:2', { analysis });
+    await test.until(({ history }) => history?.[0]?.outcome === 'Promoted');
+  });
+
+  it('because it does not answer: its own sentence is shown, and no request goes to the candidate', async () => {
+    test.traffic.down = true;
+    await test.apply('cart:2');
+    const { message, conditions } = await test.until(({ conditions: all }) => all?.some(isStalled) === true);
+    expect(message).toBe('the proxies do not answer');
+    expect(conditions?.find(isStalled)?.reason).toBe('TelemetryUnreachable');
+    expect((await test.status()).step?.observedWeight).toBe(0);
+    test.traffic.down = false;
+    await test.until(({ history }) => history?.[0]?.outcome === 'Promoted');
+  });
 });
 
 function isStalled({ type }: { readonly type: string }): boolean {

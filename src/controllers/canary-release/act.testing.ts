@@ -8,6 +8,7 @@ import {
   deployments,
   destinationRules,
   namespaces,
+  pods,
   services,
   virtualServices,
 } from '../../kube/well-known.ts';
@@ -20,13 +21,23 @@ import { cachesOf } from './caches.testing.ts';
 import { type Gathered, gather } from './observe.ts';
 
 const KEY = 'shop/cart';
-const KINDS = [canaryReleases, releaseCommands, deployments, services, virtualServices, destinationRules];
+const KINDS = [
+  canaryReleases,
+  releaseCommands,
+  deployments,
+  pods,
+  services,
+  virtualServices,
+  destinationRules,
+];
 
 /** The release `shop/cart` in a cluster in memory, and an actor that writes for it. No pass runs but what the test does. */
 export class Stage {
   readonly admin: InProcessClient;
   readonly actor: Actor;
-  readonly #writes: OwnWrites;
+  readonly clock: VirtualClock;
+  readonly client: InProcessClient;
+  readonly writes: OwnWrites;
   /** What the actor sent, since it was last emptied. */
   readonly sent: ApiRequest[] = [];
   /** Done once, right before the next write of the actor reaches the API server. */
@@ -34,8 +45,10 @@ export class Stage {
 
   private constructor(cluster: Cluster, clock: VirtualClock) {
     this.admin = cluster.client({ user: 'admin' });
-    this.#writes = new OwnWrites(clock);
-    this.actor = new Actor(cluster.client({ user: 'songbird' }), this.#writes);
+    this.clock = clock;
+    this.client = cluster.client({ user: 'songbird' });
+    this.writes = new OwnWrites(clock);
+    this.actor = new Actor(this.client, this.writes);
     cluster.intercept({
       before: async (request) => {
         if (request.user !== 'songbird') return;
@@ -61,13 +74,18 @@ export class Stage {
 
   /** What a pass sees: what is in the cluster now, or, of the kinds in `hidden`, nothing. */
   async see(hidden: readonly ResourceType[] = []): Promise<Gathered> {
-    const shown = KINDS.filter((type) => !hidden.includes(type));
-    const lists = await Promise.all(shown.map((type) => this.admin.list(type, { namespace: 'shop' })));
-    const caches = cachesOf(lists.flatMap(({ items }) => items));
+    const caches = cachesOf(await this.objects(hidden));
     const release: CanaryReleaseObject = await this.live(canaryReleases, 'cart');
     const gathered = gather(release, caches, undefined, () => ({ unneeded: true }));
     if ('problems' in gathered) throw new Error(JSON.stringify(gathered.problems));
     return gathered;
+  }
+
+  /** All that is in the cluster now, without the kinds in `hidden`. */
+  async objects(hidden: readonly ResourceType[] = []): Promise<KubeObject[]> {
+    const shown = KINDS.filter((type) => !hidden.includes(type));
+    const lists = await Promise.all(shown.map((type) => this.admin.list(type, { namespace: 'shop' })));
+    return lists.flatMap(({ items }) => items);
   }
 
   async perform(effect: Effect, gathered?: Gathered): Promise<void> {
@@ -85,7 +103,7 @@ export class Stage {
 
   /** Whether the next pass must wait, with a cache that shows just this. */
   waitsWith(shown?: KubeObject): boolean {
-    return this.#writes.pending(KEY, () => shown);
+    return this.writes.pending(KEY, () => shown);
   }
 }
 
