@@ -27,6 +27,7 @@ beforeEach(async () => {
   const { clock, client, writes, actor } = stage;
   const access = {
     sources: { proxies: nothing, prometheus: nothing },
+    events: nothing,
     values: { prometheus: noValue, web: noValue },
     prometheusAddress: undefined,
   };
