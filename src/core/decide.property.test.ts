@@ -13,7 +13,7 @@ interface Event {
 }
 
 /** For a longer search: RUNS=20000 SEED=7 npx vitest run src/core/decide.property */
-const { RUNS: runs = '300', SEED: seed = '1' } = process.env;
+const { RUNS: runs = '200', SEED: seed = '1' } = process.env;
 const RUNS = Number(runs);
 const SEED = Number(seed);
 const LIMIT_MS = 600_000;
