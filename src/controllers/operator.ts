@@ -13,7 +13,8 @@ import {
 import { Workqueue, exponentialBackoff } from '../kube/workqueue.ts';
 import { Actor } from './canary-release/act.ts';
 import { CanaryReleaseController, type PassObserver, isStale } from './canary-release/controller.ts';
-import { Analyst, type TelemetryAccess } from './canary-release/analyst.ts';
+import { Analyst } from './canary-release/analyst.ts';
+import type { TelemetryAccess } from './canary-release/progress.ts';
 import { Secrets } from './canary-release/secrets.ts';
 import { type WatchedKind, keysOf } from './canary-release/triggers.ts';
 import { type Informers, createInformers } from './informers.ts';

@@ -1,0 +1,223 @@
+import { type LimitedMetric, evaluate, eventMetrics } from '../../analysis/evaluate.ts';
+import type { Target, TelemetryQuery } from '../../analysis/telemetry.ts';
+import { eventQueries } from '../../analysis/templates/render.ts';
+import type { ResolvedMetric } from '../../analysis/templates/resolve.ts';
+import {
+  ANNOTATIONS,
+  type AnalysisStatus,
+  type CanaryRelease,
+  type Pod,
+  type Problem,
+  proportion,
+  workloadName,
+} from '../../api/index.ts';
+import { type Observed, type TelemetryState, ms } from '../../core/model.ts';
+import type { Clock } from '../../kube/clock.ts';
+import { isReady } from '../../workloads/index.ts';
+import { type Count, CountReader, type Counted, NOTHING } from './counts.ts';
+import type { Gathered } from './observe.ts';
+import { type Progress, type TelemetryAccess, prometheusFor, worst } from './progress.ts';
+
+/** Port of istio-proxy's own statistics. */
+const ISTIO_STATS_PORT = 15_090;
+
+/** Under which ids the counts are read; none of the built-in metrics where nobody can be asked. */
+interface Ids {
+  readonly builtIn: string | undefined;
+  readonly queried: string;
+}
+
+/** Counts the events of releases in progress: of the built-in metrics, and of those with queries of their own. */
+export class Counting {
+  readonly #access: TelemetryAccess;
+  readonly #builtIn: CountReader;
+  readonly #queried: CountReader;
+
+  constructor(access: TelemetryAccess, clock: Clock, wake: (key: string) => void) {
+    this.#access = access;
+    this.#builtIn = new CountReader(clock, wake);
+    this.#queried = new CountReader(clock, wake);
+  }
+
+  /** Begins to read what the release counts; see {@link settle} and {@link judge}. */
+  begin(key: string, gathered: Gathered, progress: Progress, now: number): Ids {
+    const { metrics, observed } = gathered;
+    const { analysis: spec } = observed.spec;
+    const id = (from: number) => [progress.attempt.number, progress.candidate, from].join('/');
+    const [builtIn, queried] = [id(progress.from), id(progress.queriedFrom)];
+    const query = this.#query(gathered, progress, now);
+    const isAskable = spec.source === 'proxies' || query.prometheus !== undefined;
+    if (query.metrics.length > 0 && isAskable) {
+      this.#builtIn.begin(key, builtIn, () => this.#access.sources[spec.source].read(query));
+    }
+    if (metrics.problems.length === 0 && metrics.events.length > 0) {
+      const asked = { key, ...queriesOf(gathered, progress), now, prometheus: query.prometheus };
+      this.#queried.begin(key, queried, () => this.#access.events.read(asked));
+    }
+    return { builtIn: isAskable ? builtIn : undefined, queried };
+  }
+
+  async settle(key: string): Promise<void> {
+    await Promise.all([this.#builtIn.settle(key), this.#queried.settle(key)]);
+  }
+
+  /** What was counted up to now, judged, and whether it could be read. */
+  judge(
+    key: string,
+    { builtIn, queried }: Ids,
+    gathered: Gathered,
+    progress: Progress,
+  ): { telemetry: TelemetryState; analysis: AnalysisStatus } {
+    const { observed, metrics } = gathered;
+    const limits = eventMetrics(observed.spec.analysis);
+    const own = metrics.problems.length === 0 ? metrics.events.map(limited) : [];
+    const tests = limits.length + own.length;
+    const parts: { analysis: AnalysisStatus; problem: Problem | undefined }[] = [];
+    const judged = (all: readonly LimitedMetric[], count: Count, from: Progress) => {
+      const isRead = 'reading' in count;
+      const analysis = evaluated(observed, from, all, tests, isRead ? count.reading : NOTHING);
+      parts.push({ analysis, problem: isRead ? undefined : count.problem });
+      return analysis;
+    };
+    if (limits.length > 0) {
+      const count = builtIn === undefined ? { problem: NO_ADDRESS } : this.#builtIn.take(key, builtIn);
+      judged(limits, count, progress);
+    }
+    const first = parts[0]?.analysis ?? evaluated(observed, progress, [], 1, NOTHING);
+    if (own.length === 0) return { telemetry: telemetryOf(parts, progress), analysis: first };
+    const second = judged(own, this.#queried.take(key, queried), queriedProgress(progress));
+    return {
+      telemetry: telemetryOf(parts, progress),
+      analysis:
+        limits.length === 0
+          ? { ...second, through: first.through, queriedThrough: second.through }
+          : joined(first, second),
+    };
+  }
+
+  #query({ release, observed, pods, metrics }: Gathered, progress: Progress, now: number): TelemetryQuery {
+    const { candidate, stable, from } = progress;
+    const prometheus = prometheusFor(this.#access, metrics);
+    return {
+      namespace: release.metadata.namespace ?? '',
+      release: release.metadata.name,
+      targets: [
+        target(release, candidate, true, pods[candidate] ?? []),
+        target(release, stable, false, pods[stable] ?? []),
+      ],
+      metrics: eventMetrics(observed.spec.analysis),
+      from,
+      now,
+      ...(prometheus === undefined ? {} : { prometheus }),
+    };
+  }
+
+  /** Drops what is being read for a release that is not in progress. */
+  drop(key: string): void {
+    this.#builtIn.forget(key);
+    this.#queried.forget(key);
+  }
+
+  /** Drops all that is kept of a release whose candidate is gone. */
+  forget(key: string): void {
+    this.drop(key);
+    const [namespace = '', name = ''] = key.split('/');
+    for (const source of Object.values(this.#access.sources)) source.forget(namespace, name);
+    this.#access.events.forget(key);
+  }
+}
+
+function evaluated(
+  { spec, status }: Observed,
+  { candidate, stable, previous, from }: Progress,
+  metrics: readonly LimitedMetric[],
+  tests: number,
+  reading: Counted,
+): AnalysisStatus {
+  const windowFrom = status.step?.observedAt;
+  return evaluate({
+    spec: spec.analysis,
+    metrics,
+    tests,
+    candidate,
+    stable,
+    previous,
+    windowFrom,
+    reading,
+    from,
+  });
+}
+
+/** The same release, as metrics with queries of their own see it: they are counted up to another time. */
+function queriedProgress(progress: Progress): Progress {
+  const { previous, queriedFrom: from } = progress;
+  const through = new Date(from).toISOString();
+  return { ...progress, from, previous: previous === undefined ? undefined : { ...previous, through } };
+}
+
+function queriesOf({ metrics }: Gathered, { candidate, stable, queriedFrom: from }: Progress) {
+  const queries = metrics.events.map((metric) => ({
+    name: metric.name,
+    candidate: eventQueries(metric, metrics.facts, 'candidate'),
+    stable: eventQueries(metric, metrics.facts, 'stable'),
+  }));
+  return { candidate, stable, metrics: queries, from };
+}
+
+function limited({ name, spec }: ResolvedMetric): LimitedMetric {
+  return { name, kind: 'queried', limit: proportion(spec.events?.max ?? '0%') };
+}
+
+/** What two sources counted, as one. */
+function joined(builtIn: AnalysisStatus, queried: AnalysisStatus): AnalysisStatus {
+  const { completeThrough: a, ...rest } = builtIn;
+  const { completeThrough: b } = queried;
+  const verdict = worst([builtIn.verdict, queried.verdict]);
+  const messages = [builtIn, queried]
+    .filter((part) => part.verdict === verdict)
+    .map(({ message }) => message);
+  return {
+    ...rest,
+    queriedThrough: queried.through,
+    ...(a === undefined || b === undefined ? {} : { completeThrough: ms(a) < ms(b) ? a : b }),
+    verdict,
+    message: messages.join('; '),
+    metrics: [...builtIn.metrics, ...queried.metrics],
+  };
+}
+
+function telemetryOf(
+  parts: readonly { analysis: AnalysisStatus; problem: Problem | undefined }[],
+  { attempt }: Progress,
+): TelemetryState {
+  const problem = parts.find((part) => part.problem !== undefined)?.problem;
+  if (problem !== undefined) return { state: 'failing', problem };
+  const counted = parts.every(({ analysis }) => ms(analysis.through) > ms(attempt.startedAt));
+  return { state: 'readable', counted };
+}
+
+const NO_ADDRESS: Problem = {
+  reason: 'TelemetryUnreachable',
+  message:
+    'spec.analysis.source is prometheus, but no address is known: set spec.analysis.prometheus.address, or start the operator with --prometheus-address',
+};
+
+function target(release: CanaryRelease, revision: string, fresh: boolean, pods: readonly Pod[]): Target {
+  return {
+    revision,
+    workload: workloadName(release.metadata.name, revision),
+    fresh,
+    pods: pods.filter(isReady).flatMap((pod) =>
+      pod.status?.podIP === undefined
+        ? []
+        : [
+            {
+              name: pod.metadata.name,
+              uid: pod.metadata.uid ?? '',
+              ip: pod.status.podIP,
+              statsPort: Number(pod.metadata.annotations?.[ANNOTATIONS.statsPort] ?? ISTIO_STATS_PORT),
+            },
+          ],
+    ),
+  };
+}

@@ -1,0 +1,72 @@
+import type { PrometheusAddress } from '../../analysis/telemetry.ts';
+import type { AnalysisStatus, Verdict } from '../../api/index.ts';
+import { type Observed, ms } from '../../core/model.ts';
+import type { EventSource } from '../../telemetry/values/events.ts';
+import type { ValueReader } from '../../telemetry/values/reader.ts';
+import type { TelemetrySource } from '../../analysis/telemetry.ts';
+import type { Metrics } from './metrics.ts';
+
+/** Whom the operator asks what requests experience. */
+export interface TelemetryAccess {
+  readonly sources: Readonly<Record<'proxies' | 'prometheus', TelemetrySource>>;
+  readonly values: ValueReader;
+  /** Counts events by queries of releases. */
+  readonly events: EventSource;
+  /** The operator's own setting, for releases that name no Prometheus. */
+  readonly prometheusAddress: string | undefined;
+}
+
+/** The Prometheus to ask about a release; undefined where nobody named one. */
+export function prometheusFor(
+  access: TelemetryAccess,
+  { prometheus }: Metrics,
+): PrometheusAddress | undefined {
+  const { prometheusAddress: address } = access;
+  return prometheus ?? (address === undefined ? undefined : { address });
+}
+
+/** What a release in progress is about. */
+export interface Progress {
+  readonly candidate: string;
+  readonly stable: string;
+  readonly attempt: { readonly number: number; readonly startedAt: string };
+  /** What status holds of this candidate. */
+  readonly previous: AnalysisStatus | undefined;
+  /** When the present weight was observed; undefined while it is not. */
+  readonly windowFrom: string | undefined;
+  /** Where the counts go on (ms since the epoch), and those by queries of the release. */
+  readonly from: number;
+  readonly queriedFrom: number;
+}
+
+/** What there is to analyse; undefined while no candidate serves, or when it is on its way out. */
+export function progressOf(observed: Observed): Progress | undefined {
+  const {
+    candidateRevision: candidate,
+    stableRevision: stable,
+    attempt,
+    ending,
+    analysis,
+    step,
+    promotion,
+  } = observed.status;
+  if (candidate === undefined || stable === undefined || attempt === undefined) return undefined;
+  const served = (observed.workloads[candidate]?.ready ?? 0) > 0;
+  if (!served || ending !== undefined || observed.deleting) return undefined;
+  const previous = analysis?.revision === candidate ? analysis : undefined;
+  return {
+    candidate,
+    stable,
+    attempt,
+    previous,
+    // Nothing is measured for a release that goes to the end without analysis.
+    windowFrom: promotion === 'full' ? undefined : step?.observedAt,
+    from: ms(previous?.through ?? attempt.startedAt),
+    queriedFrom: ms(previous?.queriedThrough ?? attempt.startedAt),
+  };
+}
+
+/** One Fail fails, and all must pass. */
+export function worst(verdicts: readonly Verdict[]): Verdict {
+  return (['Fail', 'Inconclusive'] as const).find((one) => verdicts.includes(one)) ?? 'Pass';
+}
