@@ -107,7 +107,7 @@ export class SongbirdOperator extends OperatorShell {
     });
     const writes = new OwnWrites(clock);
     this.#controller = new CanaryReleaseController({
-      caches: this.informers,
+      caches: { ...this.informers, namespace },
       lookup: (type, key) => this.#informerOf(type.plural).get(key),
       writes,
       actor: new Actor(this.client, writes),

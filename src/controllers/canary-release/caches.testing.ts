@@ -5,7 +5,7 @@ import { claimsOf } from '../../workloads/index.ts';
 import { type Cache, type Caches, INDEX } from './caches.ts';
 import { needsOf, releaseOfJob, releaseOfLabel, templatesOf } from './triggers.ts';
 
-const CACHE_OF: Readonly<Record<string, keyof Caches>> = {
+const CACHE_OF: Readonly<Record<string, Exclude<keyof Caches, 'namespace'>>> = {
   CanaryRelease: 'releases',
   ReleaseCommand: 'commands',
   Deployment: 'deployments',
@@ -19,11 +19,21 @@ const CACHE_OF: Readonly<Record<string, keyof Caches>> = {
   Job: 'jobs',
 };
 
-/** Caches that hold these objects, as if informers had listed them; those of the kinds in `unserved` have never synced. */
-export function cachesOf(objects: readonly KubeObject[], unserved: readonly string[] = []): Caches {
+/**
+ * Caches that hold these objects, as if informers had listed them; those of the kinds in `unserved` have never synced.
+ * With a namespace, the objects of no other are in them.
+ */
+export function cachesOf(
+  objects: readonly KubeObject[],
+  unserved: readonly string[] = [],
+  namespace?: string,
+): Caches {
   const cache = <T extends KubeObject>(kind: string, indexers: Record<string, Indexer<T>> = {}): Cache<T> => {
     const store = new ObjectStore<T>(indexers);
-    for (const object of objects) if (object.kind === kind) store.set(object as T);
+    for (const object of objects) {
+      const isSeen = namespace === undefined || object.metadata.namespace === namespace;
+      if (object.kind === kind && isSeen) store.set(object as T);
+    }
     return {
       get: (key) => store.get(key),
       list: (namespace) => store.list(namespace),
@@ -35,6 +45,7 @@ export function cachesOf(objects: readonly KubeObject[], unserved: readonly stri
     if (CACHE_OF[kind] === undefined) throw new Error(`no cache holds a ${kind}`);
   const byLabel = { [INDEX.release]: releaseOfLabel };
   return {
+    namespace,
     releases: cache('CanaryRelease', {
       [INDEX.claim]: claimsOf,
       [INDEX.need]: needsOf,

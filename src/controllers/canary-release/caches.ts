@@ -22,6 +22,8 @@ export interface Cache<T extends KubeObject> {
 
 /** Everything that a pass sees of the cluster. */
 export interface Caches {
+  /** The only namespace whose objects are in the caches; all are when undefined. */
+  readonly namespace?: string | undefined;
   readonly releases: Cache<CanaryReleaseObject>;
   readonly commands: Cache<ReleaseCommand>;
   readonly deployments: Cache<Deployment>;

@@ -217,6 +217,18 @@ describe('what keeps a manifest from touching traffic has a code, and names the 
     expect(look(release, [there]).observed.problems).toEqual([]);
   });
 
+  it('is none where the operator may not look, since it sees one namespace only', () => {
+    const release = aRelease({
+      traffic: { istio: { hosts: ['front.web.svc.cluster.local'], gateways: ['ops/public', 'private'] } },
+    });
+    const caches = cachesOf([release], [], 'bookinfo');
+    const gathered = gather(release, caches, undefined, NO_SECRETS);
+    const { problems } = 'observed' in gathered ? gathered.observed : gathered;
+    expect(problems.map(({ message }) => message)).toEqual([
+      'spec.traffic.istio.gateways[1]: there is no Gateway private in namespace bookinfo: create it, or name one that exists as namespace/name',
+    ]);
+  });
+
   it('of two releases is a problem of the younger alone', () => {
     const release = aRelease();
     const younger = {

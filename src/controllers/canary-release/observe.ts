@@ -73,12 +73,14 @@ export function gather(
     caches.pods.byIndex(INDEX.release, key),
     (pod) => pod.metadata.labels?.[LABELS.revision] ?? '',
   ) as Record<string, Pod[]>;
+  // What lies where the operator may not look is for Istio to find or to miss.
+  const unseen = (other: string) => caches.namespace !== undefined && caches.namespace !== other;
   const istio: IstioLive = {
     installed: caches.virtualServices.hasSynced && caches.destinationRules.hasSynced,
     virtualService: caches.virtualServices.get(key),
     destinationRule: caches.destinationRules.get(key),
-    hasService: (name, inNamespace) => caches.services.get(`${inNamespace}/${name}`) !== undefined,
-    hasGateway: (name, inNamespace) => caches.gateways.get(`${inNamespace}/${name}`) !== undefined,
+    hasService: (name, other) => unseen(other) || caches.services.get(`${other}/${name}`) !== undefined,
+    hasGateway: (name, other) => unseen(other) || caches.gateways.get(`${other}/${name}`) !== undefined,
   };
   const service = caches.services.get(`${namespace}/${spec.service.name}`);
   const rivals = claimsOf(release).flatMap((claim) => caches.releases.byIndex(INDEX.claim, claim));
