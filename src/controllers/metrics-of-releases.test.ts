@@ -314,6 +314,25 @@ describe('a metric by a Job', () => {
     );
   });
 
+  it('that is refused is told of, tried now and then, and holds up no rollback', async () => {
+    let tries = 0;
+    test.cluster.intercept({
+      before: ({ verb, plural, user }) => {
+        if (user !== 'songbird' || plural !== 'jobs' || verb !== 'patch') return;
+        tries++;
+        throw new ApiError(403, 'Forbidden', 'jobs is forbidden: exceeded quota');
+      },
+    });
+    await release({ metrics, errorRate: { max: '1%' } });
+    const status = await test.until(({ message }) => message?.includes('exceeded quota') === true);
+    expect(status.conditions?.some(({ type }) => type === 'Stalled')).toBe(true);
+    const before = tries;
+    await test.clock.advance(30_000);
+    expect(tries - before).toBeLessThanOrEqual(6);
+    test.traffic.bad.add('cart:2');
+    await test.until(({ phase }) => phase === 'RolledBack', 4);
+  });
+
   it('ends with its release: no Job runs for a candidate that was taken back', async () => {
     await release({ metrics, errorRate: { max: '1%' } });
     await started(1);

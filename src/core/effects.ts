@@ -14,8 +14,8 @@ export function nextEffect(status: CanaryReleaseStatus, observed: Observed, now:
     finalizer(observed) ??
     stableCapacity(status, observed) ??
     (observed.problems.length > 0 ? undefined : buildUp(status, observed, now)) ??
-    measurement(status, observed) ??
-    commandEffect(status, observed, now)
+    commandEffect(status, observed, now) ??
+    measurement(status, observed)
   );
 }
 

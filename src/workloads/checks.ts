@@ -2,6 +2,7 @@ import {
   type CanaryRelease,
   type Deployment,
   LABELS,
+  type PodTemplate,
   type Problem,
   type Service,
   isOwnedBy,
@@ -43,6 +44,42 @@ export function checkService(
     );
   }
   return problems;
+}
+
+/**
+ * Whether the Service's port leads to pods of all revisions that it may have to serve. It is one Service, and it changes at
+ * once: a port that the stable pods lack would take their traffic down, and a rollback could not give it back. Pods
+ * that declare no ports say nothing.
+ * @param templates the pod templates by the name under which a user knows them
+ */
+export function checkTargetPort(
+  { spec }: CanaryRelease,
+  templates: Readonly<Record<string, PodTemplate>>,
+): Problem[] {
+  const { port, targetPort = port } = spec.service;
+  for (const [owner, template] of Object.entries(templates)) {
+    const ports = template.spec.containers.flatMap(portsOf);
+    const fits = ports.some(({ name, containerPort }) => targetPort === name || targetPort === containerPort);
+    if (ports.length === 0 || fits) continue;
+    const known = ports.map(({ name, containerPort }) => name ?? containerPort).join(', ');
+    return [
+      {
+        reason: 'ServiceMismatch',
+        message: `spec.service.targetPort is ${targetPort}, which no container of ${owner} has (they have ${known}): name the port alike in all versions, such as ports: [{name: http, containerPort: ...}], and set targetPort to that name`,
+      },
+    ];
+  }
+  return [];
+}
+
+interface ContainerPort {
+  readonly name?: string | undefined;
+  readonly containerPort: number;
+}
+
+function portsOf(container: Readonly<Record<string, unknown>>): ContainerPort[] {
+  const { ports } = container;
+  return Array.isArray(ports) ? (ports as ContainerPort[]) : [];
 }
 
 /** A Deployment with the name that this revision needs, belonging to someone else. */

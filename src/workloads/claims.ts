@@ -14,12 +14,22 @@ export function claimsOf(release: CanaryReleaseObject): string[] {
   const gateways = strings(istio['gateways']);
   for (const host of strings(istio['hosts'])) {
     for (const gateway of gateways.length === 0 ? ['mesh'] : gateways) {
-      // A short name means a Service of this namespace; a name with dots is the same everywhere.
-      const scope = host.includes('.') ? host : `${namespace}/${host}`;
-      claims.push(`host ${scope} at gateway ${gateway}`);
+      const where = gateway === 'mesh' || gateway.includes('/') ? gateway : `${namespace}/${gateway}`;
+      claims.push(`host ${fullName(host, namespace)} at gateway ${where}`);
     }
   }
   return claims;
+}
+
+/**
+ * One spelling for a host: `web`, `web.shop`, `web.shop.svc` and `web.shop.svc.cluster.local` are one Service. Of two parts
+ * nobody can tell a Service from a domain such as `example.com`; taking both for the same refuses too much rather than
+ * too little.
+ */
+function fullName(host: string, namespace: string): string {
+  const [name = '', within = namespace, ...rest] = host.split('.');
+  const isService = rest.length === 0 || rest[0] === 'svc';
+  return isService && name !== '*' ? `${name}.${within}` : host;
 }
 
 /** Another CanaryRelease that claims the same and came first: the older one keeps what it has. */

@@ -3,7 +3,14 @@ import type { Job } from '../api/index.ts';
 import { type JobIdentity, jobName, jobOf, jobResult } from './jobs.ts';
 import { aRelease } from './testing.ts';
 
-const identity: JobIdentity = { attempt: 1, revision: 'abc', metric: 't/smoke', definition: 'd', number: 1 };
+const identity: JobIdentity = {
+  attempt: 1,
+  revision: 'abc',
+  metric: 't/smoke',
+  definition: 'd',
+  number: 1,
+  startedAt: 5,
+};
 
 describe("the name of a measurement's Job", () => {
   it('is always the same, and another for each measurement, attempt and definition', () => {
@@ -13,6 +20,7 @@ describe("the name of a measurement's Job", () => {
       { ...identity, attempt: 2 },
       { ...identity, definition: 'e' },
       { ...identity, metric: 't-smoke' },
+      { ...identity, startedAt: 6 },
     ].map((one) => jobName(aRelease(), one));
     expect(new Set(names).size).toBe(names.length);
     expect(jobName(aRelease(), { ...identity })).toBe(names[0]);

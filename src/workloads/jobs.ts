@@ -14,13 +14,18 @@ export interface JobIdentity {
   readonly metric: string;
   readonly definition: string;
   readonly number: number;
+  /** When it begins (ms since the epoch). */
+  readonly startedAt: number;
 }
 
-/** The name of a measurement's Job: the same each time, so that one measurement never runs twice. */
+/**
+ * The name of a measurement's Job. It is in status before the Job is there, so that one measurement never runs twice, and
+ * no other has it, so that none is told by the Job of another.
+ */
 export function jobName({ metadata }: CanaryRelease, identity: JobIdentity): string {
-  const { attempt, revision, metric, definition, number } = identity;
+  const { attempt, revision, metric, definition, number, startedAt } = identity;
   const hash = createHash('sha256')
-    .update(JSON.stringify([metadata.uid, attempt, revision, metric, definition, number]))
+    .update(JSON.stringify([metadata.uid, attempt, revision, metric, definition, number, startedAt]))
     .digest('hex')
     .slice(0, HASH);
   const readable = `${metadata.name}-${metric}`.replace(/[^a-z0-9]+/g, '-');

@@ -117,8 +117,10 @@ function verdictOfWindow(metric: ValueMetric, state: Opened, failures: number): 
   }
   const { valued, needed } = progress(metric, state);
   const count = `${valued} of ${needed} measurement${needed === 1 ? '' : 's'} at this weight`;
-  if (valued < needed)
-    return ['Inconclusive', last?.result === 'Error' ? `${count}: ${last.message ?? ''}` : count];
+  if (valued < needed) {
+    const job = state.running === undefined ? '' : `, Job ${state.running.job} has not ended`;
+    return ['Inconclusive', last?.result === 'Error' ? `${count}: ${last.message ?? ''}` : `${count}${job}`];
+  }
   if (window.successes === 0) return ['Inconclusive', 'no success at this weight yet'];
   if (last?.result === 'Failure')
     return ['Inconclusive', `waits for a success, after ${tolerated(failures, 'failure', failureLimit)}`];

@@ -5,7 +5,7 @@ import {
   type Problem,
 } from '../../api/index.ts';
 import { decide } from '../../core/decide.ts';
-import type { Decision, ReleaseEvent } from '../../core/model.ts';
+import type { Decision, Effect, ReleaseEvent } from '../../core/model.ts';
 import { stalledStatus } from '../../core/unparsable.ts';
 import type { Clock } from '../../kube/clock.ts';
 import { deepEqual } from '../../kube/json.ts';
@@ -53,11 +53,28 @@ const RETRY_REFUSED_MS = 5000;
 /** How often a release looks for a Secret that it lacks (ms): Secrets are not watched. */
 const SECRET_LOOK_MS = 1000;
 
+/** How often a release in progress is looked at while a write of its is refused (ms): it may have to be taken back. */
+const LOOK_MS = 1000;
+
+interface Refusal {
+  readonly problem: Problem;
+  readonly effect: Effect;
+  /** When it was refused (ms since the epoch). */
+  readonly at: number;
+}
+
+/** A release in progress goes on being judged; the write that was just refused is not tried each time. */
+function isHeld({ effect, at }: Refusal, decision: Decision, now: number): boolean {
+  const { candidateRevision, stableRevision, ending } = decision.status;
+  const isJudged = candidateRevision !== undefined && stableRevision !== undefined && ending === undefined;
+  return isJudged && deepEqual(effect, decision.effect) && now >= at && now < at + RETRY_REFUSED_MS;
+}
+
 /** observe → decide → act for one release at a time. Holds nothing that a restart may not lose. */
 export class CanaryReleaseController {
   readonly #deps: ControllerDependencies;
   /** By key: the refusal of the last write, shown in status until a write succeeds. */
-  readonly #refused = new Map<string, Problem>();
+  readonly #refused = new Map<string, Refusal>();
 
   constructor(dependencies: ControllerDependencies) {
     this.#deps = dependencies;
@@ -86,14 +103,19 @@ export class CanaryReleaseController {
     observer.decided(key, gathered, decision);
     if (decision.status.candidateRevision === undefined) analyst.forget(key);
     const release = await this.#write(object, decision.status, decision.events);
-    if (decision.effect !== undefined) {
+    const { effect } = decision;
+    const refusal = this.#refused.get(key);
+    if (effect !== undefined && refusal !== undefined && isHeld(refusal, decision, clock.now())) {
+      return { at: Math.min(refusal.at + RETRY_REFUSED_MS, clock.now() + LOOK_MS) };
+    }
+    if (effect !== undefined) {
       // The status write gave the object a new version, which effects on the object itself must name.
       const current = { ...gathered, release: { ...gathered.release, metadata: release.metadata } };
       try {
-        await this.#deps.actor.perform(decision.effect, current);
+        await this.#deps.actor.perform(effect, current);
       } catch (error) {
         if (!(error instanceof RefusedWrite)) throw error;
-        return this.#refuse(key, object, error.problem);
+        return this.#refuse(key, object, error.problem, effect);
       }
     }
     this.#refused.delete(key);
@@ -107,7 +129,9 @@ export class CanaryReleaseController {
   async #gather(key: string, object: CanaryReleaseObject): Promise<ReturnType<typeof gather>> {
     const { caches, secrets, clock } = this.#deps;
     const look = () =>
-      gather(object, caches, this.#refused.get(key), (namespace, ref) => secrets.lookup(namespace, ref));
+      gather(object, caches, this.#refused.get(key)?.problem, (namespace, ref) =>
+        secrets.lookup(namespace, ref),
+      );
     const gathered = look();
     if ('problems' in gathered || gathered.metrics.secrets.length === 0) return gathered;
     const namespace = object.metadata.namespace ?? '';
@@ -116,10 +140,10 @@ export class CanaryReleaseController {
   }
 
   /** Shows a refusal in status at once, and tries the write again from time to time: someone may have mended it. */
-  #refuse(key: string, object: CanaryReleaseObject, problem: Problem): NextPass {
+  #refuse(key: string, object: CanaryReleaseObject, problem: Problem, effect: Effect): NextPass {
     const { clock, observer } = this.#deps;
-    const known = this.#refused.get(key);
-    this.#refused.set(key, problem);
+    const known = this.#refused.get(key)?.problem;
+    this.#refused.set(key, { problem, effect, at: clock.now() });
     if (known?.message === problem.message) return { at: clock.now() + RETRY_REFUSED_MS };
     observer.refused(object, problem);
     return { at: clock.now() };

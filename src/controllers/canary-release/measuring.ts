@@ -119,7 +119,9 @@ function byJob(
 ): ValueStatus {
   const { running } = state;
   if (running === undefined) {
-    return isDue ? start(state, jobName(release, identity(metric, state, progress)), now) : state;
+    return isDue
+      ? start(state, jobName(release, { ...identity(metric, state, progress), startedAt: now }), now)
+      : state;
   }
   const job = jobs[running.job];
   const ended = job === undefined ? undefined : jobResult(job);
