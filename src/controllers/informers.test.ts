@@ -103,14 +103,14 @@ describe('the caches', () => {
     await start();
     const { releases, commands } = informers;
     expect(names(releases.byIndex(INDEX.claim, 'Service shop/front'))).toEqual(['front']);
-    expect(names(releases.byIndex(INDEX.claim, 'host shop/cart at gateway mesh'))).toEqual(['front']);
+    expect(names(releases.byIndex(INDEX.claim, 'host cart.shop at gateway mesh'))).toEqual(['front']);
     expect(names(releases.byIndex(INDEX.need, 'Service shop/cart'))).toEqual(['front']);
     expect(names(commands.byIndex(INDEX.release, 'shop/front'))).toEqual(['stop']);
     // And no longer by what they claimed before
     const patch = { spec: { traffic: { istio: { hosts: ['front'] } } } };
     await admin.patch(canaryReleases, { namespace: 'shop', name: 'front' }, 'merge', patch);
     await clock.advance(1000);
-    expect(releases.byIndex(INDEX.claim, 'host shop/cart at gateway mesh')).toEqual([]);
+    expect(releases.byIndex(INDEX.claim, 'host cart.shop at gateway mesh')).toEqual([]);
     expect(releases.byIndex(INDEX.need, 'Service shop/cart')).toEqual([]);
   });
 

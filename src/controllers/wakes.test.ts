@@ -51,7 +51,7 @@ describe('a release that waits for something else goes on as soon as that is men
     await test.apply('cart:1');
     const status = await test.until(stalledFor('WorkloadConflict'));
     expect(status.message).toContain(
-      'CanaryRelease shop/older already manages host shop/cart at gateway mesh',
+      'CanaryRelease shop/older already manages host cart.shop at gateway mesh',
     );
     await test.clock.advance(60_000);
     const patch = { spec: { traffic: { istio: { hosts: ['front'] } } } };

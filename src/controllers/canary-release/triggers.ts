@@ -44,28 +44,36 @@ function rivals(object: KubeObject, releases: Cache<CanaryReleaseObject>): strin
     .map(keyOfObject);
 }
 
-/** The Services and Gateways that a release names, as `Service shop/cart`: it wants to hear when they come, change or go. */
-export function needsOf(release: CanaryReleaseObject): string[] {
-  const { namespace = '' } = release.metadata;
-  const needs = claimsOf(release).flatMap((claim) => {
-    const [, service] = /^Service (.+)$/.exec(claim) ?? [];
-    if (service !== undefined) return [`Service ${service}`];
-    const [, host = '', gateway = ''] = /^host (\S+) at gateway (\S+)$/.exec(claim) ?? [];
-    return [...serviceAt(host), ...gatewayAt(gateway, namespace)];
-  });
+/**
+ * The Services and Gateways that a release names, as `Service shop/cart`: it wants to hear when they come, change or go.
+ * Read from an unchecked object: one that breaks another rule still names them.
+ */
+export function needsOf({ metadata, spec }: CanaryReleaseObject): string[] {
+  const { namespace = '' } = metadata;
+  const { service, traffic } = record(spec);
+  const { hosts, gateways } = record(record(traffic)['istio']);
+  const services = [...strings([record(service)['name']]), ...strings(hosts)];
+  const needs = [
+    ...services.flatMap((host) => serviceAt(host, namespace)),
+    ...strings(gateways).flatMap((gateway) => gatewayAt(gateway, namespace)),
+  ];
   return [...new Set(needs)];
 }
 
-/** `shop/cart` is a short name in its namespace, `cart.shop.svc.cluster.local` the whole one; others are no Services. */
-function serviceAt(host: string): string[] {
-  const [, name, namespace] = /^([^./]+)\.([^./]+)\.svc(?:\.|$)/.exec(host) ?? [];
-  if (name !== undefined) return [`Service ${namespace ?? ''}/${name}`];
-  return host.includes('/') ? [`Service ${host}`] : [];
+/** A short name is a Service of the namespace, and `cart.shop.svc.cluster.local` one of another; other hosts are none. */
+function serviceAt(host: string, own: string): string[] {
+  const [name = '', namespace = own, ...rest] = host.split('.');
+  const isService = rest.length === 0 ? !/[.*]/.test(host) : rest[0] === 'svc';
+  return isService ? [`Service ${namespace}/${name}`] : [];
 }
 
-function gatewayAt(gateway: string, namespace: string): string[] {
+function gatewayAt(gateway: string, own: string): string[] {
   if (gateway === 'mesh') return [];
-  return [`Gateway ${gateway.includes('/') ? gateway : `${namespace}/${gateway}`}`];
+  return [`Gateway ${gateway.includes('/') ? gateway : `${own}/${gateway}`}`];
+}
+
+function strings(value: unknown): string[] {
+  return Array.isArray(value) ? value.filter((item) => typeof item === 'string') : [];
 }
 
 /** `namespace/release` of an object that carries the release's label. */
