@@ -5,7 +5,7 @@ import { type Logger, pino } from 'pino';
 import { type Flags, USAGE, parseFlags } from './controllers/flags.ts';
 import { type Leadership, lead } from './controllers/lead.ts';
 import { OperatorMetrics } from './controllers/metrics.ts';
-import { SongbirdOperator } from './controllers/operator.ts';
+import { type About, SongbirdOperator } from './controllers/operator.ts';
 import { PassReporter } from './controllers/reporter.ts';
 import { serve } from './controllers/serve.ts';
 import { HttpApiClient } from './kube/client.ts';
@@ -122,10 +122,13 @@ async function work(
 }
 
 /** What an API server answers, or that it does not, explains itself; a stack is for faults of this program. */
-function errorLogger(log: Logger): (error: unknown, where: string) => void {
-  return (error, where) => {
+function errorLogger(log: Logger): (error: unknown, where: string, about?: About) => void {
+  return (error, where, about) => {
     const details = isApiError(error) ? { code: error.code, reason: error.reason } : { err: error };
-    log.error(details, `${where}: ${error instanceof Error ? error.message : String(error)}`);
+    log.error(
+      { ...about, ...details },
+      `${where}: ${error instanceof Error ? error.message : String(error)}`,
+    );
   };
 }
 

@@ -42,7 +42,10 @@ const latency = ruled(
       ]),
     ) as Record<'p50' | 'p90' | 'p95' | 'p99', z.ZodOptional<z.ZodString>>,
   ),
-  { description: 'Limits of latency quantiles.' },
+  {
+    description:
+      "Limits of latency quantiles, counted in the buckets of the proxies' histograms: a bound between two edges counts as the higher one (Envoy's are 1, 5, 10, 25, 50, 100, 250, 500 ms, 1, 2.5, 5, 10 s and more).",
+  },
   [
     {
       cel: 'has(self.p50) || has(self.p90) || has(self.p95) || has(self.p99)',

@@ -12,7 +12,7 @@ export const CATALOGUE = {
   RollingBack: 'A release was given up; traffic is going back to the stable revision.',
   Reverted: 'The template went back to the stable one in mid-release; the candidate was dropped.',
   Superseded: 'Another revision replaced the candidate in mid-release; the release starts again with it.',
-  ScaledToZero: 'replicas is 0: revisions change at once, since nothing serves.',
+  ScaledToZero: 'replicas is 0: nothing serves; a new revision goes out with the first pods.',
   WaitingForPods: 'The next weight waits until enough pods of the revision are ready.',
   WaitingForStable: 'Traffic cannot go back yet: the stable revision has no ready pod.',
   WaitingForTraffic: 'The new weight is written and not yet observed.',

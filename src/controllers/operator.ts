@@ -1,5 +1,5 @@
 import type { KubernetesObject } from '@kubernetes/client-node';
-import { FIELD_MANAGER } from '../api/index.ts';
+import { FIELD_MANAGER, parseRelease } from '../api/index.ts';
 import type { Clock } from '../kube/clock.ts';
 import type { Informer } from '../kube/informer.ts';
 import { OwnWrites } from '../kube/own-writes.ts';
@@ -28,6 +28,13 @@ import {
 } from './shell.ts';
 import { WatchTroubles } from './watch-troubles.ts';
 
+/** The release that a fault concerns. */
+export interface About {
+  /** `namespace/name`. */
+  readonly release: string;
+  readonly revision: string | undefined;
+}
+
 export interface OperatorOptions {
   /** Writes through it are limited and guarded by the lease. */
   readonly client: ApiClient;
@@ -40,7 +47,7 @@ export interface OperatorOptions {
   readonly metrics: OperatorMetrics;
   readonly reporter: PassObserver;
   /** Called with everything that goes wrong on the way; nothing stops because of it. */
-  readonly onError: (error: unknown, where: string) => void;
+  readonly onError: (error: unknown, where: string, about?: About) => void;
   /** Told in a sentence what the operator lacks or waits for, once, and once when that is over. */
   readonly say: (level: 'info' | 'warn', sentence: string) => void;
   /** Uniform in [0, 1): keeps operators that failed together from coming back together. */
@@ -124,7 +131,7 @@ export class SongbirdOperator extends OperatorShell {
       worker: (key) => this.#work(key),
       backoffMs: exponentialBackoff(200, LONGEST_BACKOFF_MS, random),
       onError: (error, key) => {
-        onError(error, `pass over ${key}`);
+        onError(error, `pass over ${key}`, { release: key, revision: this.#revisionOf(key) });
       },
       metrics: {
         depth: (keys) => {
@@ -190,6 +197,14 @@ export class SongbirdOperator extends OperatorShell {
     });
     await Promise.all(watches);
     this.#ready = true;
+  }
+
+  /** The revision that a pass over this release is about, as far as its status says. */
+  #revisionOf(key: string): string | undefined {
+    const object = this.informers.releases.get(key);
+    if (object === undefined) return undefined;
+    const { candidateRevision, stableRevision } = parseRelease(object).status;
+    return candidateRevision ?? stableRevision;
   }
 
   protected override async watchResource(

@@ -59,22 +59,16 @@ export function totalOf(histogram: Histogram): number {
 }
 
 /**
- * How many events took longer than `ms`. Inside a bucket, events are taken to lie evenly (as histogram_quantile does),
- * the first bucket beginning at 0. Undefined when some events lie above the highest finite edge and `ms` does too: then
- * nobody knows.
+ * How many events surely took longer than `ms`: those above the first bucket edge that is not below it. What lies between
+ * nobody knows, and a guess must not roll a version back. Undefined when some events lie above the highest finite edge and
+ * `ms` does too: then nobody knows anything.
  */
 export function slowerThan(histogram: Histogram, ms: number): number | undefined {
   const all = totalOf(histogram);
   const upper = histogram.bounds.findIndex((bound) => bound >= ms);
   if (upper < 0) return 0;
-  const lowerBound = upper === 0 ? 0 : (histogram.bounds[upper - 1] ?? 0);
-  const lowerCount = upper === 0 ? 0 : (histogram.counts[upper - 1] ?? 0);
-  const upperBound = histogram.bounds[upper] ?? Infinity;
-  const upperCount = histogram.counts[upper] ?? all;
-  if (upperBound === ms) return all - upperCount;
-  if (upperCount === lowerCount) return all - lowerCount;
-  if (upperBound === Infinity) return undefined;
-  const width = upperBound - lowerBound;
-  const share = width > 0 ? Math.min(Math.max((ms - lowerBound) / width, 0), 1) : 1;
-  return all - (lowerCount + (upperCount - lowerCount) * share);
+  const isKnown = (histogram.bounds[upper] ?? Infinity) < Infinity;
+  const below = upper === 0 ? 0 : (histogram.counts[upper - 1] ?? 0);
+  if (!isKnown && all > below) return ms === Infinity ? 0 : undefined;
+  return all - (histogram.counts[upper] ?? all);
 }

@@ -1,9 +1,10 @@
 import { describe, expect, it } from 'vitest';
-import { type Pod, type Service, ownerRefOf } from '../api/index.ts';
+import { type CanaryRelease, type Pod, type Service, ownerRefOf } from '../api/index.ts';
 import {
   checkClaims,
   checkDeploymentName,
   checkService,
+  checkTargetPort,
   deploymentOf,
   isReady,
   revisionOf,
@@ -95,6 +96,34 @@ describe('an existing Service', () => {
   });
 });
 
+describe('the port that the Service leads to', () => {
+  const template = (ports: object[]) => ({ spec: { containers: [{ name: 'app', image: 'app:1', ports }] } });
+  const check = (targetPort: number | string | undefined, stable: object[]) =>
+    checkTargetPort(aRelease({ service: { name: 'reviews', port: 9080, portName: 'http', targetPort } }), {
+      'spec.template': template([{ name: 'http', containerPort: 9080 }]),
+      'the stable revision abc': template(stable),
+    }).map(({ message }) => message);
+
+  it('is there by number or by name, in all versions', () => {
+    expect(check(undefined, [{ containerPort: 9080 }])).toEqual([]);
+    expect(check(9080, [{ containerPort: 9080 }])).toEqual([]);
+    expect(check('http', [{ name: 'http', containerPort: 8080 }])).toEqual([]);
+  });
+
+  it('is not known of pods that declare none', () => {
+    expect(check('http', [])).toEqual([]);
+  });
+
+  it('must not be taken from under the stable version', () => {
+    expect(check(9080, [{ name: 'web', containerPort: 8080 }])).toEqual([
+      'spec.service.targetPort is 9080, which no container of the stable revision abc has (they have web): name the port alike in all versions, such as ports: [{name: http, containerPort: ...}], and set targetPort to that name',
+    ]);
+    expect(check('admin', [])).toEqual([
+      expect.stringContaining('no container of spec.template has (they have http)'),
+    ]);
+  });
+});
+
 describe('two releases for one workload', () => {
   const older = aRelease();
   const younger = aRelease();
@@ -115,6 +144,30 @@ describe('two releases for one workload', () => {
         ) as string,
       },
     ]);
+  });
+
+  it.each([
+    [{ hosts: ['web'] }, { hosts: ['web.bookinfo.svc.cluster.local'] }],
+    [{ hosts: ['web'] }, { hosts: ['web.bookinfo'] }],
+    [
+      { hosts: ['a.example.com'], gateways: ['public'] },
+      { hosts: ['a.example.com'], gateways: ['bookinfo/public'] },
+    ],
+  ])('%j and %j are one host', (one, other) => {
+    const rival = (istio: object, metadata: object) => {
+      const release = aRelease({ service: { name: 'own', port: 80, portName: 'http' }, traffic: { istio } });
+      return { ...release, metadata: { ...release.metadata, ...metadata } };
+    };
+    const first = rival(one, {});
+    const second = {
+      ...rival(other, younger.metadata),
+      spec: {
+        ...aRelease().spec,
+        service: { name: 'another', port: 80, portName: 'http' },
+        traffic: { istio: other },
+      },
+    };
+    expect(checkClaims(second as CanaryRelease, [first])).toMatchObject([{ reason: 'WorkloadConflict' }]);
   });
 
   it('a Deployment of the same name that someone else made is not taken over', () => {

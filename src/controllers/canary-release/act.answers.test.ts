@@ -141,3 +141,16 @@ describe('an answer that trying again cannot change', () => {
     expect((await stage.live(services, 'cart')).metadata.name).toBe('cart');
   });
 });
+
+it('a template that the API server cannot decode, which it answers with 500, is for a person to mend', async () => {
+  stage.meanwhile = async () => {
+    throw new ApiError(
+      500,
+      'InternalError',
+      'failed to create typed patch object: .env[0].value: expected string',
+    );
+  };
+  const refused = await failure(stage.perform({ kind: 'applyDeployment', revision: 'one', replicas: 1 }));
+  expect(refused).toBeInstanceOf(RefusedWrite);
+  expect(refused).toHaveProperty('problem.message', expect.stringContaining('expected string'));
+});

@@ -261,6 +261,9 @@ function unserved(type: ResourceType, cause: unknown): RefusedWrite {
   return new RefusedWrite({ reason: 'RouterMissing', message }, cause);
 }
 
+/** An API server answers with 500 to what it cannot decode, such as a number where text belongs. */
+const UNDECODABLE = /typed patch object|quantities must match|cannot unmarshal|duplicate entries for key/;
+
 /** What a person must mend, for the answers that trying again cannot change. */
 function refusal(error: unknown, effect: Effect, release: CanaryRelease): RefusedWrite | undefined {
   if (!isApiError(error)) return undefined;
@@ -277,7 +280,8 @@ function refusal(error: unknown, effect: Effect, release: CanaryRelease): Refuse
       error,
     );
   }
-  if (error.code === 400 || error.code === 422) {
+  const isUndecodable = error.code === 500 && UNDECODABLE.test(error.message);
+  if (error.code === 400 || error.code === 422 || isUndecodable) {
     return new RefusedWrite(
       {
         reason: 'ApiWriteFailed',

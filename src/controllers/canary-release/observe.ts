@@ -8,6 +8,7 @@ import {
   type Job,
   LABELS,
   type Pod,
+  type PodTemplate,
   type Problem,
   type ReleaseCommand,
   isOwnedBy,
@@ -23,6 +24,7 @@ import {
   checkClaims,
   checkDeploymentName,
   checkService,
+  checkTargetPort,
   claimsOf,
   deploymentOf,
   isReady,
@@ -119,6 +121,7 @@ export function gather(
       ...checkClaims(release, rivals),
       ...istioRouter.check(release, istio),
       ...checkService(release, service, target),
+      ...checkTargetPort(release, templatesOf(release, deployments)),
       ...checkDeploymentName(release, target, sameName),
       ...metrics.problems,
     ],
@@ -173,5 +176,19 @@ function commandView(command: ReleaseCommand): PendingCommand | undefined {
     ...(status?.phase === undefined
       ? {}
       : { finishedAt: ms(status.finishedAt ?? metadata.creationTimestamp ?? '') }),
+  };
+}
+
+/** The pod templates of the revisions that the Service may have to lead to. */
+function templatesOf(
+  { spec, status }: CanaryRelease,
+  deployments: Readonly<Record<string, Deployment>>,
+): Record<string, PodTemplate> {
+  const stable = deployments[status.stableRevision ?? ''];
+  return {
+    'spec.template': spec.template,
+    ...(stable === undefined
+      ? {}
+      : { [`the stable revision ${status.stableRevision}`]: stable.spec.template }),
   };
 }

@@ -53,7 +53,8 @@ function nameConflicts(release: CanaryRelease, live: IstioLive): Problem[] {
 function checkHost(release: CanaryRelease, host: string, index: number, live: IstioLive): Problem[] {
   const [name = '', namespace = release.metadata.namespace ?? '', ...rest] = host.split('.');
   const isService = rest.length === 0 ? !host.includes('*') && !host.includes('.') : rest[0] === 'svc';
-  if (!isService || name === release.spec.service.name || live.hasService(name, namespace)) return [];
+  const isOwn = name === release.spec.service.name && namespace === release.metadata.namespace;
+  if (!isService || isOwn || live.hasService(name, namespace)) return [];
   return [
     {
       reason: 'HostNotFound',

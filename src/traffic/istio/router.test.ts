@@ -9,7 +9,7 @@ const EMPTY: IstioLive = {
   installed: true,
   virtualService: undefined,
   destinationRule: undefined,
-  hasService: (name) => name === 'reviews',
+  hasService: (name, namespace) => name === 'reviews' && namespace === 'bookinfo',
   hasGateway: (name, namespace) => name === 'public' && namespace === 'istio-system',
 };
 
@@ -149,6 +149,10 @@ describe('checking', () => {
     expect(check({ hosts: ['ratings'] })).toEqual([
       'spec.traffic.istio.hosts[0]: there is no Service ratings in namespace bookinfo: name the Service that callers use, such as reviews',
     ]);
+    expect(check({ hosts: ['reviews.other.svc.cluster.local'] })).toEqual([
+      'spec.traffic.istio.hosts[0]: there is no Service reviews in namespace other: name the Service that callers use, such as reviews',
+    ]);
+    expect(check({ hosts: ['reviews.bookinfo.svc.cluster.local'] })).toEqual([]);
     expect(check({ hosts: ['reviews'], gateways: ['public'] })).toEqual([
       'spec.traffic.istio.gateways[0]: there is no Gateway public in namespace bookinfo: create it, or name one that exists as namespace/name',
     ]);
