@@ -92,6 +92,28 @@ describe('the operator in a cluster', () => {
     expect((await test.admin.list(releaseCommands, { namespace: 'shop' })).items).toEqual([]);
   });
 
+  it('refuses a command for a release that is not there, and clears it away in its time', async () => {
+    await test.operate();
+    const ref = { name: 'lost', namespace: 'shop' };
+    await test.admin.create<KubeObject & { spec: unknown }>(releaseCommands, {
+      apiVersion: 'songbird.dev/v1alpha1',
+      kind: 'ReleaseCommand',
+      metadata: ref,
+      spec: { release: 'nothing', revision: 'one', action: 'abort', ttl: '5s' },
+    });
+    await test.clock.advance(1000);
+    const command = await test.admin.get<ReleaseCommand & KubeObject>(releaseCommands, ref);
+    expect(command.status?.phase).toBe('Refused');
+    expect(command.status?.message).toBe(
+      'there is no CanaryRelease nothing in this namespace: name one that exists in spec.release',
+    );
+    const { resourceVersion } = command.metadata;
+    await test.clock.advance(3000);
+    expect((await test.admin.get(releaseCommands, ref)).metadata.resourceVersion).toBe(resourceVersion);
+    await test.clock.advance(3000);
+    expect((await test.admin.list(releaseCommands, { namespace: 'shop' })).items).toEqual([]);
+  });
+
   it('repairs what others change of its own, and leaves alone what is not its own', async () => {
     await test.operate();
     await test.apply('cart:1');

@@ -1,7 +1,7 @@
 import type { CanaryReleaseStatus, HandledCommand } from '../api/index.ts';
 import { durationMs } from '../api/index.ts';
 import { end } from './lifecycle.ts';
-import { type Effect, type Observed, type PendingCommand, iso } from './model.ts';
+import { type CommandEffect, type Effect, type Observed, type PendingCommand, iso } from './model.ts';
 
 /** Either the status that a command leads to, or the reason why it is refused. */
 type Outcome = { status: CanaryReleaseStatus; done: string } | { refused: string };
@@ -47,6 +47,35 @@ export function commandEffect(
   if (untold !== undefined) return { kind: 'finishCommand', ...untold };
   const expired = observed.commands.find((command) => (expiresAt(command) ?? Infinity) <= now);
   return expired === undefined ? undefined : { kind: 'deleteCommand', name: expired.name, uid: expired.uid };
+}
+
+/**
+ * Commands for a release that is not there are refused, oldest first, and cleared away like all others.
+ * @returns at most one effect, and when the next is due (ms since the epoch)
+ */
+export function orphanEffect(
+  release: string,
+  commands: readonly PendingCommand[],
+  now: number,
+): { effect: CommandEffect | undefined; requeueAt: number | undefined } {
+  const [waiting] = commands
+    .filter(({ finishedAt }) => finishedAt === undefined)
+    .sort((a, b) => a.createdAt - b.createdAt);
+  if (waiting !== undefined) {
+    const { name, uid } = waiting;
+    const message = `there is no CanaryRelease ${release} in this namespace: name one that exists in spec.release`;
+    return {
+      effect: { kind: 'finishCommand', name, uid, phase: 'Refused', message, at: iso(now) },
+      requeueAt: now,
+    };
+  }
+  const [next] = commands
+    .map((command) => ({ command, at: expiresAt(command) ?? Infinity }))
+    .sort((a, b) => a.at - b.at);
+  if (next === undefined) return { effect: undefined, requeueAt: undefined };
+  if (next.at > now) return { effect: undefined, requeueAt: next.at };
+  const { name, uid } = next.command;
+  return { effect: { kind: 'deleteCommand', name, uid }, requeueAt: now };
 }
 
 /** When the object of a handled command is to be deleted (ms since the epoch). */

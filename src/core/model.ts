@@ -117,6 +117,9 @@ export type Effect =
     }
   | { readonly kind: 'deleteCommand'; readonly name: string; readonly uid: string };
 
+/** One about a ReleaseCommand. */
+export type CommandEffect = Extract<Effect, { readonly kind: 'finishCommand' | 'deleteCommand' }>;
+
 export interface ReleaseEvent {
   readonly type: 'Normal' | 'Warning';
   readonly reason: Reason;

@@ -9,7 +9,7 @@ import {
   isOwnedBy,
   workloadName,
 } from '../../api/index.ts';
-import type { Effect } from '../../core/model.ts';
+import type { CommandEffect, Effect } from '../../core/model.ts';
 import type { OwnWrites } from '../../kube/own-writes.ts';
 import {
   type ApiClient,
@@ -111,7 +111,7 @@ export class Actor {
         return this.#delete(jobs, release, gathered.jobs[effect.name]);
       case 'finishCommand':
       case 'deleteCommand':
-        return this.#command(release, effect);
+        return this.answer(keyOf(release.metadata), effect);
     }
   }
 
@@ -223,12 +223,13 @@ export class Actor {
       : this.#delete(type, release, write.object);
   }
 
-  async #command(
-    release: CanaryRelease,
-    effect: Extract<Effect, { kind: 'finishCommand' | 'deleteCommand' }>,
-  ): Promise<void> {
-    const key = keyOf(release.metadata);
-    const ref = { namespace: release.metadata.namespace, name: effect.name };
+  /**
+   * Tells a ReleaseCommand what came of it, or deletes it.
+   * @param key the release's, whose passes wait until the caches show it
+   */
+  async answer(key: string, effect: CommandEffect): Promise<void> {
+    const [namespace = ''] = key.split('/');
+    const ref = { namespace, name: effect.name };
     try {
       if (effect.kind === 'deleteCommand') {
         await this.#client.delete(releaseCommands, ref, { preconditions: { uid: effect.uid } });

@@ -4,6 +4,7 @@ import {
   FINALIZER,
   type Problem,
 } from '../../api/index.ts';
+import { orphanEffect } from '../../core/commands.ts';
 import { decide } from '../../core/decide.ts';
 import type { Decision, Effect, ReleaseEvent } from '../../core/model.ts';
 import { stalledStatus } from '../../core/unparsable.ts';
@@ -14,7 +15,7 @@ import { type KubeObject, isApiError } from '../../kube/types.ts';
 import { type Actor, RefusedWrite } from './act.ts';
 import type { Caches } from './caches.ts';
 import type { Analyst } from './analyst.ts';
-import { type Gathered, gather } from './observe.ts';
+import { type Gathered, commandsOf, gather } from './observe.ts';
 import { withinBudget } from './readings.ts';
 import type { Secrets } from './secrets.ts';
 
@@ -89,11 +90,22 @@ export class CanaryReleaseController {
     const object = caches.releases.get(key);
     if (object === undefined) {
       this.#forget(key);
-      return undefined;
+      return this.#answerOrphans(key);
     }
     if (writes.pending(key, lookup)) return { at: clock.now() + RECHECK_MS };
     const gathered = await this.#gather(key, object);
     return 'problems' in gathered ? this.#stall(object, gathered) : this.#pass(key, object, gathered);
+  }
+
+  /** Commands for a release that is not there: one write a pass, as ever. */
+  async #answerOrphans(key: string): Promise<NextPass> {
+    const { caches, actor, clock } = this.#deps;
+    const [, name = ''] = key.split('/');
+    const commands = commandsOf(key, caches);
+    const { effect, requeueAt } = orphanEffect(name, commands, clock.now());
+    if (effect !== undefined) await actor.answer(key, effect);
+    // What was answered comes back through the watch; until then it must not be answered again.
+    return effect !== undefined || requeueAt === undefined ? undefined : { at: requeueAt };
   }
 
   async #pass(key: string, object: CanaryReleaseObject, gathered: Gathered): Promise<NextPass> {

@@ -126,10 +126,7 @@ export function gather(
       ...metrics.problems,
     ],
     refusedWrite,
-    commands: caches.commands
-      .byIndex(INDEX.release, key)
-      .map(commandView)
-      .filter((command) => command !== undefined),
+    commands: commandsOf(key, caches),
     telemetry: { state: 'unused' },
     jobs: Object.fromEntries(Object.entries(jobs).map(([name, job]) => [name, stateOf(job)])),
   };
@@ -163,6 +160,14 @@ function workloadView(
     drifted: revision === target && !contains(deploymentOf(release, revision, replicas), deployment),
     problem: startProblem(pods, deployment),
   };
+}
+
+/** The ReleaseCommands that name the release with this key. */
+export function commandsOf(key: string, caches: Caches): PendingCommand[] {
+  return caches.commands
+    .byIndex(INDEX.release, key)
+    .map(commandView)
+    .filter((command) => command !== undefined);
 }
 
 function commandView(command: ReleaseCommand): PendingCommand | undefined {
