@@ -152,5 +152,11 @@ if (flags === 'help') {
   process.stderr.write(`${flags.error}\n\n${USAGE}`);
   process.exitCode = 2;
 } else {
-  await main(flags);
+  try {
+    await main(flags);
+  } catch (error) {
+    const message = error instanceof Error ? error.message : String(error);
+    pino({ timestamp: pino.stdTimeFunctions.isoTime }).fatal(`the operator cannot run: ${message}`);
+    process.exit(1);
+  }
 }
