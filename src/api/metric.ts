@@ -66,7 +66,10 @@ const events = z
     }),
     max: ruled(
       percentField(),
-      { description: 'The largest share of bad events allowed, such as 1%; left out: against stable alone.' },
+      {
+        description: 'The largest share of bad events allowed, such as 1%.',
+        requiredMessage: 'events.max is missing: give the largest share of bad events allowed, such as 1%',
+      },
       [
         {
           cel: "!self.matches('^100([.]0+)?%$')",
@@ -74,7 +77,7 @@ const events = z
           message: 'events.max must be below 100%: a limit that nothing can exceed is no limit',
         },
       ],
-    ).optional(),
+    ),
   })
   .meta({
     description:

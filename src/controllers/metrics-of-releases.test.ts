@@ -390,17 +390,6 @@ describe('events by queries of the release', () => {
     test.traffic.bad.add('cart:2');
     await test.until(({ phase }) => phase === 'RolledBack', 10);
   });
-
-  it('without a limit are refused', async () => {
-    await test.operate();
-    await test.apply('cart:1', {
-      analysis: { metrics: [{ ...orders, events: { bad: orders.events.bad, all: orders.events.all } }] },
-    });
-    const status = await test.until(
-      ({ conditions }) => conditions?.some(({ type }) => type === 'Stalled') === true,
-    );
-    expect(status.message).toContain('spec.analysis.metrics[0].events: max is missing');
-  });
 });
 
 describe('a Prometheus that hangs', () => {

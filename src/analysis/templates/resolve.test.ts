@@ -115,7 +115,7 @@ describe('a measurement knows', () => {
   });
 
   it('of events, its side', () => {
-    const events = { bad: 'b{w=~"{{ workload }}-.*"}', all: 'a{w="{{ workload }}"}' };
+    const events = { bad: 'b{w=~"{{ workload }}-.*"}', all: 'a{w="{{ workload }}"}', max: '1%' };
     const {
       events: [found],
     } = resolve({ metrics: [{ name: 'orders', events }] });
@@ -235,7 +235,7 @@ describe('what is wrong stalls a release, with the field and the mend', () => {
       'InvalidSpec: spec.analysis.metrics[0].failure: Unknown variable: resul',
     ],
     [
-      { events: { bad: 'b', all: 'a{v="{{ revision }}"}' } },
+      { events: { bad: 'b', all: 'a{v="{{ revision }}"}', max: '1%' } },
       'InvalidSpec: spec.analysis.metrics[0].events: bad counts both revisions alike',
     ],
     [

@@ -145,7 +145,7 @@ function problemsOf(metric: ResolvedMetric, { ref }: Source, index: number, fact
     ['web.jsonPath', () => pathOf(spec)],
     spec.events === undefined
       ? [sourceOf(spec), () => measureOf(metric, facts, 1000)]
-      : ['events', () => [eventQueries(metric, facts, 'candidate'), limitOf(spec)]],
+      : ['events', () => eventQueries(metric, facts, 'candidate')],
   ];
   return attempts.flatMap(([where, attempt]) => {
     try {
@@ -156,14 +156,6 @@ function problemsOf(metric: ResolvedMetric, { ref }: Source, index: number, fact
       return [{ reason: reasonOf(error, ref), message: `${at}.${where}: ${error.message}` }];
     }
   });
-}
-
-function limitOf({ events }: MetricSpec): string {
-  if (events?.max !== undefined) return events.max;
-  throw new Unrenderable(
-    'template',
-    'max is missing: give the largest share of bad events allowed, such as 1%',
-  );
 }
 
 function pathOf({ web }: MetricSpec): unknown {
