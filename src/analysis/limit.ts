@@ -14,7 +14,7 @@ const MOST_LOG10 = 300;
  *
  * A mixture of likelihood ratios of p = limit against larger p: a test martingale under "p ≤ limit", so by Ville's
  * inequality it ever exceeds 1/α with probability at most α, however often one looks (Ville 1939; Robbins 1970).
- * Assumes that events are independent given p; clustered errors need a correction for dispersion.
+ * Assumes that events are independent given p; where they come in clusters, divide both counts by their dispersion.
  *
  * @param limit the largest share allowed (0–1); with 0, the first bad event is proof
  */

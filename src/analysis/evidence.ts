@@ -1,0 +1,143 @@
+import { addSpan, NO_DISPERSION } from './dispersion.ts';
+import type { Added, Dispersion } from './dispersion.ts';
+import { addPods } from './pods.ts';
+import type { PodCounts, Pods } from './pods.ts';
+import { EXCESS, MOST_RATIO } from './ratios.ts';
+import type { Counts } from './telemetry.ts';
+
+/** What has been counted for one event metric since its release began. Small, JSON-safe, never changed in place. */
+export interface EventEvidence {
+  readonly candidate: Counts;
+  readonly stable: Counts;
+  /** The candidate's bad events that count: of an incident that shows many times over, a few. */
+  readonly counted: number;
+  /** The candidate's events of the intervals in which stable had traffic as well; bad ones as they count. */
+  readonly compared: Counts;
+  /** Seconds since the candidate's first traffic. */
+  readonly watched: number;
+  /** Seconds since its first traffic at its present weight. */
+  readonly age: number;
+  /** No ratio of bad rates can be larger: stable's rate before the candidate's first traffic times it would exceed 1. */
+  readonly mostRatio: number;
+  /** For each ratio: the sum of (bad events of both sides) × ln(1 + (ratio − 1) × the candidate's share of requests). */
+  readonly costs: readonly number[];
+  /** ln of the likelihood of a healthy version that needs to warm up, against one that doesn't. */
+  readonly warmUp: number;
+  /** Bad events that a healthy candidate would have had: stable's rate in each interval times its requests. */
+  readonly expected: number;
+  readonly dispersion: Dispersion;
+  readonly pods?: Pods | undefined;
+}
+
+const NONE: Counts = { all: 0, bad: 0 };
+
+export function emptyEvidence(): EventEvidence {
+  return {
+    candidate: NONE,
+    stable: NONE,
+    counted: 0,
+    compared: NONE,
+    watched: 0,
+    age: 0,
+    mostRatio: MOST_RATIO,
+    costs: EXCESS.map(() => 0),
+    warmUp: 0,
+    expected: 0,
+    dispersion: NO_DISPERSION,
+  };
+}
+
+/** The events of both sides in one span of time. */
+export interface EventInterval {
+  readonly candidate: Counts;
+  readonly stable: Counts;
+  readonly seconds: number;
+  /** True when the weight has changed since the interval before. */
+  readonly fresh?: boolean | undefined;
+  /** The same counts by pod, where the source has them. */
+  readonly pods?: { readonly candidate: PodCounts; readonly stable: PodCounts } | undefined;
+}
+
+/**
+ * A version that has just got traffic, or more of it, may be `ratio` times as bad as one that is warm; the excess decays
+ * with a time constant of `seconds`.
+ */
+export interface WarmUp {
+  readonly ratio: number;
+  readonly seconds: number;
+  /** How likely that is of a healthy version (0–1). */
+  readonly chance: number;
+}
+
+/**
+ * Adds one interval. Intervals without traffic of the candidate belong here too: what stable shows before a release
+ * teaches how its bad events cluster.
+ *
+ * Given that an interval of n requests has x bad ones, each is the candidate's with probability r·s / (1 + (r − 1)·s),
+ * where s is its share of the requests and r the ratio of the bad rates. Rates that rise and fall for both sides alike
+ * cancel out, and so do changes of the weight.
+ */
+export function addInterval(before: EventEvidence, interval: EventInterval, warmUp: WarmUp): EventEvidence {
+  const { candidate, stable, seconds, pods } = interval;
+  const started = before.candidate.all > 0;
+  const starts = !started && candidate.all > 0;
+  const fresh = starts || interval.fresh === true;
+  const added = addSpan(
+    before.dispersion,
+    seconds,
+    started || starts ? candidate.bad : undefined,
+    before.stable.all > 0 || stable.all > 0 ? stable.bad : undefined,
+    fresh,
+  );
+  // More weight may bring more pods, and those are cold again.
+  const age = started && !fresh ? before.age : 0;
+  const state: EventEvidence = {
+    ...before,
+    candidate: add(before.candidate, candidate),
+    stable: add(before.stable, stable),
+    counted: before.counted + added.candidate,
+    watched: started || starts ? before.watched + seconds : 0,
+    age: age + seconds,
+    // Fixed before any of the candidate's events: what is weighed must not be chosen by the outcome.
+    mostRatio: starts ? mostRatioOf(before.stable) : before.mostRatio,
+    dispersion: added.dispersion,
+    ...(pods === undefined ? {} : { pods: addPods(before.pods, pods.candidate, pods.stable) }),
+  };
+  if (candidate.all === 0 || stable.all === 0) return state;
+  return { ...state, ...compare(before, interval, added, excessAt(age + seconds / 2, warmUp)) };
+}
+
+/** By how much a version that warms up is worse so many seconds after its traffic began. */
+function excessAt(age: number, { ratio, seconds }: WarmUp): number {
+  return seconds > 0 ? (ratio - 1) * Math.exp(-age / seconds) : 0;
+}
+
+/** What an interval with traffic on both sides adds to the comparison. */
+function compare(
+  before: EventEvidence,
+  { candidate, stable }: EventInterval,
+  counted: Added,
+  excess: number,
+): Pick<EventEvidence, 'compared' | 'costs' | 'warmUp' | 'expected'> {
+  const compared = add(before.compared, { all: candidate.all, bad: counted.candidate });
+  const bad = counted.candidate + counted.stable;
+  const { costs, warmUp, expected } = before;
+  if (bad === 0) return { compared, costs, warmUp, expected };
+  const share = candidate.all / (candidate.all + stable.all);
+  return {
+    compared,
+    costs: costs.map((cost, i) => cost + bad * Math.log1p((EXCESS[i] ?? 0) * share)),
+    warmUp: warmUp + counted.candidate * Math.log1p(excess) - bad * Math.log1p(excess * share),
+    expected: expected + ((candidate.all * stable.bad) / stable.all) * (1 + excess),
+  };
+}
+
+/** By a low estimate of stable's bad rate, two standard deviations below what was seen. */
+function mostRatioOf({ all, bad }: Counts): number {
+  const least = bad - 2 * Math.sqrt(bad);
+  return least <= 0 ? MOST_RATIO : Math.min(MOST_RATIO, all / least);
+}
+
+function add(a: Counts, b: Counts): Counts {
+  return { all: a.all + b.all, bad: a.bad + b.bad };
+}

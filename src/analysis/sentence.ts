@@ -1,0 +1,95 @@
+import { formatPercent } from '../api/index.ts';
+import type { RatioEstimate } from './estimate.ts';
+import type { EventEvidence } from './evidence.ts';
+import type { Weighed } from './judge.ts';
+import type { Counts } from './telemetry.ts';
+
+/** Clusters that the reader should know of: counts alone would suggest more evidence. */
+const NOTABLE_DISPERSION = 1.5;
+
+/** Why a metric fails: both sides, by how much they differ, and the evidence. */
+export function failSentence(
+  what: string,
+  state: EventEvidence,
+  weighed: Weighed,
+  estimate: RatioEstimate,
+): string {
+  const byLimit = weighed.againstLimit > weighed.againstStable;
+  const why = byLimit
+    ? `over the limit of ${formatPercent(weighed.limit ?? 0)}`
+    : `${times(estimate)} as often`;
+  return (
+    `${what}: ${sides(state)}; ${why}; evidence ${power(weighed.total)} passed ${power(weighed.needed)} ` +
+    `after ${duration(state.watched)}${clusters(weighed)}`
+  );
+}
+
+/** Why a metric passes. */
+export function passSentence(what: string, state: EventEvidence, estimate: RatioEstimate): string {
+  const { compared, stable } = state;
+  const known = compared.bad + stable.bad > 0 && compared.all > 0;
+  return `${what}: ${sides(state)}${known ? `; ${range(estimate)} as often` : ''}`;
+}
+
+/** Why there is no verdict yet. */
+export function inconclusiveSentence(
+  what: string,
+  state: EventEvidence,
+  weighed: Weighed,
+  window: Counts,
+  minRequests: number,
+): string {
+  if (window.all < minRequests) {
+    return `${what}: ${whole(window.all)} of the ${whole(minRequests)} requests that a verdict needs`;
+  }
+  const limit = weighed.limit === undefined ? '' : ` or over the limit of ${formatPercent(weighed.limit)}`;
+  return (
+    `${what}: ${sides(state)}; it may be worse than stable${limit}, but evidence ${power(weighed.total)} ` +
+    `is below ${power(weighed.needed)}${clusters(weighed)}`
+  );
+}
+
+function sides({ candidate, stable }: EventEvidence): string {
+  return `${share(candidate)} on the candidate, ${share(stable)} on stable`;
+}
+
+function share({ all, bad }: Counts): string {
+  return `${whole(bad)} of ${whole(all)}`;
+}
+
+function times({ ratio, atLeast }: RatioEstimate): string {
+  return ratio === undefined ? `at least ${figure(atLeast)} times` : `${figure(ratio)} times`;
+}
+
+function range({ atLeast, atMost }: RatioEstimate): string {
+  return atMost === undefined
+    ? `at least ${figure(atLeast)} times`
+    : `between ${figure(atLeast)} and ${figure(atMost)} times`;
+}
+
+function clusters({ dispersion }: Weighed): string {
+  return dispersion < NOTABLE_DISPERSION ? '' : `; counted as clusters of ${figure(dispersion)}`;
+}
+
+function figure(value: number): string {
+  return value >= 100 ? whole(value) : String(Number(value.toPrecision(2)));
+}
+
+function whole(value: number): string {
+  return Math.round(value).toLocaleString('en-US');
+}
+
+function duration(seconds: number): string {
+  if (seconds < 10) return `${Number(seconds.toPrecision(2))} s`;
+  if (seconds < 600) return `${Math.round(seconds)} s`;
+  return `${Math.round(seconds / 60)} min`;
+}
+
+/** Writes a log10 as the number that it stands for: `12`, `200`, `2.1e5`. */
+export function power(log10: number): string {
+  if (log10 >= MOST_READABLE_LOG10) return `10^${Math.round(log10)}`;
+  const value = 10 ** log10;
+  return value < 10_000 ? String(Number(value.toPrecision(2))) : value.toExponential(1).replace('e+', 'e');
+}
+
+const MOST_READABLE_LOG10 = 15;
