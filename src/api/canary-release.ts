@@ -127,8 +127,8 @@ const service = ruled(
   },
 );
 
-const istio = z
-  .object({
+const istio = ruled(
+  z.object({
     hosts: ruled(
       z
         .array(
@@ -163,8 +163,17 @@ const istio = z
       },
       [notEmpty('spec.traffic.istio.gateways is empty: leave it out for all sidecars, or list gateways')],
     ).default(['mesh']),
-  })
-  .meta({ description: 'Istio: a VirtualService and a DestinationRule that Songbird makes and owns.' });
+  }),
+  { description: 'Istio: a VirtualService and a DestinationRule that Songbird makes and owns.' },
+  [
+    {
+      cel: "!has(self.hosts) || !has(self.gateways) || !self.hosts.exists(h, h == '*') || !self.gateways.exists(g, g == 'mesh')",
+      check: ({ hosts, gateways }) => !hosts.includes('*') || !gateways.includes('mesh'),
+      message:
+        'spec.traffic.istio.hosts must not hold * for the gateway mesh, which would answer for every service: name the Services, or gateways other than mesh',
+    },
+  ],
+);
 
 const traffic = ruled(
   z.object({ istio: istio.optional() }),
