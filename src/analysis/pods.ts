@@ -36,7 +36,7 @@ const PRIOR_PODS = 3;
 const CAUTION = 6;
 
 /** The spread of a ratio where nothing is known of the pods: of one pod against a few. */
-export const PRIOR_SPREAD = 0.22;
+export const PRIOR_SPREAD = 0.2;
 
 /** No two versions behave exactly alike, however many pods they have. */
 const LEAST_SPREAD = 0.1;
