@@ -1,7 +1,7 @@
 import { addInterval, emptyEvidence } from '../../src/analysis/evidence.ts';
 import { defaultSettings, verdictOf, weigh } from '../../src/analysis/judge.ts';
 import type { EventSettings } from '../../src/analysis/judge.ts';
-import { nextLookMs } from '../../src/analysis/looks.ts';
+import { nextLookMs } from '../../src/core/looks.ts';
 import type { WatchedStep } from './cells.ts';
 import { NUISANCES, SCHEDULES } from './cells.ts';
 import type { Cell } from './cells.ts';

@@ -4,6 +4,7 @@ import { addInterval, emptyEvidence } from './evidence.ts';
 import type { EventEvidence, EventInterval } from './evidence.ts';
 import { defaultSettings, judge, verdictOf, weigh } from './judge.ts';
 import type { EventSettings } from './judge.ts';
+import { costsOf } from './shares.ts';
 import { random } from './random.testing.ts';
 import { MOST_RATIO } from './ratios.ts';
 
@@ -105,7 +106,8 @@ describe('evidence of an event metric', () => {
       seconds: 0.25,
     };
     const pieces = add(emptyEvidence(), ...repeat(80, quarter));
-    for (const [i, cost] of whole.costs.entries()) expect(pieces.costs[i]).toBeCloseTo(cost, 6);
+    for (const [i, cost] of costsOf(whole.shares).entries())
+      expect(costsOf(pieces.shares)[i]).toBeCloseTo(cost, 6);
     expect(pieces.expected / whole.expected).toBeCloseTo(1, 1);
   });
 
@@ -114,7 +116,8 @@ describe('evidence of an event metric', () => {
     const high = repeat(30, second(80, 8, 120, 2)).map((one, i) => ({ ...one, fresh: i === 0 }));
     const up = add(emptyEvidence(), ...low, ...high);
     const down = add(emptyEvidence(), ...high, ...low.map((one, i) => ({ ...one, fresh: i === 0 })));
-    for (const [i, cost] of up.costs.entries()) expect(down.costs[i]).toBeCloseTo(cost, 6);
+    for (const [i, cost] of costsOf(up.shares).entries())
+      expect(costsOf(down.shares)[i]).toBeCloseTo(cost, 6);
     expect(down.compared).toEqual(up.compared);
   });
 

@@ -2,7 +2,9 @@ import { addSpan, NO_DISPERSION } from './dispersion.ts';
 import type { Added, Dispersion } from './dispersion.ts';
 import { addPods } from './pods.ts';
 import type { PodCounts, Pods } from './pods.ts';
-import { EXCESS, MOST_RATIO } from './ratios.ts';
+import { MOST_RATIO } from './ratios.ts';
+import { addBad } from './shares.ts';
+import type { Shares } from './shares.ts';
 import type { Counts } from './telemetry.ts';
 
 /** What has been counted for one event metric since its release began. Small, JSON-safe, never changed in place. */
@@ -19,8 +21,8 @@ export interface EventEvidence {
   readonly age: number;
   /** No ratio of bad rates can be larger: stable's rate before the candidate's first traffic times it would exceed 1. */
   readonly mostRatio: number;
-  /** For each ratio: the sum of (bad events of both sides) × ln(1 + (ratio − 1) × the candidate's share of requests). */
-  readonly costs: readonly number[];
+  /** Bad events of both sides, as they count, by the candidate's share of the requests among which they were. */
+  readonly shares: Shares;
   /** ln of the likelihood of a healthy version that needs to warm up, against one that doesn't. */
   readonly warmUp: number;
   /** Bad events that a healthy candidate would have had: stable's rate in each interval times its requests. */
@@ -40,7 +42,7 @@ export function emptyEvidence(): EventEvidence {
     watched: 0,
     age: 0,
     mostRatio: MOST_RATIO,
-    costs: EXCESS.map(() => 0),
+    shares: {},
     warmUp: 0,
     expected: 0,
     dispersion: NO_DISPERSION,
@@ -118,15 +120,15 @@ function compare(
   { candidate, stable }: EventInterval,
   counted: Added,
   excess: number,
-): Pick<EventEvidence, 'compared' | 'costs' | 'warmUp' | 'expected'> {
+): Pick<EventEvidence, 'compared' | 'shares' | 'warmUp' | 'expected'> {
   const compared = add(before.compared, { all: candidate.all, bad: counted.candidate });
   const bad = counted.candidate + counted.stable;
-  const { costs, warmUp, expected } = before;
-  if (bad === 0) return { compared, costs, warmUp, expected };
+  const { shares, warmUp, expected } = before;
+  if (bad === 0) return { compared, shares, warmUp, expected };
   const share = candidate.all / (candidate.all + stable.all);
   return {
     compared,
-    costs: costs.map((cost, i) => cost + bad * Math.log1p((EXCESS[i] ?? 0) * share)),
+    shares: addBad(shares, share, bad),
     warmUp: warmUp + counted.candidate * Math.log1p(excess) - bad * Math.log1p(excess * share),
     expected: expected + ((candidate.all * stable.bad) / stable.all) * (1 + excess),
   };

@@ -6,6 +6,7 @@ import type { EventEvidence, WarmUp } from './evidence.ts';
 import { ALPHA, evidenceAbove } from './limit.ts';
 import { spreadOf } from './pods.ts';
 import { hypotheses, LN_RATIOS } from './ratios.ts';
+import { costsOf } from './shares.ts';
 import { failSentence, inconclusiveSentence, passSentence } from './sentence.ts';
 import type { Counts, EventMetric } from './telemetry.ts';
 
@@ -129,7 +130,7 @@ function both(againstStable: number, againstLimit: number): number {
 /** ln of the likelihood of each ratio against equality, for events as scattered as these. */
 function logLikelihoods(state: EventEvidence, dispersion: number): number[] {
   const { bad } = state.compared;
-  return state.costs.map((cost, i) => (bad * (LN_RATIOS[i] ?? 0) - cost) / dispersion);
+  return costsOf(state.shares).map((cost, i) => (bad * (LN_RATIOS[i] ?? 0) - cost) / dispersion);
 }
 
 /**

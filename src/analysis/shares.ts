@@ -1,0 +1,30 @@
+import { EXCESS } from './ratios.ts';
+
+/**
+ * What the likelihood of each ratio needs of all intervals: bad events with the sum and the sum of squares of the
+ * candidate's shares (0–1) at which they happened, by the whole part of ln(share / (1 − share)). Shares within one such
+ * range differ little enough for two terms of a series; so a few numbers stand for any number of intervals.
+ */
+export type Shares = Readonly<Record<string, readonly [bad: number, shares: number, squares: number]>>;
+
+/** Adds bad events that happened while the candidate had this share of the requests (0–1, neither 0 nor 1). */
+export function addBad(shares: Shares, share: number, bad: number): Shares {
+  const range = Math.floor(Math.log(share / (1 - share)));
+  const [sum, first, second] = shares[range] ?? [0, 0, 0];
+  return { ...shares, [range]: [sum + bad, first + bad * share, second + bad * share * share] };
+}
+
+/** For each ratio: the sum over all bad events of ln(1 + (ratio − 1) × share). */
+export function costsOf(shares: Shares): number[] {
+  const costs = EXCESS.map(() => 0);
+  for (const [bad, first, second] of Object.values(shares)) {
+    const mean = first / bad;
+    const variance = Math.max(0, second / bad - mean * mean);
+    for (let i = 0; i < costs.length; i++) {
+      const excess = EXCESS[i] ?? 0;
+      const slope = excess / (1 + excess * mean);
+      costs[i] = (costs[i] ?? 0) + bad * (Math.log1p(excess * mean) - (slope * slope * variance) / 2);
+    }
+  }
+  return costs;
+}
