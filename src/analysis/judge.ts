@@ -221,9 +221,9 @@ export function judge(
     dispersion: weighed.dispersion,
     harmless: weighed.harmless >= weighed.needed,
     message: {
-      Fail: () => failSentence(what, state, weighed, estimate),
+      Fail: () => failSentence(what, state, weighed, estimate, settings.limit),
       Pass: () => passSentence(what, state, estimate),
-      Inconclusive: () => inconclusiveSentence(what, state, weighed, window, settings.minRequests),
+      Inconclusive: () => inconclusiveSentence(what, state, weighed, window, settings),
     }[verdict](),
   };
 }

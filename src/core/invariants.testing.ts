@@ -98,12 +98,22 @@ export class Invariants {
     if (isOrdered(pass, 'promote') || before.promotion === 'step') return;
     const held = this.#held;
     holds('fresh-evidence', held?.weight === was, `goes on from ${was}% without having observed it`);
-    const dwellEnd = (held?.since ?? now) + dwellMs(observed.spec, was);
-    holds('fresh-evidence', now >= dwellEnd, `goes on ${dwellEnd - now} ms before its time`);
-    holds('fresh-evidence', observed.analysis?.verdict === 'Pass', 'goes on without the verdict Pass');
-    const complete = ms(observed.analysis?.completeThrough ?? '');
+    const { analysis } = observed;
+    holds('fresh-evidence', analysis?.verdict === 'Pass', 'goes on without the verdict Pass');
     holds('no-data-no-promotion', observed.telemetry.state === 'readable', 'goes on without data');
-    holds('no-data-no-promotion', complete >= dwellEnd, 'goes on before the data of the window are complete');
+    const isHarmless =
+      observed.spec.analysis.advance === 'onEvidence' &&
+      analysis?.windowFrom === before.step?.observedAt &&
+      analysis?.metrics.every(({ harmless }) => harmless === true) === true;
+    const dwell = isHarmless ? 0 : dwellMs(observed.spec, was) + (analysis?.uncountedMs ?? 0);
+    const dwellEnd = (held?.since ?? now) + dwell;
+    holds('fresh-evidence', now >= dwellEnd, `goes on ${dwellEnd - now} ms before its time`);
+    const complete = ms(analysis?.completeThrough ?? '');
+    holds(
+      'no-data-no-promotion',
+      isHarmless || complete >= dwellEnd,
+      'goes on before the data of the window are complete',
+    );
     holds(
       'fresh-evidence',
       observed.analysis?.revision === before.candidateRevision,
