@@ -122,6 +122,21 @@ describe('a verdict', () => {
     expect(judge(outage).metrics[0]?.verdict).not.toBe('Fail');
   });
 
+  it('of a limit that stable breaks all the time holds, and says so', () => {
+    const broken = Array.from({ length: 60 }, (_, n) => stableToo(n, 20, 1, 10));
+    const result = judge(broken);
+    expect(result.verdict).toBe('Inconclusive');
+    expect(result.message).toContain('stable itself is over the limit of 1%');
+  });
+
+  it('is not delayed by an outage of both versions that is over', () => {
+    const outage = Array.from({ length: 10 }, (_, n) => stableToo(n, 20, 6, 60));
+    const after = Array.from({ length: 60 }, (_, n) => second(10 + n, 20));
+    const [errors] = judge([...outage, ...after]).metrics;
+    expect(errors).toMatchObject({ verdict: 'Pass', window: { all: 1400, bad: 60 } });
+    expect(errors?.excused?.bad).toBe(60);
+  });
+
   it('without a limit compares with stable alone', () => {
     const relative = canaryReleaseSpec.shape.analysis.parse({ errorRate: {} });
     const broken = Array.from({ length: 30 }, (_, n) => stableToo(n, 100, 5, 50));
@@ -192,7 +207,7 @@ describe('counts over time', () => {
   it('are the same after a restart in between, by what status keeps', () => {
     const seconds = Array.from({ length: 10 }, (_, n) => stableToo(n, 40, n % 3 === 0 ? 1 : 0, n % 4));
     const half = judge(seconds.slice(0, 5));
-    const { value } = salvageReleaseStatus({ analysis: JSON.parse(JSON.stringify(half)) });
+    const { value } = salvageReleaseStatus({ analysis: structuredClone(half) });
     expect(value.analysis).toEqual(half);
     expect(judge(seconds.slice(5), value.analysis)).toEqual(judge(seconds));
   });
@@ -200,7 +215,7 @@ describe('counts over time', () => {
   it('whose state cannot be read begin their evidence anew, and keep what was counted', () => {
     const half = judge([0, 1, 2].map((n) => second(n, 20, 15)));
     expect(judge([second(3, 20)], half).verdict).toBe('Fail');
-    for (const state of [undefined, {}, { shares: [1] }, { ...half.metrics[0]?.state, age: 'old' }]) {
+    for (const state of [undefined, {}, { evidence: [1] }, { evidence: { age: 'old' } }]) {
       const lost = { ...half, metrics: half.metrics.map((metric) => ({ ...metric, state })) };
       const next = judge([second(3, 20)], lost);
       expect(next.verdict).toBe('Inconclusive');

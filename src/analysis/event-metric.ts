@@ -2,7 +2,9 @@ import type { AnalysisSpec, MetricStatus } from '../api/index.ts';
 import { durationMs, proportion } from '../api/index.ts';
 import type { RatioEstimate } from './estimate.ts';
 import type { EventEvidence, WarmUp } from './evidence.ts';
-import { addInterval, emptyEvidence } from './evidence.ts';
+import { addInterval } from './evidence.ts';
+import { addRecent, isExcused } from './excuse.ts';
+import type { Recent, Window } from './excuse.ts';
 import type { EventSettings } from './judge.ts';
 import { defaultSettings, judge } from './judge.ts';
 import { recall, remember } from './memory.ts';
@@ -67,10 +69,11 @@ export function judgeEvents(
   course: Course,
 ): MetricStatus {
   const settings = settingsOf(metric, course);
-  const evidence = addAll(metric.name, old, course, settings.warmUp);
-  const window = windowCounts(metric.name, old, course);
+  const before = recall(old?.state, { candidate: old?.candidate ?? NONE, stable: old?.stable ?? NONE });
+  const evidence = addAll(metric.name, before.evidence, course, settings.warmUp);
+  const { recent, all, bad, excused } = windowOf(metric, old, before.recent, course);
   const what = metric.kind === 'slow' ? `slower than ${metric.slowerThanMs} ms` : metric.name;
-  const judged = judge(what, evidence, window, settings);
+  const judged = judge(what, evidence, { all, bad, excused }, settings);
   return {
     name: metric.name,
     ...(metric.limit === undefined ? {} : { limit: metric.limit }),
@@ -78,13 +81,14 @@ export function judgeEvents(
     message: judged.message,
     candidate: evidence.candidate,
     stable: evidence.stable,
-    window,
+    window: { all, bad },
+    ...(excused === undefined ? {} : { excused }),
     evidence: round(judged.evidence),
     needed: round(judged.needed),
     ratio: ratioOf(judged),
     dispersion: round(judged.dispersion),
     ...(judged.harmless ? { harmless: true } : {}),
-    state: remember(evidence),
+    state: remember({ evidence, recent }),
   };
 }
 
@@ -107,13 +111,10 @@ export function settingsOf(
 
 function addAll(
   name: string,
-  old: MetricStatus | undefined,
+  before: EventEvidence,
   { candidate, stable, windowFrom, sameWindow, intervals }: Course,
   warmUp: WarmUp,
 ): EventEvidence {
-  const { candidate: candidateBefore = NONE, stable: stableBefore = NONE, state } = old ?? {};
-  const counted = { candidate: candidateBefore, stable: stableBefore };
-  const before: EventEvidence = { ...(recall(state) ?? emptyEvidence()), ...counted };
   return intervals.reduce((evidence, interval, index) => {
     const events = {
       candidate: countsOf(interval, candidate, name),
@@ -132,20 +133,29 @@ function isFirstAfter(opened: number, intervals: readonly Interval[], index: num
 }
 
 /** The candidate's events since its present weight was observed: none that may have happened before. */
-function windowCounts(
-  name: string,
+function windowOf(
+  { name, limit }: JudgedMetric,
   old: MetricStatus | undefined,
-  { candidate, windowFrom = Infinity, sameWindow, intervals }: Course,
-): Counts {
-  return intervals
-    .filter((interval) => (interval.since[candidate] ?? interval.from) >= windowFrom)
-    .reduce(
-      (sum, interval) => {
-        const { all, bad } = countsOf(interval, candidate, name);
-        return { all: sum.all + all, bad: sum.bad + bad };
-      },
-      (sameWindow ? old?.window : undefined) ?? NONE,
-    );
+  known: Recent | undefined,
+  { candidate, stable, windowFrom = Infinity, sameWindow, intervals }: Course,
+): Window & { recent: Recent | undefined } {
+  const before = sameWindow ? old : undefined;
+  let window = before?.window ?? NONE;
+  let excused = before?.excused;
+  let recent = known;
+  for (const interval of intervals) {
+    const events = countsOf(interval, candidate, name);
+    const isInside = (interval.since[candidate] ?? interval.from) >= windowFrom;
+    if (isInside) window = plus(window, events);
+    if (limit === undefined) continue;
+    recent = addRecent(recent, countsOf(interval, stable, name), (interval.to - interval.from) / 1000);
+    if (isInside && events.all > 0 && isExcused(recent, limit)) excused = plus(excused ?? NONE, events);
+  }
+  return { ...window, excused, recent };
+}
+
+function plus(a: Counts, b: Counts): Counts {
+  return { all: a.all + b.all, bad: a.bad + b.bad };
 }
 
 function countsOf(interval: Interval, revision: string, metric: string): Counts {

@@ -1,6 +1,8 @@
 import { formatPercent } from '../api/index.ts';
 import type { RatioEstimate } from './estimate.ts';
 import type { EventEvidence } from './evidence.ts';
+import { unexcused } from './excuse.ts';
+import type { Window } from './excuse.ts';
 import type { EventSettings, Weighed } from './judge.ts';
 import type { Counts } from './telemetry.ts';
 
@@ -44,9 +46,12 @@ export function inconclusiveSentence(
   what: string,
   state: EventEvidence,
   weighed: Weighed,
-  window: Counts,
+  window: Window,
   { minRequests, limit }: Pick<EventSettings, 'minRequests' | 'limit'>,
 ): string {
+  if (limit !== undefined && window.all >= minRequests && unexcused(window).all < minRequests) {
+    return `${what}: ${sides(state)}; stable itself is over the limit of ${formatPercent(limit)}, which then says nothing of the candidate`;
+  }
   if (window.all < minRequests) {
     return `${what}: ${whole(window.all)} of the ${whole(minRequests)} requests that a verdict needs`;
   }

@@ -40,6 +40,10 @@ const metric = z.object({
   candidate: counts.meta({ description: "The candidate's events since this release began." }),
   stable: counts.meta({ description: "The stable revision's events in the same time." }),
   window: counts.meta({ description: "The candidate's events since its present weight was observed." }),
+  excused: counts.optional().meta({
+    description:
+      'Those of them from times in which stable itself exceeded the limit: they are not held against the candidate, and do not let it pass.',
+  }),
   evidence: z.number().meta({
     description:
       'How many times likelier these counts are from a version that is worse than stable, or above the limit, than from a healthy one (log10).',

@@ -6,8 +6,7 @@ const scatter = z.object({ seen: number, expected: number });
 const span = z.object({ seconds: number, candidate: number.optional(), stable: number.optional() });
 const side = z.object({ serving: number, deviations: z.record(z.string(), z.tuple([number, number])) });
 
-/** What the evidence of an event metric goes on from, besides the events of both sides (src/analysis/evidence.ts). */
-export const evidenceState = z.object({
+const evidence = z.object({
   counted: number,
   compared: counts,
   watched: number,
@@ -24,4 +23,7 @@ export const evidenceState = z.object({
   }),
   pods: z.object({ candidate: side, stable: side }).optional(),
 });
-export type EvidenceState = z.output<typeof evidenceState>;
+
+/** What an event metric goes on from, besides its counts; see src/analysis/evidence.ts and excuse.ts. */
+export const metricState = z.object({ evidence, recent: counts.optional() });
+export type MetricState = z.output<typeof metricState>;
