@@ -23,9 +23,11 @@ export function failSentence(
 ): string {
   const { all, bad } = state.candidate;
   const isOver = limit !== undefined && bad > limit * all;
+  const isByShare = limit === undefined && weighed.againstLimit > weighed.againstStable;
   const why = [
     ...(estimate.atLeast > 1 ? [`${times(estimate)} as often`] : []),
     ...(isOver ? [`over the limit of ${formatPercent(limit)}`] : []),
+    ...(isByShare ? [`over ${formatPercent(weighed.limit)}`] : []),
   ];
   return [
     `${what}: ${sides(state)}`,
