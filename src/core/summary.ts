@@ -176,12 +176,25 @@ function courseEvents(before: CanaryReleaseStatus, after: CanaryReleaseStatus): 
   if (paused !== undefined && before.paused === undefined) {
     events.push({ type: 'Normal', reason: 'Paused', message: paused.message });
   }
+  events.push(...passedEvents(before, after));
   const opened = step?.observedAt !== undefined && step.observedAt !== before.step?.observedAt;
   if (opened) {
     const message = `revision ${after.candidateRevision ?? ''} serves ${step.weight}% of the traffic`;
     events.push({ type: 'Normal', reason: 'Progressing', message });
   }
   return events;
+}
+
+/** By what a step was over. */
+function passedEvents(before: CanaryReleaseStatus, after: CanaryReleaseStatus): ReleaseEvent[] {
+  const isRaised =
+    before.step?.observedAt !== undefined &&
+    after.step !== undefined &&
+    after.step.weight > before.step.weight;
+  const isOrdered = before.promotion !== undefined || after.promotion !== undefined;
+  if (!isRaised || isOrdered || after.ending !== undefined || after.analysis === undefined) return [];
+  const message = `${before.step.weight}% passed: ${after.analysis.message}`;
+  return [{ type: 'Normal', reason: 'Progressing', message }];
 }
 
 function finishedEvent({ outcome, revision, message }: HistoryEntry): ReleaseEvent {
