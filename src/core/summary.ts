@@ -187,14 +187,12 @@ function courseEvents(before: CanaryReleaseStatus, after: CanaryReleaseStatus): 
 
 /** By what a step was over. */
 function passedEvents(before: CanaryReleaseStatus, after: CanaryReleaseStatus): ReleaseEvent[] {
-  const isRaised =
-    before.step?.observedAt !== undefined &&
-    after.step !== undefined &&
-    after.step.weight > before.step.weight;
-  const isOrdered = before.promotion !== undefined || after.promotion !== undefined;
-  if (!isRaised || isOrdered || after.ending !== undefined || after.analysis === undefined) return [];
-  const message = `${before.step.weight}% passed: ${after.analysis.message}`;
-  return [{ type: 'Normal', reason: 'Progressing', message }];
+  const { step: was, promotion } = before;
+  const { step: is, analysis, ending } = after;
+  const isRaised = was?.observedAt !== undefined && is !== undefined && is.weight > was.weight;
+  const isOrdered = promotion !== undefined || after.promotion !== undefined;
+  if (!isRaised || isOrdered || ending !== undefined || analysis === undefined) return [];
+  return [{ type: 'Normal', reason: 'Progressing', message: `${was.weight}% passed: ${analysis.message}` }];
 }
 
 function finishedEvent({ outcome, revision, message }: HistoryEntry): ReleaseEvent {
