@@ -3,7 +3,7 @@ import { defaultSettings, verdictOf, weigh } from '../../src/analysis/judge.ts';
 import type { EventSettings } from '../../src/analysis/judge.ts';
 import { nextLookMs } from '../../src/core/looks.ts';
 import type { WatchedStep } from './cells.ts';
-import { NUISANCES, SCHEDULES } from './cells.ts';
+import { nuisanceOf, SCHEDULES } from './cells.ts';
 import type { Cell } from './cells.ts';
 import type { Random } from './random.ts';
 import { Traffic } from './traffic.ts';
@@ -34,14 +34,14 @@ export const DEFAULT_LIMIT = 0.01;
 
 /** One release as Songbird would conduct it, with the functions that do so in production. */
 export function release(cell: Cell, random: Random, settings: EventSettings): Ending {
-  const nuisance = NUISANCES[cell.nuisance];
+  const nuisance = nuisanceOf(cell);
   const steps: readonly WatchedStep[] = SCHEDULES[cell.schedule];
   const traffic = new Traffic(
     { ...cell, nuisance },
     random,
     steps.reduce((sum, { seconds }) => sum + seconds, 0),
   );
-  const scrape = 'scrape' in nuisance ? nuisance.scrape : undefined;
+  const { scrape } = nuisance;
   let state = emptyEvidence();
   for (let i = 0; i < (scrape === undefined ? LEAD_IN : LEAD_IN_LOOKS_BY_SCRAPE); i++) {
     const seconds = scrape ?? 1;
