@@ -130,7 +130,8 @@ function both(againstStable: number, againstLimit: number): number {
 /** ln of the likelihood of each ratio against equality, for events as scattered as these. */
 function logLikelihoods(state: EventEvidence, dispersion: number): number[] {
   const { bad } = state.compared;
-  return costsOf(state.shares).map((cost, i) => (bad * (LN_RATIOS[i] ?? 0) - cost) / dispersion);
+  const costs = costsOf(state.shares);
+  return LN_RATIOS.map((ln, i) => (bad * ln - (costs[i] ?? 0)) / dispersion);
 }
 
 /**

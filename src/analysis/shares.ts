@@ -17,13 +17,15 @@ export function addBad(shares: Shares, share: number, bad: number): Shares {
 /** For each ratio: the sum over all bad events of ln(1 + (ratio − 1) × share). */
 export function costsOf(shares: Shares): number[] {
   const costs = EXCESS.map(() => 0);
-  for (const [bad, first, second] of Object.values(shares)) {
+  for (const key of Object.keys(shares)) {
+    const [bad, first, second] = shares[key] ?? [0, 0, 0];
     const mean = first / bad;
     const variance = Math.max(0, second / bad - mean * mean);
     for (let i = 0; i < costs.length; i++) {
       const excess = EXCESS[i] ?? 0;
-      const slope = excess / (1 + excess * mean);
-      costs[i] = (costs[i] ?? 0) + bad * (Math.log1p(excess * mean) - (slope * slope * variance) / 2);
+      const factor = 1 + excess * mean;
+      const slope = excess / factor;
+      costs[i] = (costs[i] ?? 0) + bad * (Math.log(factor) - (slope * slope * variance) / 2);
     }
   }
   return costs;
