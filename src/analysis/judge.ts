@@ -3,6 +3,8 @@ import { dispersionFactor } from './dispersion.ts';
 import { estimateRatio } from './estimate.ts';
 import type { RatioEstimate } from './estimate.ts';
 import type { EventEvidence, WarmUp } from './evidence.ts';
+import { unexcused } from './excuse.ts';
+import type { Window } from './excuse.ts';
 import { ALPHA, evidenceAbove } from './limit.ts';
 import { spreadOf } from './pods.ts';
 import { hypotheses, LN_RATIOS } from './ratios.ts';
@@ -18,7 +20,7 @@ export interface EventSettings {
   readonly tests: number;
   /** How much worse than stable the candidate may be, as a share of stable's bad rate: 0 not at all, 1 twice as bad. */
   readonly tolerance: number;
-  /** The largest share of bad events allowed (0–1), whatever stable does; undefined for none. */
+  /** The largest share of bad events allowed (0–1), whatever stable does; undefined where the release names none. */
   readonly limit?: number | undefined;
   readonly warmUp: WarmUp;
   /** Requests that the candidate must have served at its present weight before it passes. */
@@ -49,7 +51,7 @@ const WARM_UP: Readonly<Record<EventMetric['kind'], WarmUp>> = {
 export interface Weighed {
   /** That the candidate is worse than stable. */
   readonly againstStable: number;
-  /** That the candidate exceeds the limit, and isn't merely as bad as stable; −∞-like where there is no limit. */
+  /** That the candidate exceeds the limit, and isn't merely as bad as stable. */
   readonly againstLimit: number;
   /** Both together: what is compared with `needed`. */
   readonly total: number;
@@ -57,14 +59,20 @@ export interface Weighed {
   readonly needed: number;
   /** That the candidate is less than `harmfulRatio` times as bad as stable. */
   readonly harmless: number;
-  /** The limit that counts: the given one, or more where stable itself is near it or over it. */
-  readonly limit: number | undefined;
+  /** The limit that counts (0–1): the given one, or more where stable itself is near it or over it. */
+  readonly limit: number;
   /** By how much counts scatter more than those of independent events. */
   readonly dispersion: number;
 }
 
 /** How the error budget is divided between the two questions. */
 const LIMIT_SHARE = 0.1;
+
+/**
+ * Where a release names no limit, and all that can be said of stable is what it did before, as while the candidate has all
+ * traffic: so large a share of bad events is too large for any version of a service whose own is less than half of it.
+ */
+const IMPLIED_LIMIT = 0.01;
 
 /** Where stable is near the limit or over it, a candidate exceeds it by being so many times as bad as stable. */
 const OVER_STABLE = 2;
@@ -102,14 +110,14 @@ export function weigh(state: EventEvidence, settings: EventSettings): Weighed {
   );
   const againstStable = log10(Math.log(worse) + most - healthyLog);
   const limit = effectiveLimit(state, settings);
-  const againstLimit =
-    limit === undefined
-      ? -MOST_LOG10
-      : evidenceAbove({ all: state.candidate.all / dispersion, bad: state.counted / dispersion }, limit);
+  const againstLimit = evidenceAbove(
+    { all: state.candidate.all / dispersion, bad: state.counted / dispersion },
+    limit,
+  );
   return {
     againstStable,
     againstLimit,
-    total: limit === undefined ? againstStable : both(againstStable, againstLimit),
+    total: both(againstStable, againstLimit),
     needed: Math.log10(settings.tests / settings.alpha),
     harmless: log10(Math.log(good) + most - harmfulMost),
     limit,
@@ -140,9 +148,8 @@ function logLikelihoods(state: EventEvidence, dispersion: number): number[] {
  */
 function effectiveLimit(
   { compared, expected, stable }: EventEvidence,
-  { limit }: EventSettings,
-): number | undefined {
-  if (limit === undefined) return limit;
+  { limit = IMPLIED_LIMIT }: EventSettings,
+): number {
   const inAll = stable.all === 0 ? 0 : stable.bad / stable.all;
   const meanwhile = compared.all === 0 ? 0 : expected / compared.all;
   return Math.min(MOST_LIMIT, Math.max(limit, OVER_STABLE * Math.max(inAll, meanwhile)));
@@ -172,12 +179,13 @@ const LEANING = Math.log10(3);
  *
  * @param window the candidate's events since its present weight was observed
  */
-export function verdictOf(weighed: Weighed, window: Counts, { minRequests }: EventSettings): Verdict {
-  const { total, needed, againstStable, againstLimit, limit } = weighed;
+export function verdictOf(weighed: Weighed, window: Window, { minRequests, limit }: EventSettings): Verdict {
+  const { total, needed, againstStable, againstLimit, dispersion } = weighed;
   if (total >= needed) return 'Fail';
   const leans = againstStable > LEANING || againstLimit > LEANING;
-  const over = limit !== undefined && exceeds(window, limit, weighed.dispersion);
-  return window.all >= minRequests && !leans && !over ? 'Pass' : 'Inconclusive';
+  const judged = limit === undefined ? window : unexcused(window);
+  const over = exceeds(judged, limit ?? weighed.limit, dispersion);
+  return judged.all >= minRequests && !leans && !over ? 'Pass' : 'Inconclusive';
 }
 
 /** More bad events than a version at its limit is likely to show: by two standard deviations. */
@@ -208,7 +216,7 @@ export interface Judgement extends RatioEstimate {
 export function judge(
   what: string,
   state: EventEvidence,
-  window: Counts,
+  window: Window,
   settings: EventSettings,
 ): Judgement {
   const weighed = weigh(state, settings);
@@ -222,9 +230,9 @@ export function judge(
     dispersion: weighed.dispersion,
     harmless: weighed.harmless >= weighed.needed,
     message: {
-      Fail: () => failSentence(what, state, weighed, estimate),
+      Fail: () => failSentence(what, state, weighed, estimate, settings.limit),
       Pass: () => passSentence(what, state, estimate),
-      Inconclusive: () => inconclusiveSentence(what, state, weighed, window, settings.minRequests),
+      Inconclusive: () => inconclusiveSentence(what, state, weighed, window, settings),
     }[verdict](),
   };
 }

@@ -113,6 +113,9 @@ const score = ruled(
 );
 
 const DEFAULT_MIN_REQUESTS = 50;
+const DEFAULT_FALSE_ROLLBACKS = '1%';
+const DEFAULT_TOLERANCE = '0%';
+const DEFAULT_WARM_UP = '20s';
 
 /** `spec.analysis` of a CanaryRelease. */
 export const analysis = ruled(
@@ -131,9 +134,7 @@ export const analysis = ruled(
           percentField(),
           {
             description:
-              "The largest share of failed requests allowed, such as 1%: HTTP 5xx, or the gRPC statuses that are the server's fault.",
-            requiredMessage:
-              'spec.analysis.errorRate.max is missing: give the largest share of failed requests allowed, such as 1%',
+              "The largest share of failed requests allowed, such as 1%: HTTP 5xx, or the gRPC statuses that are the server's fault. Left out: no more than on stable, and than 1% where stable has less than half of that.",
           },
           [
             {
@@ -143,19 +144,45 @@ export const analysis = ruled(
                 'spec.analysis.errorRate.max must be below 100%: a limit that nothing can exceed is no limit',
             },
           ],
-        ),
+        ).optional(),
       })
       .optional()
-      .meta({ description: 'Limit of failed requests.' }),
+      .meta({ description: 'Failed requests: compared with those of stable, and with a limit.' }),
     latency: latency.optional(),
     templates: templates.optional(),
     metrics: metricsField('Metrics of this release alone.').optional(),
     score: score.optional(),
+    falseRollbacks: ruled(
+      percentField(),
+      {
+        description:
+          'The chance of rolling back a healthy version that is accepted, over all metrics, looks and steps of a release. Less takes longer to find out bad ones.',
+      },
+      [
+        {
+          cel: "self.matches('[1-9]') && !self.matches('^([5-9][0-9]|100)([.][0-9]+)?%$')",
+          check: (text) => proportion(text) > 0 && proportion(text) < 0.5,
+          message: 'spec.analysis.falseRollbacks must be above 0% and below 50%, such as 1%',
+        },
+      ],
+    ).default(DEFAULT_FALSE_ROLLBACKS),
+    tolerance: ruled(percentField().default(DEFAULT_TOLERANCE), {
+      description:
+        "How much worse than stable is still as good: with 50%, one and a half times stable's share of bad events.",
+    }),
+    warmUp: ruled(durationField().default(DEFAULT_WARM_UP), {
+      description:
+        'How long new pods may fail or be slow two or three times as often as old ones, as caches fill and connections open. 0s: not at all.',
+    }),
+    advance: z.enum(['dwell', 'onEvidence']).default('dwell').meta({
+      description:
+        '`dwell`: a step takes its whole time. `onEvidence`: it ends early once evidence at its weight shows that the candidate is less than three times as bad as stable, and nothing leans to worse. Metrics that give a value must have passed as well.',
+    }),
     onInconclusive: z.enum(['rollback', 'pause']).default('rollback').meta({
       description: 'What happens when a step has neither passed nor failed at its deadline.',
     }),
   }),
-  { description: 'What is watched, and its limits. Left out: at most 1% of requests may fail.' },
+  { description: 'What is watched, and its limits. Left out: no more requests may fail than on stable.' },
   [
     {
       cel: 'has(self.errorRate) || has(self.latency) || (has(self.templates) && self.templates.size() > 0) || (has(self.metrics) && self.metrics.exists(m, !has(m.dryRun) || !m.dryRun))',
@@ -174,7 +201,11 @@ export const analysis = ruled(
 export const DEFAULT_ANALYSIS: z.output<typeof analysis> = {
   source: 'proxies',
   minRequests: DEFAULT_MIN_REQUESTS,
-  errorRate: { max: '1%' },
+  errorRate: {},
+  falseRollbacks: DEFAULT_FALSE_ROLLBACKS,
+  tolerance: DEFAULT_TOLERANCE,
+  warmUp: DEFAULT_WARM_UP,
+  advance: 'dwell',
   onInconclusive: 'rollback',
 };
 

@@ -118,6 +118,21 @@ const evidence: fc.Arbitrary<Event> = fc.oneof(
     world.telemetry = { state: 'readable', counted: true };
     world.dataEnd = undefined;
   }),
+  fc.boolean().map((it) =>
+    event(it ? 'evidence of harmlessness' : 'no evidence of harmlessness', (world) => {
+      world.harmless = it;
+    }),
+  ),
+  fc.constantFrom('dwell', 'onEvidence').map((it) =>
+    event(`advance ${it}`, (world) => {
+      respec(world, { analysis: { ...world.spec.analysis, advance: it } });
+    }),
+  ),
+  fc.constantFrom(0, 3000, 90_000).map((it) =>
+    event(`${it} ms not counted`, (world) => {
+      world.uncounted = it;
+    }),
+  ),
   always('data end here', (world) => {
     world.dataEnd = world.now;
   }),
@@ -332,6 +347,7 @@ function heal(world: World): void {
   world.verdict = 'Pass';
   world.telemetry = { state: 'readable', counted: true };
   world.dataEnd = undefined;
+  world.uncounted = 0;
   world.effective = true;
 }
 

@@ -46,6 +46,10 @@ export class World {
   /** The source's data end here (ms since the epoch); at the present when undefined. */
   dataEnd: number | undefined = undefined;
   verdict: Verdict = 'Pass';
+  /** The evidence at the present weight shows that the candidate is harmless. */
+  harmless = false;
+  /** So much of the present window was not counted (ms). */
+  uncounted = 0;
   commands: PendingCommand[] = [];
   /** Revisions whose pods never become ready. */
   readonly broken = new Set<string>();
@@ -189,6 +193,7 @@ export class World {
     return {
       revision: candidateRevision,
       ...(step?.observedAt === undefined ? {} : { windowFrom: step.observedAt }),
+      ...(this.uncounted === 0 || step?.observedAt === undefined ? {} : { uncountedMs: this.uncounted }),
       through: end,
       completeThrough: end,
       verdict,
@@ -203,6 +208,7 @@ export class World {
           stable: counts,
           window: counts,
           evidence: 0,
+          ...(this.harmless && step?.observedAt !== undefined ? { harmless: true } : {}),
         },
       ],
     };
