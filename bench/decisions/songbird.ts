@@ -26,11 +26,11 @@ const LEAD_IN = 10;
 const LEAD_IN_LOOKS_BY_SCRAPE = 20;
 
 export function settingsOf(cell: Cell): EventSettings {
-  return { ...defaultSettings(cell.kind), limit: DEFAULT_LIMIT };
+  return { ...defaultSettings(cell.kind), limit: cell.kind === 'slow' ? P99 : undefined };
 }
 
-/** errorRate.max as it is when spec.analysis is left out; for latency, p99. */
-export const DEFAULT_LIMIT = 0.01;
+/** Errors have no limit when spec.analysis is left out; a latency limit always is one, such as p99. */
+const P99 = 0.01;
 
 /** One release as Songbird would conduct it, with the functions that do so in production. */
 export function release(cell: Cell, random: Random, settings: EventSettings): Ending {
