@@ -14,19 +14,29 @@ export function addBad(shares: Shares, share: number, bad: number): Shares {
   return { ...shares, [range]: [sum + bad, first + bad * share, second + bad * share * share] };
 }
 
+type Range = readonly [bad: number, shares: number, squares: number];
+
+/** What was computed last of each range: an interval changes one range, and the costs of all are asked for. */
+const latest = new Map<string, { readonly range: Range; readonly costs: readonly number[] }>();
+
 /** For each ratio: the sum over all bad events of ln(1 + (ratio − 1) × share). */
 export function costsOf(shares: Shares): number[] {
   const costs = EXCESS.map(() => 0);
-  for (const key of Object.keys(shares)) {
-    const [bad, first, second] = shares[key] ?? [0, 0, 0];
-    const mean = first / bad;
-    const variance = Math.max(0, second / bad - mean * mean);
-    for (let i = 0; i < costs.length; i++) {
-      const excess = EXCESS[i] ?? 0;
-      const factor = 1 + excess * mean;
-      const slope = excess / factor;
-      costs[i] = (costs[i] ?? 0) + bad * (Math.log(factor) - (slope * slope * variance) / 2);
-    }
+  for (const [key, range] of Object.entries(shares)) {
+    const known = latest.get(key);
+    const own = known?.range === range ? known.costs : costsIn(range);
+    if (own !== known?.costs) latest.set(key, { range, costs: own });
+    for (let i = 0; i < costs.length; i++) costs[i] = (costs[i] ?? 0) + (own[i] ?? 0);
   }
   return costs;
+}
+
+function costsIn([bad, first, second]: Range): number[] {
+  const mean = first / bad;
+  const variance = Math.max(0, second / bad - mean * mean);
+  return EXCESS.map((excess) => {
+    const factor = 1 + excess * mean;
+    const slope = excess / factor;
+    return bad * (Math.log(factor) - (slope * slope * variance) / 2);
+  });
 }
