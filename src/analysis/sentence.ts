@@ -23,7 +23,7 @@ export function failSentence(
 ): string {
   const { all, bad } = state.candidate;
   const isOver = limit !== undefined && bad > limit * all;
-  const isByShare = limit === undefined && weighed.againstLimit > weighed.againstStable;
+  const isByShare = limit === undefined && estimate.atLeast <= 1;
   const why = [
     ...(estimate.atLeast > 1 ? [`${times(estimate)} as often`] : []),
     ...(isOver ? [`over the limit of ${formatPercent(limit)}`] : []),
