@@ -16,19 +16,19 @@ export function addBad(shares: Shares, share: number, bad: number): Shares {
 
 type Range = readonly [bad: number, shares: number, squares: number];
 
-/** What was computed last of each range: an interval changes one range, and the costs of all are asked for. */
-const latest = new Map<string, { readonly range: Range; readonly costs: readonly number[] }>();
+/** What was computed last, by position: an interval changes one range, and the costs of all are asked for. */
+const latest: { readonly range: Range; readonly costs: readonly number[] }[] = [];
 
 /** For each ratio: the sum over all bad events of ln(1 + (ratio − 1) × share). */
 export function costsOf(shares: Shares): number[] {
-  const costs = EXCESS.map(() => 0);
-  for (const [key, range] of Object.entries(shares)) {
-    const known = latest.get(key);
-    const own = known?.range === range ? known.costs : costsIn(range);
-    if (own !== known?.costs) latest.set(key, { range, costs: own });
-    for (let i = 0; i < costs.length; i++) costs[i] = (costs[i] ?? 0) + (own[i] ?? 0);
+  const sum = EXCESS.map(() => 0);
+  for (const [position, range] of Object.values(shares).entries()) {
+    let known = latest[position];
+    if (known?.range !== range) latest[position] = known = { range, costs: costsIn(range) };
+    const { costs } = known;
+    for (let i = 0; i < sum.length; i++) sum[i] = (sum[i] ?? 0) + (costs[i] ?? 0);
   }
-  return costs;
+  return sum;
 }
 
 function costsIn([bad, first, second]: Range): number[] {

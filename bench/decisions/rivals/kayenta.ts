@@ -26,7 +26,7 @@ export function kayenta(history: History, ladder: Ladder): void {
       between(bad, at - STEP, at) / between(all, at - STEP, at);
     push(experiment, rate(candidateBad, candidateAll));
     push(control, rate(stableBad, stableAll));
-    if (at % INTERVAL === 0) ladder.raise(strength(experiment, control), at, failed[at] ?? 0);
+    if (at % INTERVAL === 0) ladder.raise(strength(experiment, control, ladder.next), at, failed[at] ?? 0);
   }
   ladder.end(failed[end] ?? 0);
 }
@@ -35,13 +35,13 @@ function push(points: number[], value: number): void {
   if (!Number.isNaN(value)) points.push(value);
 }
 
-/** Less than any quantile that somebody would ask for needs no estimate. */
-const LEAST = 2;
-
-/** The largest quantile at which the experiment is still classified as High; −∞ for small ones and without points. */
-export function strength(experiment: readonly number[], control: readonly number[]): number {
+/**
+ * The largest quantile at which the experiment is still classified as High; −∞ without points, and where it is less than
+ * is asked for: estimates take long.
+ */
+export function strength(experiment: readonly number[], control: readonly number[], least: number): number {
   if (experiment.length === 0 || control.length === 0) return -Infinity;
-  if (standardized(experiment, control, 0) < LEAST) return -Infinity;
+  if (standardized(experiment, control, 0) < least) return -Infinity;
   const estimate = hodgesLehmann(experiment, control);
   return estimate <= 0 ? -Infinity : standardized(experiment, control, TOLERANCE * estimate);
 }

@@ -34,6 +34,11 @@ export class Ladder {
     }
   }
 
+  /** The strictest setting that has not been exceeded in this release. */
+  get next(): number {
+    return this.rungs[this.#crossed]?.setting ?? Infinity;
+  }
+
   /** The release is over: at settings that were not exceeded the candidate served so many failed requests. */
   end(failed: number): void {
     for (const rung of this.rungs.slice(this.#crossed)) rung.failed += failed;
