@@ -208,10 +208,38 @@ describe('a verdict', () => {
   });
 
   it('is inconclusive while the candidate looks worse without proof', () => {
-    const state = add(emptyEvidence(), ...lead, ...repeat(10, second(10, 0, 190, 0)), second(10, 1, 190, 0));
-    const judgement = judge('errors', state, state.candidate, settings);
+    const quiet = repeat(10, second(10, 0, 190, 0));
+    const one = second(10, 1, 190, 0);
+    const state = add(emptyEvidence(), ...lead, ...quiet, one, ...quiet, one);
+    const judgement = judge('errors', state, { all: 210, bad: 2 }, settings);
+    expect(judgement.evidence).toBeLessThan(2);
     expect(judgement.verdict).toBe('Inconclusive');
     expect(judgement.message).toContain('may be worse than stable');
+  });
+
+  it('asks for more while a step may still be held: that the candidate is not several times as bad', () => {
+    // 3 of 3,000 where stable has 4 of 12,000: three times as often, which is little evidence of anything.
+    const state = add(
+      emptyEvidence(),
+      ...lead,
+      ...[1, 2, 3, 4].flatMap(() => [...repeat(74, second(10, 0, 40, 0)), second(10, 0, 40, 1)]),
+      ...[1, 2, 3].flatMap(() => [...repeat(5, second(10, 0, 40, 0)), second(10, 1, 40, 0)]),
+    );
+    const at = (held: number) => judge('errors', state, { all: 3180, bad: 3 }, { ...settings, held }).verdict;
+    expect(at(0)).toBe('Inconclusive');
+    expect(at(0.5)).toBe('Inconclusive');
+    expect(at(1)).toBe('Pass');
+  });
+
+  it('asks for nothing of the kind where no bad events are to be expected', () => {
+    const state = add(emptyEvidence(), ...lead, ...repeat(30, second(10, 0, 190, 0)));
+    expect(judge('errors', state, { all: 300, bad: 0 }, { ...settings, held: 0 }).verdict).toBe('Pass');
+  });
+
+  it('has what it asks for from a good version after the usual time', () => {
+    const state = add(emptyEvidence(), ...lead, ...repeat(120, second(50, 0, 450, 1)), second(50, 5, 450, 0));
+    const counts = { all: 6050, bad: 5 };
+    expect(judge('errors', state, counts, { ...settings, held: 0 }).verdict).toBe('Pass');
   });
 
   it('fails by the limit where the candidate is over it, though hardly worse than stable', () => {

@@ -27,6 +27,11 @@ export interface EventSettings {
   readonly minRequests: number;
   /** A candidate so many times as bad as stable would be harmful; what is shown to be better than that is harmless. */
   readonly harmfulRatio: number;
+  /**
+   * Of the time for which a step may be held without a verdict, the share that is over (0–1). Early on, more is asked of a
+   * candidate before it passes. Left out: all is over.
+   */
+  readonly held?: number | undefined;
 }
 
 /** How much a metric is judged by where nothing else is said. */
@@ -59,6 +64,10 @@ export interface Weighed {
   readonly needed: number;
   /** That the candidate is less than `harmfulRatio` times as bad as stable. */
   readonly harmless: number;
+  /** That it is as good as stable rather than {@link GRAVE_RATIO} times as bad or more, at its most likely. */
+  readonly notGrave: number;
+  /** Bad events that a healthy candidate would have had by now, without those that only repeat others. */
+  readonly expected: number;
   /** The limit that counts (0–1): the given one, or more where stable itself is near it or over it. */
   readonly limit: number;
   /** By how much counts scatter more than those of independent events. */
@@ -94,6 +103,7 @@ export function weigh(state: EventEvidence, settings: EventSettings): Weighed {
   let good = 0;
   let worse = 0;
   let harmfulMost = -Infinity;
+  let graveMost = -Infinity;
   const lnHarmful = Math.log(settings.harmfulRatio);
   for (let i = 0; i < logs.length; i++) {
     const log = logs[i] ?? 0;
@@ -102,7 +112,9 @@ export function weigh(state: EventEvidence, settings: EventSettings): Weighed {
       good += (healthy[i] ?? 0) * likelihood;
       worse += (harmful[i] ?? 0) * likelihood;
     }
-    if ((LN_RATIOS[i] ?? 0) >= lnHarmful && log > harmfulMost) harmfulMost = log;
+    const ln = LN_RATIOS[i] ?? 0;
+    if (ln >= lnHarmful && log > harmfulMost) harmfulMost = log;
+    if (ln >= LN_GRAVE && log > graveMost) graveMost = log;
   }
   const healthyLog = lnPlus(
     Math.log1p(-settings.warmUp.chance) + Math.log(good) + most,
@@ -120,6 +132,8 @@ export function weigh(state: EventEvidence, settings: EventSettings): Weighed {
     total: both(againstStable, againstLimit),
     needed: Math.log10(settings.tests / settings.alpha),
     harmless: log10(Math.log(good) + most - harmfulMost),
+    notGrave: log10(Math.log(good) + most - graveMost),
+    expected: state.expected / dispersion,
     limit,
     dispersion,
   };
@@ -138,7 +152,8 @@ function both(againstStable: number, againstLimit: number): number {
 /** ln of the likelihood of each ratio against equality, for events as scattered as these. */
 function logLikelihoods(state: EventEvidence, dispersion: number): number[] {
   const { bad } = state.compared;
-  return costsOf(state.shares).map((cost, i) => (bad * (LN_RATIOS[i] ?? 0) - cost) / dispersion);
+  const costs = costsOf(state.shares);
+  return LN_RATIOS.map((ln, i) => (bad * ln - (costs[i] ?? 0)) / dispersion);
 }
 
 /**
@@ -166,11 +181,28 @@ function log10(ln: number): number {
   return Math.min(MOST_LOG10, Math.max(-MOST_LOG10, ln / Math.LN10));
 }
 
+/** Nobody wants to promote a candidate so many times as bad as stable. */
+const GRAVE_RATIO = 5;
+const LN_GRAVE = Math.log(GRAVE_RATIO);
+
 /**
- * The data may favour harm over health by so much (as a factor) and the candidate still passes. Less would hold healthy
- * releases for every chance event; more would promote bad ones that have been seen little.
+ * However long a step is held, the data must not favour harm over health by more (log10 of the factor). Less would leave
+ * healthy releases without a verdict for a single chance event.
  */
-const LEANING = Math.log10(3);
+const LEANING = 1;
+
+/**
+ * What is asked for that the candidate is not gravely worse: with no bad events to be expected nothing can be asked, with
+ * each that a healthy candidate would have had more can, up to 20 to 1 (log10 of the factor).
+ */
+const ASKED = { least: -0.3, perEvent: 0.65, most: 1.3 };
+
+/** As the time for which a step may be held runs out, less and less is asked, until only LEANING holds. */
+function askedFor(expected: number, held: number): number {
+  const { least, perEvent, most } = ASKED;
+  const asked = Math.min(most, least + perEvent * expected);
+  return asked - (asked + 2) * held ** 2;
+}
 
 /**
  * Fail by evidence, at any number of requests; Pass by what was served at this weight, once it was enough, while nothing
@@ -178,13 +210,18 @@ const LEANING = Math.log10(3);
  *
  * @param window the candidate's events since its present weight was observed
  */
-export function verdictOf(weighed: Weighed, window: Window, { minRequests, limit }: EventSettings): Verdict {
+export function verdictOf(
+  weighed: Weighed,
+  window: Window,
+  { minRequests, limit, held = 1 }: EventSettings,
+): Verdict {
   const { total, needed, againstStable, againstLimit, dispersion } = weighed;
   if (total >= needed) return 'Fail';
   const leans = againstStable > LEANING || againstLimit > LEANING;
+  const grave = held < 1 && weighed.notGrave < askedFor(weighed.expected, held);
   const judged = limit === undefined ? window : unexcused(window);
   const over = exceeds(judged, limit ?? weighed.limit, dispersion);
-  return judged.all >= minRequests && !leans && !over ? 'Pass' : 'Inconclusive';
+  return judged.all >= minRequests && !leans && !grave && !over ? 'Pass' : 'Inconclusive';
 }
 
 /** More bad events than a version at its limit is likely to show: by two standard deviations. */
