@@ -2,7 +2,7 @@ import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
 import { addInterval, emptyEvidence } from './evidence.ts';
 import type { EventEvidence, EventInterval } from './evidence.ts';
-import { defaultSettings, judge, verdictOf, weigh } from './judge.ts';
+import { defaultSettings, harmlessness, judge, verdictOf, weigh } from './judge.ts';
 import type { EventSettings } from './judge.ts';
 import { costsOf } from './shares.ts';
 import { random } from './random.testing.ts';
@@ -282,10 +282,24 @@ describe('a verdict', () => {
   it('calls a version harmless when the data say so, and not before', () => {
     const steady = (seconds: number) =>
       add(emptyEvidence(), ...lead, ...repeat(seconds, second(80, 1, 120, 1)));
-    expect(judge('errors', steady(3), { all: 240, bad: 3 }, settings).harmless).toBe(false);
-    expect(judge('errors', steady(120), { all: 9600, bad: 120 }, settings).harmless).toBe(true);
+    const early = { ...settings, early: true };
+    const few = { all: 240, bad: 3 };
+    const many = { all: 9600, bad: 120 };
+    expect(judge('errors', steady(3), few, early).harmless).toBe(false);
+    expect(judge('errors', steady(120), many, early).harmless).toBe(true);
+    expect(judge('errors', steady(120), many, settings).harmless).toBe(false);
+    // At another weight nothing is known yet.
+    const elsewhere = addInterval(steady(120), { ...second(100, 1, 100, 1), fresh: true }, settings.warmUp);
+    expect(judge('errors', elsewhere, { all: 100, bad: 1 }, early).harmless).toBe(false);
+  });
+
+  it('calls a version harmless that keeps its limit, where neither side has bad events to compare', () => {
+    const early = { ...settings, early: true };
     const none = add(emptyEvidence(), ...lead, ...repeat(1000, second(80, 0, 120, 0)));
-    expect(judge('errors', none, { all: 80_000, bad: 0 }, settings).harmless).toBe(false);
+    const window = { all: 80_000, bad: 0 };
+    expect(judge('errors', none, window, { ...early, limit: undefined }).harmless).toBe(false);
+    expect(judge('errors', none, window, { ...early, limit: 0.01 }).harmless).toBe(true);
+    expect(judge('errors', none, { all: 400, bad: 0 }, { ...early, limit: 0.01 }).harmless).toBe(false);
   });
 });
 
@@ -335,13 +349,13 @@ describe('by simulation', () => {
 
   it('a version three times as bad is called harmless in at most α of releases', () => {
     let harmless = 0;
+    const { needed } = weigh(emptyEvidence(), settings);
     const some = runs / 4;
     for (let run = 0; run < some; run++) {
       let state = emptyEvidence();
       for (const interval of traffic(run, 0.03, 0.01)) {
         state = add(state, interval);
-        const weighed = weigh(state, settings);
-        if (weighed.harmless >= weighed.needed) {
+        if (harmlessness(state, state.candidate, settings) >= needed) {
           harmless++;
           break;
         }

@@ -5,6 +5,7 @@ import type { AnalysisStatus, CanaryReleaseSpec, CanaryReleaseStatus, Outcome } 
 import { decide } from '../core/decide.ts';
 import type { Effect, Observed, Workload } from '../core/model.ts';
 import { ms } from '../core/model.ts';
+import { heldShare } from '../core/progress.ts';
 import type { Dice } from './dice.ts';
 import type { Requests } from './traffic.ts';
 
@@ -138,6 +139,7 @@ class Cluster {
       stable: STABLE,
       previous: analysis,
       windowFrom: step?.observedAt,
+      held: heldShare({ spec: this.#spec, status: this.#status }, this.#now),
       reading: {
         ok: true,
         intervals: this.#intervals,
