@@ -44,11 +44,11 @@ export const NO_DISPERSION: Dispersion = { single: NOTHING, double: NOTHING, can
 /** Retries of one request lie within this time: shorter spans would cut clusters apart. */
 const LEAST_SECONDS = 0.5;
 
-/**
- * A span has at least so many requests: spans that end with a single request are as long as it took to come, and would
- * scatter by that alone.
- */
+/** A span has at least so many requests: one that ends with a single request is as long as it took to come. */
 const LEAST_REQUESTS = 3;
+
+/** Spans that had to wait for so many (n) differ in length by chance, and scatter by n / (n − 1) more. */
+const BY_WAITING = LEAST_REQUESTS / (LEAST_REQUESTS - 1);
 
 /** What is assumed before anything is seen, and how many events it takes to outweigh that. */
 const PRIOR = { factor: 1.9, events: 0.3 };
@@ -118,13 +118,15 @@ function addSide(
   }
   const [a, b, c] = [side.spans.at(-3), side.spans.at(-2), last];
   const span = { seconds: open.seconds, bad: open.bad };
+  const hasWaited = known !== undefined && known.seconds >= LEAST_SECONDS;
+  const more = hasWaited ? BY_WAITING : 1;
   const dispersion = {
     ...before,
-    single: c === undefined ? before.single : scatter(before.single, span, c),
+    single: c === undefined ? before.single : scatter(before.single, span, c, 1, more),
     double:
       a === undefined || b === undefined || c === undefined
         ? before.double
-        : scatter(before.double, join(span, c), join(b, a), 0.5),
+        : scatter(before.double, join(span, c), join(b, a), 0.5, more),
     [name]: { spans: [...side.spans.slice(-2), span] },
   };
   return { counted, dispersion };
@@ -169,13 +171,16 @@ function estimate({ seen, expected }: Scatter): number {
   return (PRIOR.factor * PRIOR.events + seen) / (PRIOR.events + expected);
 }
 
-function scatter({ seen, expected }: Scatter, now: Span, then: Span, share = 1): Scatter {
+function scatter({ seen, expected }: Scatter, now: Span, then: Span, share = 1, more = 1): Scatter {
   const sum = now.bad + then.bad;
   if (sum === 0) return { seen, expected };
   // For independent events with one rate, the mean of the square below is their sum whatever the spans' lengths.
   const difference = now.bad * then.seconds - then.bad * now.seconds;
   const square = difference ** 2 / (now.seconds * then.seconds);
-  return { seen: seen + share * Math.min(square, MOST_PER_PAIR * sum), expected: expected + share * sum };
+  return {
+    seen: seen + share * Math.min(square, MOST_PER_PAIR * sum),
+    expected: expected + share * sum * more,
+  };
 }
 
 function join(a: Span, b: Span): Span {

@@ -51,8 +51,8 @@ export function defaultSettings(kind: EventMetric['kind']): EventSettings {
 
 /** Cold caches, compilers and connection pools make requests slow rather than fail. */
 const WARM_UP: Readonly<Record<EventMetric['kind'], WarmUp>> = {
-  errors: { ratio: 2, seconds: 10, chance: 0.2 },
-  slow: { ratio: 3, seconds: 10, chance: 0.4 },
+  errors: { ratio: 2, seconds: 10, chance: 0.25 },
+  slow: { ratio: 3, seconds: 10, chance: 0.5 },
 };
 
 /** The evidence as numbers; all evidence is log10 of an e-value. */

@@ -21,8 +21,8 @@ export const EXCESS: readonly number[] = LN_RATIOS.map(Math.expm1);
 
 const WIDTHS = LN_RATIOS.map((ln, i) => ((LN_RATIOS[i + 1] ?? ln) - (LN_RATIOS[i - 1] ?? ln)) / 2);
 
-/** Less than half as bad again is not looked for: no service's error rate is that steady. */
-const LN_LEAST_HARM = Math.log(1.5);
+/** Less than twice as bad is not looked for: two healthy versions differ as much now and then. */
+const LN_LEAST_HARM = Math.log(2);
 
 /** All ratios alike on the logarithmic scale: nothing is known yet. For estimates. */
 export const ANY: readonly number[] = shares(WIDTHS);
@@ -31,7 +31,7 @@ export const ANY: readonly number[] = shares(WIDTHS);
 export interface Hypotheses {
   /** A version that is as good as stable: ratios of 1 + tolerance, spread log-normally. */
   readonly healthy: readonly number[];
-  /** A version that is worse: every ratio from 1.5 × (1 + tolerance) to the largest, alike on the logarithmic scale. */
+  /** A version that is worse: every ratio from 2 × (1 + tolerance) to the largest, alike on the logarithmic scale. */
   readonly harmful: readonly number[];
 }
 
