@@ -24,13 +24,13 @@ export const USAGE = `npm run bench:decisions -- [--json] [--seed N] [--cell NAM
   --json        one JSON line a cell, and a last one for the whole
   --seed N      another seed (1 by default)
   --cell NAME   only this cell, by its name in the tables; may be given several times
-  --releases N  releases a cell (10000 by default; 1000 with --quick, 4000 with --limits)
+  --releases N  releases a cell (10000 by default; 1000 with --quick, 2000 with --limits)
   --workers N   threads (as many as there are processors by default)
   --quick       a choice of cells
   --limits      healthy cells with nuisances turned up until more than 1% is rolled back
   --write       all cells and those of --limits, into docs/decisions.md`;
 
-const RELEASES = { whole: 10_000, quick: 1000, limits: 4000 };
+const RELEASES = { whole: 10_000, quick: 1000, limits: 2000 };
 
 /** Reads the command line. Throws a UsageError. */
 export function optionsOf(args: readonly string[]): Options {

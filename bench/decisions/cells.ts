@@ -175,5 +175,4 @@ const LIMIT_TRAFFIC: readonly (readonly [keyof typeof SCHEDULES, number, number]
   ['5-40-60', 10, 0.01],
   ['5-40-60', 100, 0.01],
   ['5-40-60', 1000, 0.001],
-  ['halves', 100, 0.01],
 ];

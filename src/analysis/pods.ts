@@ -33,7 +33,7 @@ const PRIOR_POD_SPREAD = 0.25;
 const PRIOR_PODS = 3;
 
 /** Few pods tell little of how much pods differ, and to think too little costs healthy releases. */
-const CAUTION = 6;
+const CAUTION = 8;
 
 /** The spread of a ratio where nothing is known of the pods: of one pod against a few. */
 export const PRIOR_SPREAD = 0.2;
@@ -65,7 +65,18 @@ export function spreadOf(pods: Pods | undefined, dispersion: number): number {
   }
   const cautious = variance * (1 + CAUTION / (1 + weight));
   const ofOne = (PRIOR_POD_SPREAD ** 2 * PRIOR_PODS + cautious) / (PRIOR_PODS + weight);
-  return Math.max(LEAST_SPREAD, Math.sqrt(ofOne * (1 / pods.candidate.serving + 1 / pods.stable.serving)));
+  return Math.max(LEAST_SPREAD, Math.sqrt(ofOne * (1 / countOf(pods.candidate) + 1 / countOf(pods.stable))));
+}
+
+/** Among how many pods alike the bad events are spread as they are among these: one that has just come counts little. */
+function countOf({ serving, deviations }: Side): number {
+  let sum = 0;
+  let squares = 0;
+  for (const [, expected] of Object.values(deviations)) {
+    sum += expected;
+    squares += expected ** 2;
+  }
+  return squares === 0 ? serving : sum ** 2 / squares;
 }
 
 /**

@@ -68,7 +68,8 @@ export function standardized(
   for (let from = 0; from < all.length;) {
     let to = from;
     let own = 0;
-    for (; to < all.length && all[to]?.value === all[from]?.value; to++) if (all[to]?.own === true) own++;
+    do if (all[to++]?.own === true) own++;
+    while (to < all.length && all[to]?.value === all[from]?.value);
     const size = to - from;
     ranks += (own * (from + 1 + to)) / 2;
     ties += size ** 3 - size;
@@ -85,8 +86,30 @@ function hodgesLehmann(experiment: readonly number[], control: readonly number[]
   const differences = new Float64Array(experiment.length * control.length);
   let i = 0;
   for (const x of experiment) for (const y of control) differences[i++] = x - y;
-  differences.sort();
   const middle = differences.length >> 1;
-  const upper = differences[middle] ?? 0;
-  return differences.length % 2 === 1 ? upper : (upper + (differences[middle - 1] ?? 0)) / 2;
+  const upper = nth(differences, middle);
+  return differences.length % 2 === 1 ? upper : (upper + nth(differences, middle - 1)) / 2;
+}
+
+/** The value that has so many smaller ones before it when sorted (C. A. R. Hoare's selection). Changes the order. */
+function nth(values: Float64Array, index: number): number {
+  let from = 0;
+  let to = values.length - 1;
+  while (from < to) {
+    const pivot = values[(from + to) >> 1] ?? 0;
+    let [low, high] = [from, to];
+    while (low <= high) {
+      while ((values[low] ?? Infinity) < pivot) low++;
+      while ((values[high] ?? -Infinity) > pivot) high--;
+      if (low <= high) {
+        [values[low], values[high]] = [values[high] ?? 0, values[low] ?? 0];
+        low++;
+        high--;
+      }
+    }
+    if (index <= high) to = high;
+    else if (index >= low) from = low;
+    else break;
+  }
+  return values[index] ?? NaN;
 }
