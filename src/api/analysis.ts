@@ -151,6 +151,10 @@ export const analysis = ruled(
     templates: templates.optional(),
     metrics: metricsField('Metrics of this release alone.').optional(),
     score: score.optional(),
+    freshBaseline: z.boolean().optional().meta({
+      description:
+        "True: the candidate is compared with new pods of the stable version, as many and as young as its own, in place of the stable pods; for services that are slow while caches fill or compilers warm up. They take part of stable's traffic, and cost as many pods as the candidate has.",
+    }),
     onInconclusive: z.enum(['rollback', 'pause']).default('rollback').meta({
       description: 'What happens when a step has neither passed nor failed at its deadline.',
     }),

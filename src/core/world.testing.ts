@@ -1,9 +1,10 @@
 import { isDeepStrictEqual } from 'node:util';
 import type { AnalysisStatus, CanaryReleaseSpec, CanaryReleaseStatus, Verdict } from '../api/index.ts';
-import { canaryReleaseSpec } from '../api/index.ts';
+import { baselineName, canaryReleaseSpec } from '../api/index.ts';
 import { decide } from './decide.ts';
 import { Invariants } from './invariants.testing.ts';
 import type {
+  Baseline,
   Decision,
   Effect,
   Observed,
@@ -13,6 +14,9 @@ import type {
   Workload,
 } from './model.ts';
 import { iso, ms } from './model.ts';
+
+/** What stands for the pods of fresh baselines among the broken ones. */
+export const BASELINE = 'baseline';
 
 const START = Date.UTC(2030, 0, 1);
 
@@ -30,6 +34,7 @@ export class World {
   status: CanaryReleaseStatus = {};
   spec: CanaryReleaseSpec;
   workloads: Record<string, Workload> = {};
+  baselines: Record<string, Baseline> = {};
   jobs: Record<string, 'running' | 'ended'> = {};
   weights: Record<string, number> | undefined = undefined;
   subsets: string[] = [];
@@ -47,7 +52,7 @@ export class World {
   dataEnd: number | undefined = undefined;
   verdict: Verdict = 'Pass';
   commands: PendingCommand[] = [];
-  /** Revisions whose pods never become ready. */
+  /** Revisions whose pods never become ready; {@link BASELINE} for those of baselines. */
   readonly broken = new Set<string>();
   /** Pods get ready, and the mesh takes routes over, only as time passes; a route is several writes. */
   slow = false;
@@ -90,6 +95,7 @@ export class World {
       status: this.status,
       target: this.target,
       workloads: this.workloads,
+      baselines: this.baselines,
       service: this.service,
       traffic: {
         weights: this.weights,
@@ -128,6 +134,9 @@ export class World {
     this.effective = true;
     for (const [revision, workload] of Object.entries(this.workloads)) {
       this.workloads[revision] = { ...workload, ready: this.#couldServe(revision, workload.replicas) };
+    }
+    for (const [name, baseline] of Object.entries(this.baselines)) {
+      this.baselines[name] = { ...baseline, ready: this.#couldServe(BASELINE, baseline.replicas) };
     }
   }
 
@@ -217,6 +226,12 @@ export class World {
       : this.verdict;
   }
 
+  #scaled(kind: string, before: Workload | undefined, replicas: number): Workload {
+    const possible = this.#couldServe(kind, replicas);
+    const ready = this.slow ? Math.min(before?.ready ?? 0, possible) : possible;
+    return { replicas, ready, pods: replicas, drifted: false };
+  }
+
   #couldServe(revision: string, replicas: number): number {
     return this.broken.has(revision) ? 0 : replicas;
   }
@@ -234,14 +249,23 @@ export class World {
         return;
       case 'applyDeployment':
       case 'scaleDeployment': {
-        const { revision, replicas } = effect;
-        const present = this.workloads[revision]?.ready ?? 0;
-        const possible = this.#couldServe(revision, replicas);
-        const ready = this.slow ? Math.min(present, possible) : possible;
-        this.workloads = {
-          ...this.workloads,
-          [revision]: { replicas, ready, pods: replicas, drifted: false },
-        };
+        const { revision } = effect;
+        const scaled = this.#scaled(revision, this.workloads[revision], effect.replicas);
+        this.workloads = { ...this.workloads, [revision]: scaled };
+        return;
+      }
+      case 'applyBaseline': {
+        const { revision, attempt } = effect;
+        const name = baselineName('app', revision, attempt);
+        if (this.workloads[revision] === undefined) throw new Error(`${revision} has no template`);
+        const scaled = this.#scaled(BASELINE, this.baselines[name], effect.replicas);
+        this.baselines = { ...this.baselines, [name]: { ...scaled, revision } };
+        return;
+      }
+      case 'deleteBaseline': {
+        const { [effect.name]: gone, ...rest } = this.baselines;
+        if (gone === undefined) throw new Error(`${effect.name} is not there`);
+        this.baselines = rest;
         return;
       }
       case 'deleteDeployment': {
