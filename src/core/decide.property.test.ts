@@ -2,7 +2,7 @@ import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
 import type { CanaryReleaseSpec } from '../api/index.ts';
 import { ACTIONS, type Action } from '../api/index.ts';
-import { type Fate, World } from './world.testing.ts';
+import { BASELINE, type Fate, World } from './world.testing.ts';
 
 /** Something that happens to a release; what it changes, the next pass sees. */
 type Happening = (world: World) => void;
@@ -36,6 +36,7 @@ const STEPS: readonly CanaryReleaseSpec['steps'][] = [
 ];
 
 const revision = fc.constantFrom(...REVISIONS);
+const kindOfPod = fc.constantFrom(...REVISIONS, BASELINE);
 const replicas = fc.constantFrom(0, 1, 2, 3, 10);
 const steps = fc.constantFrom(...STEPS);
 
@@ -94,6 +95,11 @@ const manifest: fc.Arbitrary<Event> = fc.oneof(
       respec(world, { revisionHistoryLimit: it });
     }),
   ),
+  fc.boolean().map((it) =>
+    event(`freshBaseline ${it}`, (world) => {
+      respec(world, { analysis: { ...world.spec.analysis, freshBaseline: it } });
+    }),
+  ),
   always('a problem', (world) => {
     world.problems = [PROBLEM];
   }),
@@ -124,18 +130,18 @@ const evidence: fc.Arbitrary<Event> = fc.oneof(
 );
 
 const cluster: fc.Arbitrary<Event> = fc.oneof(
-  revision.map((it) =>
+  kindOfPod.map((it) =>
     event(`pods of ${it} fail`, (world) => {
       world.broken.add(it);
       unready(world, it);
     }),
   ),
-  revision.map((it) =>
+  kindOfPod.map((it) =>
     event(`pods of ${it} start`, (world) => {
       world.broken.delete(it);
     }),
   ),
-  revision.map((it) =>
+  kindOfPod.map((it) =>
     event(`pods of ${it} restart`, (world) => {
       unready(world, it);
     }),
@@ -155,6 +161,14 @@ const cluster: fc.Arbitrary<Event> = fc.oneof(
       world.workloads = without(world.workloads, it);
     }),
   ),
+  fc.constantFrom({ drifted: true }, { replicas: 1, pods: 1, ready: 0 }).map((change) =>
+    event(`baselines edited: ${JSON.stringify(change)}`, (world) => {
+      world.editBaselines(change);
+    }),
+  ),
+  always('baselines deleted', (world) => {
+    world.baselines = {};
+  }),
   always('Service deleted', (world) => {
     world.service = 'absent';
   }),
@@ -264,6 +278,7 @@ const settings = fc.record({
   scaleDownDelay: fc.constantFrom('0s', '20s'),
   revisionHistoryLimit: fc.constantFrom(0, 1, 3),
   inconclusive: fc.constantFrom('rollback' as const, 'pause' as const),
+  freshBaseline: fc.boolean(),
 });
 
 type Settings = typeof settings extends fc.Arbitrary<infer T> ? T : never;
@@ -298,6 +313,9 @@ describe('whatever happens to a release', () => {
           elapse(world, 30);
           expect(world.finalizer).toBe(false);
           expect(world.weights).toBeUndefined();
+          // Nothing serves, or the stable pods are alone, also where an orphaning delete keeps them.
+          const isServed = Object.values(world.workloads).some(({ ready }) => ready > 0);
+          if (isServed || world.spec.replicas === 0) expect(world.baselines).toEqual({});
         }),
         { numRuns: RUNS, seed: SEED },
       );
@@ -306,9 +324,9 @@ describe('whatever happens to a release', () => {
   );
 });
 
-function begin({ inconclusive, ...spec }: Settings): World {
+function begin({ inconclusive, freshBaseline, ...spec }: Settings): World {
   const world = new World(spec);
-  respec(world, { analysis: { ...world.spec.analysis, onInconclusive: inconclusive } });
+  respec(world, { analysis: { ...world.spec.analysis, onInconclusive: inconclusive, freshBaseline } });
   world.slow = true;
   elapse(world, 5);
   world.target = 'v2';
@@ -362,6 +380,7 @@ function expectSettled(world: World): void {
   const told = `settles: ${phase}: ${message}`;
   expect(isTerminal(world), told).toBe(true);
   if (phase === 'Paused') return;
+  expect(world.baselines, `nothing is left behind: ${told}`).toEqual({});
   if (world.spec.replicas > 0) {
     expect(world.weights, told).toEqual({ [stableRevision]: 100 });
     expect(world.subsets, told).toEqual([stableRevision]);
@@ -379,8 +398,9 @@ function isTerminal({ status }: World): boolean {
 }
 
 /** What watches would tell the operator of. */
-function seen({ workloads, weights, subsets, effective, status, effects }: World): string {
-  return JSON.stringify([workloads, weights, subsets, effective, status.phase, status.step, effects.length]);
+function seen({ workloads, baselines, weights, subsets, effective, status, effects }: World): string {
+  const pods = { ...workloads, ...baselines };
+  return JSON.stringify([pods, weights, subsets, effective, status.phase, status.step, effects.length]);
 }
 
 /** Writes, the clearing away of old commands aside. */
@@ -401,6 +421,7 @@ function respec(world: World, change: Partial<CanaryReleaseSpec>): void {
 }
 
 function unready(world: World, it: string): void {
+  if (it === BASELINE) world.editBaselines({ ready: 0 });
   edit(world, it, { ready: 0 });
 }
 

@@ -176,6 +176,12 @@ export class World {
     this.commands.push({ name: `${action}-${revision}`, uid, spec, createdAt: this.now });
   }
 
+  /** Someone edits the Deployments of baselines, or their pods change. */
+  editBaselines(change: Partial<Workload>): void {
+    const edited = Object.entries(this.baselines).map(([name, it]) => [name, { ...it, ...change }] as const);
+    this.baselines = Object.fromEntries(edited);
+  }
+
   get candidateWeight(): number {
     return this.weights?.[this.status.candidateRevision ?? ''] ?? 0;
   }
