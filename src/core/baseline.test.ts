@@ -106,8 +106,16 @@ describe('a fresh baseline', () => {
       world.settle();
       return kinds(world.effects.slice(known));
     };
-    expect(effects(() => { world.editBaselines({ replicas: 9 }); })).toEqual(['applyBaseline']);
-    expect(effects(() => { world.editBaselines({ drifted: true }); })).toEqual(['applyBaseline']);
+    expect(
+      effects(() => {
+        world.editBaselines({ replicas: 9 });
+      }),
+    ).toEqual(['applyBaseline']);
+    expect(
+      effects(() => {
+        world.editBaselines({ drifted: true });
+      }),
+    ).toEqual(['applyBaseline']);
     expect(effects(() => (world.baselines = {}))).toEqual(['applyBaseline']);
     expect(baselines(world)).toEqual({ 'app-v1-baseline-2': 4 });
   });
