@@ -25,7 +25,7 @@ export interface BaselineIdentity {
  * @param workloads by revision
  */
 export function baselineOf(
-  { stableRevision, candidateRevision, attempt, ending }: CanaryReleaseStatus,
+  { stableRevision, candidateRevision, attempt }: CanaryReleaseStatus,
   {
     name,
     spec,
@@ -36,7 +36,7 @@ export function baselineOf(
     readonly workloads: Readonly<Record<string, unknown>>;
   },
 ): BaselineIdentity | undefined {
-  if (spec.analysis.freshBaseline !== true || ending !== undefined) return undefined;
+  if (spec.analysis.freshBaseline !== true) return undefined;
   if (stableRevision === undefined || candidateRevision === undefined || attempt === undefined)
     return undefined;
   if (workloads[stableRevision] === undefined) return undefined;
