@@ -1,6 +1,8 @@
 import { describe, expect, it } from 'vitest';
 import { type AnalysisSpec, type AnalysisStatus, canaryReleaseSpec } from '../api/index.ts';
-import { evaluate, eventMetrics } from './evaluate.ts';
+import { salvageReleaseStatus } from '../api/salvage.ts';
+import { eventMetrics } from './event-metric.ts';
+import { evaluate } from './evaluate.ts';
 import type { Interval } from './telemetry.ts';
 
 const START = Date.UTC(2030, 0, 1);
@@ -27,10 +29,24 @@ function second(n: number, all: number, errors = 0, slow = 0): Interval {
   };
 }
 
-function judge(intervals: Interval[], previous?: AnalysisStatus, windowFrom = at(0)): AnalysisStatus {
+/** One second in which stable, with 10 times the requests, has errors as well. */
+function stableToo(n: number, all: number, errors: number, stableErrors: number): Interval {
+  const { counts, ...rest } = second(n, all, errors);
+  return {
+    ...rest,
+    counts: { ...counts, old: { ...counts['old'], errors: { all: all * 10, bad: stableErrors } } },
+  };
+}
+
+function judge(
+  intervals: Interval[],
+  previous?: AnalysisStatus,
+  windowFrom = at(0),
+  judgedBy = spec,
+): AnalysisStatus {
   const end = intervals.at(-1)?.to ?? START;
   return evaluate({
-    spec,
+    spec: judgedBy,
     candidate: 'new',
     stable: 'old',
     previous,
@@ -59,7 +75,7 @@ describe('a verdict', () => {
       windowFrom: at(0),
     });
     expect(result.message).toBe(
-      'errors: 0 of 60 (0%) on the candidate, within the limit of 1%; slower than 500 ms: 0 of 60 (0%) on the candidate, within the limit of 1%',
+      'errors: 0 of 60 on the candidate, 0 of 600 on stable; slower than 500 ms: 0 of 60 on the candidate, 0 of 600 on stable',
     );
   });
 
@@ -69,22 +85,79 @@ describe('a verdict', () => {
     expect(result.metrics[0]?.message).toBe('errors: 20 of the 50 requests that a verdict needs');
   });
 
-  it('is inconclusive, not failed, a little above the limit without proof', () => {
-    const result = judge([second(0, 60, 1)]);
+  it('is inconclusive, not failed, above the limit without proof', () => {
+    const result = judge([0, 1].map((n) => stableToo(n, 60, 3, 2)));
     expect(result.verdict).toBe('Inconclusive');
-    expect(result.message).toContain('over the limit of 1%, but evidence');
+    expect(result.message).toMatch(
+      /^errors: 6 of 120 .* it may be worse than stable or over the limit of 1%, but evidence \S+ is below 200/,
+    );
   });
 
   it('fails on evidence even before the minimum is served, with both sides in the sentence', () => {
     const result = judge([second(0, 20, 6)]);
     expect(result.verdict).toBe('Fail');
     expect(result.message).toMatch(
-      /^errors: 6 of 20 \(30%\) on the candidate, 0 of 200 \(0%\) on stable; limit 1%, evidence \S+ passed 200$/,
+      /^errors: 6 of 20 on the candidate, 0 of 200 on stable; at least \S+ times as often, over the limit of 1%; evidence \S+ passed 200 after 1 s/,
     );
   });
 
   it('fails by latency alone', () => {
-    expect(judge([second(0, 100, 0, 40)]).message).toContain('slower than 500 ms: 40 of 100 (40%)');
+    expect(judge([second(0, 100, 0, 40)]).message).toContain(
+      'slower than 500 ms: 40 of 100 on the candidate',
+    );
+  });
+
+  it('says how much worse than stable the candidate is, with an interval', () => {
+    const [errors] = judge(Array.from({ length: 10 }, (_, n) => stableToo(n, 100, 30, 10))).metrics;
+    expect(errors?.message).toMatch(
+      /300 of 1,000 on the candidate, 100 of 10,000 on stable; 30 times as often/,
+    );
+    expect(errors?.ratio?.estimate).toBeCloseTo(30, 0);
+    expect(errors?.ratio?.atLeast).toBeGreaterThan(15);
+    expect(errors?.ratio?.atMost).toBeLessThan(60);
+  });
+
+  it('of a version that is no worse than stable is no failure, when both exceed the limit', () => {
+    const outage = Array.from({ length: 20 }, (_, n) => stableToo(n, 20, 6, 60));
+    expect(judge(outage).metrics[0]?.verdict).not.toBe('Fail');
+  });
+
+  it('of a limit that stable breaks all the time holds, and says so', () => {
+    const broken = Array.from({ length: 60 }, (_, n) => stableToo(n, 20, 1, 10));
+    const result = judge(broken);
+    expect(result.verdict).toBe('Inconclusive');
+    expect(result.message).toContain('stable itself is over the limit of 1%');
+  });
+
+  it('is not delayed by an outage of both versions that is over', () => {
+    const outage = Array.from({ length: 10 }, (_, n) => stableToo(n, 20, 6, 60));
+    const after = Array.from({ length: 60 }, (_, n) => second(10 + n, 20));
+    const [errors] = judge([...outage, ...after]).metrics;
+    expect(errors).toMatchObject({ verdict: 'Pass', window: { all: 1400, bad: 60 } });
+    expect(errors?.excused?.bad).toBe(60);
+  });
+
+  it('without a limit compares with stable alone', () => {
+    const relative = canaryReleaseSpec.shape.analysis.parse({ errorRate: {} });
+    const broken = Array.from({ length: 30 }, (_, n) => stableToo(n, 100, 5, 50));
+    expect(judge(broken, undefined, at(0), relative).verdict).toBe('Pass');
+    const worse = Array.from({ length: 30 }, (_, n) => stableToo(n, 100, 30, 50));
+    expect(judge(worse, undefined, at(0), relative).verdict).toBe('Fail');
+    expect(judge(worse, undefined, at(0), relative).metrics[0]).not.toHaveProperty('limit');
+  });
+
+  it('takes a tolerated difference for none', () => {
+    const worse = Array.from({ length: 60 }, (_, n) => stableToo(n, 100, 23, 100));
+    const tolerant = { ...spec, errorRate: {}, tolerance: '100%' };
+    expect(judge(worse, undefined, at(0), { ...spec, errorRate: {} }).verdict).toBe('Fail');
+    expect(judge(worse, undefined, at(0), tolerant).metrics[0]?.verdict).toBe('Pass');
+  });
+
+  it('needs less evidence where more false rollbacks are accepted, and more where metrics share them', () => {
+    const needed = (one: AnalysisSpec) => judge([second(0, 60)], undefined, at(0), one).metrics[0]?.needed;
+    expect(needed(spec)).toBeCloseTo(Math.log10(200), 2);
+    expect(needed({ ...spec, latency: undefined })).toBe(2);
+    expect(needed({ ...spec, falseRollbacks: '10%' })).toBeCloseTo(Math.log10(20), 2);
   });
 
   it('with no data at all is inconclusive', () => {
@@ -129,6 +202,42 @@ describe('counts over time', () => {
   it('of another revision do not count', () => {
     const old: AnalysisStatus = { ...judge([second(0, 60, 20)]), revision: 'older' };
     expect(judge([second(1, 60)], old).verdict).toBe('Pass');
+  });
+
+  it('are the same after a restart in between, by what status keeps', () => {
+    const seconds = Array.from({ length: 10 }, (_, n) => stableToo(n, 40, n % 3 === 0 ? 1 : 0, n % 4));
+    const half = judge(seconds.slice(0, 5));
+    const { value } = salvageReleaseStatus({ analysis: structuredClone(half) });
+    expect(value.analysis).toEqual(half);
+    expect(judge(seconds.slice(5), value.analysis)).toEqual(judge(seconds));
+  });
+
+  it('whose state cannot be read begin their evidence anew, and keep what was counted', () => {
+    const half = judge([0, 1, 2].map((n) => second(n, 20, 15)));
+    expect(judge([second(3, 20)], half).verdict).toBe('Fail');
+    for (const state of [undefined, {}, { evidence: [1] }, { evidence: { age: 'old' } }]) {
+      const lost = { ...half, metrics: half.metrics.map((metric) => ({ ...metric, state })) };
+      const next = judge([second(3, 20)], lost);
+      expect(next.verdict).toBe('Inconclusive');
+      expect(next.metrics[0]?.candidate).toEqual({ all: 80, bad: 45 });
+    }
+  });
+
+  it('say how long nobody counted, as after a restart of the operator', () => {
+    const reading = (intervals: Interval[], from: number | undefined, through: number) => ({
+      ok: true as const,
+      intervals,
+      completeThrough: { new: START + through * 1000 },
+      ...(from === undefined ? {} : { completeFrom: { new: START + from * 1000 } }),
+    });
+    const go = (previous: AnalysisStatus | undefined, read: ReturnType<typeof reading>, windowFrom = at(0)) =>
+      evaluate({ spec, candidate: 'new', stable: 'old', previous, windowFrom, from: START, reading: read });
+    const first = go(undefined, reading([second(0, 60)], undefined, 1));
+    expect(first).not.toHaveProperty('uncountedMs');
+    const again = go(first, reading([second(13, 60)], 13, 14));
+    expect(again.uncountedMs).toBe(12_000);
+    expect(go(again, reading([second(14, 60)], 13, 15)).uncountedMs).toBe(12_000);
+    expect(go(again, reading([second(30, 60)], 20, 31), at(25))).not.toHaveProperty('uncountedMs');
   });
 
   it('never let completeness go back', () => {

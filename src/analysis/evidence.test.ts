@@ -229,7 +229,10 @@ describe('a verdict', () => {
     );
     const weighed = weigh(state, settings);
     expect(weighed.limit).toBeCloseTo(0.1, 1);
-    expect(verdictOf(weighed, state.candidate, settings)).toBe('Pass');
+    expect(verdictOf(weighed, state.candidate, settings)).not.toBe('Fail');
+    expect(verdictOf(weighed, { all: 2000, bad: 100 }, settings)).toBe('Inconclusive');
+    const excused = { all: 2000, bad: 100, excused: { all: 1000, bad: 99 } };
+    expect(verdictOf(weighed, excused, settings)).toBe('Pass');
   });
 
   it('shares the error budget among metrics', () => {

@@ -3,6 +3,8 @@ import { dispersionFactor } from './dispersion.ts';
 import { estimateRatio } from './estimate.ts';
 import type { RatioEstimate } from './estimate.ts';
 import type { EventEvidence, WarmUp } from './evidence.ts';
+import { unexcused } from './excuse.ts';
+import type { Window } from './excuse.ts';
 import { ALPHA, evidenceAbove } from './limit.ts';
 import { spreadOf } from './pods.ts';
 import { hypotheses, LN_RATIOS } from './ratios.ts';
@@ -171,12 +173,12 @@ const LEANING = Math.log10(3);
  *
  * @param window the candidate's events since its present weight was observed
  */
-export function verdictOf(weighed: Weighed, window: Counts, { minRequests }: EventSettings): Verdict {
-  const { total, needed, againstStable, againstLimit, limit } = weighed;
+export function verdictOf(weighed: Weighed, window: Window, { minRequests, limit }: EventSettings): Verdict {
+  const { total, needed, againstStable, againstLimit, dispersion } = weighed;
   if (total >= needed) return 'Fail';
   const leans = againstStable > LEANING || againstLimit > LEANING;
-  const over = limit !== undefined && exceeds(window, limit, weighed.dispersion);
-  return window.all >= minRequests && !leans && !over ? 'Pass' : 'Inconclusive';
+  const over = limit !== undefined && exceeds(unexcused(window), limit, dispersion);
+  return unexcused(window).all >= minRequests && !leans && !over ? 'Pass' : 'Inconclusive';
 }
 
 /** More bad events than a version at its limit is likely to show: by two standard deviations. */
@@ -207,7 +209,7 @@ export interface Judgement extends RatioEstimate {
 export function judge(
   what: string,
   state: EventEvidence,
-  window: Counts,
+  window: Window,
   settings: EventSettings,
 ): Judgement {
   const weighed = weigh(state, settings);
@@ -221,9 +223,9 @@ export function judge(
     dispersion: weighed.dispersion,
     harmless: weighed.harmless >= weighed.needed,
     message: {
-      Fail: () => failSentence(what, state, weighed, estimate),
+      Fail: () => failSentence(what, state, weighed, estimate, settings.limit),
       Pass: () => passSentence(what, state, estimate),
-      Inconclusive: () => inconclusiveSentence(what, state, weighed, window, settings.minRequests),
+      Inconclusive: () => inconclusiveSentence(what, state, weighed, window, settings),
     }[verdict](),
   };
 }

@@ -1,27 +1,37 @@
 import { formatPercent } from '../api/index.ts';
 import type { RatioEstimate } from './estimate.ts';
 import type { EventEvidence } from './evidence.ts';
-import type { Weighed } from './judge.ts';
+import { unexcused } from './excuse.ts';
+import type { Window } from './excuse.ts';
+import type { EventSettings, Weighed } from './judge.ts';
 import type { Counts } from './telemetry.ts';
 
 /** Clusters that the reader should know of: counts alone would suggest more evidence. */
 const NOTABLE_DISPERSION = 1.5;
 
-/** Why a metric fails: both sides, by how much they differ, and the evidence. */
+/**
+ * Why a metric fails: both sides, by how much they differ, and the evidence.
+ *
+ * @param limit the largest share of bad events allowed (0–1), where the release names one
+ */
 export function failSentence(
   what: string,
   state: EventEvidence,
   weighed: Weighed,
   estimate: RatioEstimate,
+  limit: number | undefined,
 ): string {
-  const byLimit = weighed.againstLimit > weighed.againstStable;
-  const why = byLimit
-    ? `over the limit of ${formatPercent(weighed.limit ?? 0)}`
-    : `${times(estimate)} as often`;
-  return (
-    `${what}: ${sides(state)}; ${why}; evidence ${power(weighed.total)} passed ${power(weighed.needed)} ` +
-    `after ${duration(state.watched)}${clusters(weighed)}`
-  );
+  const { all, bad } = state.candidate;
+  const isOver = limit !== undefined && bad > limit * all;
+  const why = [
+    ...(estimate.atLeast > 1 ? [`${times(estimate)} as often`] : []),
+    ...(isOver ? [`over the limit of ${formatPercent(limit)}`] : []),
+  ];
+  return [
+    `${what}: ${sides(state)}`,
+    ...(why.length === 0 ? [] : [why.join(', ')]),
+    `evidence ${power(weighed.total)} passed ${power(weighed.needed)} after ${duration(state.watched)}${clusters(weighed)}`,
+  ].join('; ');
 }
 
 /** Why a metric passes. */
@@ -36,15 +46,18 @@ export function inconclusiveSentence(
   what: string,
   state: EventEvidence,
   weighed: Weighed,
-  window: Counts,
-  minRequests: number,
+  window: Window,
+  { minRequests, limit }: Pick<EventSettings, 'minRequests' | 'limit'>,
 ): string {
+  if (limit !== undefined && window.all >= minRequests && unexcused(window).all < minRequests) {
+    return `${what}: ${sides(state)}; stable itself is over the limit of ${formatPercent(limit)}, which then says nothing of the candidate`;
+  }
   if (window.all < minRequests) {
     return `${what}: ${whole(window.all)} of the ${whole(minRequests)} requests that a verdict needs`;
   }
-  const limit = weighed.limit === undefined ? '' : ` or over the limit of ${formatPercent(weighed.limit)}`;
+  const allowed = limit === undefined ? '' : ` or over the limit of ${formatPercent(limit)}`;
   return (
-    `${what}: ${sides(state)}; it may be worse than stable${limit}, but evidence ${power(weighed.total)} ` +
+    `${what}: ${sides(state)}; it may be worse than stable${allowed}, but evidence ${power(weighed.total)} ` +
     `is below ${power(weighed.needed)}${clusters(weighed)}`
   );
 }

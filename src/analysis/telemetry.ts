@@ -82,6 +82,11 @@ export type Reading =
        * is absent.
        */
       readonly completeThrough: Readonly<Record<string, number>>;
+      /**
+       * By revision: since when the data are complete (ms since the epoch), up to `completeThrough`, where the source had to
+       * begin anew: of the time between what an asker has from an earlier process and this one nobody knows what happened.
+       */
+      readonly completeFrom?: Readonly<Record<string, number>> | undefined;
       /** What is missing, as a sentence, when something is. */
       readonly warning?: string | undefined;
     }

@@ -113,6 +113,9 @@ const score = ruled(
 );
 
 const DEFAULT_MIN_REQUESTS = 50;
+const DEFAULT_FALSE_ROLLBACKS = '1%';
+const DEFAULT_TOLERANCE = '0%';
+const DEFAULT_WARM_UP = '20s';
 
 /** `spec.analysis` of a CanaryRelease. */
 export const analysis = ruled(
@@ -131,9 +134,7 @@ export const analysis = ruled(
           percentField(),
           {
             description:
-              "The largest share of failed requests allowed, such as 1%: HTTP 5xx, or the gRPC statuses that are the server's fault.",
-            requiredMessage:
-              'spec.analysis.errorRate.max is missing: give the largest share of failed requests allowed, such as 1%',
+              "The largest share of failed requests allowed, such as 1%: HTTP 5xx, or the gRPC statuses that are the server's fault. Left out: no more than on stable.",
           },
           [
             {
@@ -143,17 +144,43 @@ export const analysis = ruled(
                 'spec.analysis.errorRate.max must be below 100%: a limit that nothing can exceed is no limit',
             },
           ],
-        ),
+        ).optional(),
       })
       .optional()
-      .meta({ description: 'Limit of failed requests.' }),
+      .meta({ description: 'Failed requests: compared with those of stable, and with a limit.' }),
     latency: latency.optional(),
     templates: templates.optional(),
     metrics: metricsField('Metrics of this release alone.').optional(),
     score: score.optional(),
+    falseRollbacks: ruled(
+      percentField(),
+      {
+        description:
+          'The chance of rolling back a healthy version that is accepted, over all metrics, looks and steps of a release. Less takes longer to find out bad ones.',
+      },
+      [
+        {
+          cel: "self.matches('[1-9]') && !self.matches('^([5-9][0-9]|100)([.][0-9]+)?%$')",
+          check: (text) => proportion(text) > 0 && proportion(text) < 0.5,
+          message: 'spec.analysis.falseRollbacks must be above 0% and below 50%, such as 1%',
+        },
+      ],
+    ).default(DEFAULT_FALSE_ROLLBACKS),
+    tolerance: ruled(percentField().default(DEFAULT_TOLERANCE), {
+      description:
+        "How much worse than stable is still as good: with 50%, one and a half times stable's share of bad events.",
+    }),
+    warmUp: ruled(durationField().default(DEFAULT_WARM_UP), {
+      description:
+        'How long new pods may fail or be slow two or three times as often as old ones, as caches fill and connections open. 0s: not at all.',
+    }),
     freshBaseline: z.boolean().optional().meta({
       description:
         "True: the candidate is compared with new pods of the stable version, as many and as young as its own, in place of the stable pods; for services that are slow while caches fill or compilers warm up. They take part of stable's traffic, and cost as many pods as the candidate has.",
+    }),
+    advance: z.enum(['dwell', 'onEvidence']).default('dwell').meta({
+      description:
+        '`dwell`: a step takes its whole time. `onEvidence`: it ends early once evidence at its weight shows that the candidate is less than three times as bad as stable, and nothing leans to worse. Metrics that give a value must have passed as well.',
     }),
     onInconclusive: z.enum(['rollback', 'pause']).default('rollback').meta({
       description: 'What happens when a step has neither passed nor failed at its deadline.',
@@ -179,6 +206,10 @@ export const DEFAULT_ANALYSIS: z.output<typeof analysis> = {
   source: 'proxies',
   minRequests: DEFAULT_MIN_REQUESTS,
   errorRate: { max: '1%' },
+  falseRollbacks: DEFAULT_FALSE_ROLLBACKS,
+  tolerance: DEFAULT_TOLERANCE,
+  warmUp: DEFAULT_WARM_UP,
+  advance: 'dwell',
   onInconclusive: 'rollback',
 };
 

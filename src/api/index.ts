@@ -1,6 +1,7 @@
 export * from './names.ts';
 export * from './scalars.ts';
 export * from './errors.ts';
+export * from './metric-state.ts';
 export * from './metric.ts';
 export * from './analysis.ts';
 export * from './analysis-template.ts';

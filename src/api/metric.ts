@@ -67,8 +67,7 @@ const events = z
     max: ruled(
       percentField(),
       {
-        description: 'The largest share of bad events allowed, such as 1%.',
-        requiredMessage: 'events.max is missing: give the largest share of bad events allowed, such as 1%',
+        description: 'The largest share of bad events allowed, such as 1%. Left out: no more than on stable.',
       },
       [
         {
@@ -77,7 +76,7 @@ const events = z
           message: 'events.max must be below 100%: a limit that nothing can exceed is no limit',
         },
       ],
-    ),
+    ).optional(),
   })
   .meta({
     description:

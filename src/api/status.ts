@@ -34,14 +34,46 @@ const counts = z.object({
 
 const metric = z.object({
   name: z.string().meta({ description: '`errors`, or `latency-p99` and the like.' }),
-  limit: z.number().meta({ description: 'The largest share of bad events allowed (0–1).' }),
+  limit: z.number().optional().meta({ description: 'The largest share of bad events allowed (0–1).' }),
   verdict: z.enum(VERDICTS).describe('The verdict by this metric alone.'),
   message: z.string().meta({ description: 'Why, in numbers.' }),
   candidate: counts.meta({ description: "The candidate's events since this release began." }),
   stable: counts.meta({ description: "The stable revision's events in the same time." }),
   window: counts.meta({ description: "The candidate's events since its present weight was observed." }),
+  excused: counts.optional().meta({
+    description:
+      'Those of them from times in which stable itself exceeded the limit: they are not held against the candidate, and do not let it pass.',
+  }),
   evidence: z.number().meta({
-    description: 'How many times likelier these counts are above the limit than at it (log10). Fail at 2.',
+    description:
+      'How many times likelier these counts are from a version that is worse than stable, or above the limit, than from a healthy one (log10).',
+  }),
+  needed: z.number().optional().meta({ description: 'The evidence at which the metric fails (log10).' }),
+  ratio: z
+    .object({
+      estimate: z.number().optional().meta({
+        description: 'The likeliest ratio. Left out while it may be anything large.',
+      }),
+      atLeast: z.number().meta({ description: 'Lower end of its interval, valid at every look.' }),
+      atMost: z.number().optional().meta({
+        description: 'Upper end of its interval. Left out while nothing bounds it.',
+      }),
+    })
+    .optional()
+    .meta({
+      description: "How many times as often the candidate's events are bad as stable's in the same time.",
+    }),
+  dispersion: z.number().optional().meta({
+    description:
+      'How many bad events come together, as retries of one request do. Evidence counts them once.',
+  }),
+  harmless: z.boolean().optional().meta({
+    description:
+      'True once evidence at the present weight shows that the candidate is less than three times as bad as stable.',
+  }),
+  state: z.looseObject({}).optional().meta({
+    description: 'What the next pass goes on from. Not for people; other versions may write it otherwise.',
+    'x-kubernetes-preserve-unknown-fields': true,
   }),
 });
 export type MetricStatus = z.output<typeof metric>;
@@ -93,6 +125,10 @@ const analysis = z.object({
   revision: z.string().describe('The candidate that was analysed.'),
   windowFrom: time.optional().meta({ description: 'The windows of the metrics count from here.' }),
   through: time.meta({ description: 'Everything up to this time has been counted.' }),
+  uncountedMs: z.int().optional().meta({
+    description:
+      'Milliseconds since `windowFrom` that nobody counted, as after a restart of the operator. The step takes as much longer.',
+  }),
   completeThrough: time.optional().meta({
     description: 'Up to this time the data of the candidate are complete: every proxy or series answered.',
   }),

@@ -1,4 +1,5 @@
 import { type CanaryReleaseSpec, durationMs, formatDuration, formatPercent } from '../api/index.ts';
+import { eventMetrics } from '../analysis/event-metric.ts';
 import { dwellMs } from '../core/steps.ts';
 import type { Load } from '../simulator/traffic.ts';
 import type { Outcomes } from './forecast.ts';
@@ -19,7 +20,7 @@ export function adviceFor(
 
 function neverPasses(spec: CanaryReleaseSpec, load: Load, good: Outcomes): string[] {
   if (good.promoted.count > 0) return [];
-  if (good.rolledBack.count === good.runs) {
+  if (good.rolledBack.count === good.runs || isOverLimit(spec, load)) {
     return [
       `No version as good as the present one would go out: it breaks the limits itself (${good.example ?? ''}). Set limits above what the service does today.`,
     ];
@@ -39,6 +40,13 @@ function neverPasses(spec: CanaryReleaseSpec, load: Load, good: Outcomes): strin
     `No step at ${weight}% can pass: ${spec.analysis.minRequests} requests take ${formatDuration(neededMs)} there, and the step is given up after ${formatDuration(allowedMs)}.`,
     `Give the first step more than ${weight}%, or set progressDeadline above ${formatDuration(neededMs)}, or analysis.minRequests to ${enough} or less.`,
   ];
+}
+
+/** True when the service of today has more bad events than a limit allows. */
+function isOverLimit(spec: CanaryReleaseSpec, { bad }: Load): boolean {
+  return eventMetrics(spec.analysis).some(
+    ({ name, limit }) => limit !== undefined && (bad[name] ?? 0) > limit,
+  );
 }
 
 /** A version of the same share as today's is not to be found out. */

@@ -73,7 +73,7 @@ export async function backtest(args: readonly string[], print: (line: string) =>
   });
   if (values.json) print(JSON.stringify(report));
   else for (const line of describe(report)) print(line);
-  return report.outcomes.rolledBack.low > ALLOWED ? 1 : 0;
+  return isTooOften(report.outcomes) ? 1 : 0;
 }
 
 async function replay(
@@ -98,8 +98,8 @@ async function replay(
     pods: history.pods.length,
     traffic: summaryOf(history),
     outcomes,
-    rollbacks: lives.flatMap(({ reason, message }, run) =>
-      reason === 'AnalysisFailed'
+    rollbacks: lives.flatMap(({ outcome, message }, run) =>
+      outcome === 'RolledBack'
         ? [{ at: new Date(history.fromMs + (starts[run] ?? 0)).toISOString(), message }]
         : [],
     ),
@@ -109,6 +109,11 @@ async function replay(
 /** A release that waits for nothing but its steps (ms). */
 function shortestMs(spec: CanaryReleaseSpec): number {
   return spec.steps.reduce((sum, { weight }) => sum + dwellMs(spec, weight), 0);
+}
+
+/** Healthy versions that fail, or that no step lets pass until its deadline: both are taken back. */
+function isTooOften({ rolledBack, undecided }: Outcomes): boolean {
+  return rolledBack.low > ALLOWED || undecided.low > ALLOWED;
 }
 
 function* describe(report: Report): Generator<string> {
@@ -123,7 +128,7 @@ function* describe(report: Report): Generator<string> {
   yield `  promoted: ${often(outcomes.promoted)}`;
   for (const { at, message } of rollbacks.slice(0, EXAMPLES)) yield `  ${at}: ${message}`;
   if (rollbacks.length > EXAMPLES) yield `  and ${rollbacks.length - EXAMPLES} more`;
-  if (outcomes.rolledBack.low > ALLOWED) {
+  if (isTooOften(outcomes)) {
     yield '';
     yield 'The limits are too near to what the service does by itself: set them higher, or look at what happened at these times.';
   }

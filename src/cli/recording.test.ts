@@ -83,7 +83,7 @@ describe('songbird backtest', () => {
     minute = () => ({ all: 600, failed: 30, slow: 1 });
     const { status, out } = await backtest();
     expect(status).toBe(1);
-    expect(out).toMatch(/rolled back wrongly: 30 of 30/);
+    expect(out).toMatch(/undecided: 30 of 30/);
     expect(out).toMatch(/\d{4}-\d\d-\d\dT.*: errors: \d+ of \d+/);
     expect(out).toMatch(/and 25 more/);
     expect(out).toMatch(/limits are too near/);

@@ -1,4 +1,4 @@
-import { eventMetrics } from '../analysis/evaluate.ts';
+import { eventMetrics } from '../analysis/event-metric.ts';
 import type { Dice } from '../simulator/dice.ts';
 import { type History, type PodHistory, Recorded, burstiness } from '../simulator/history.ts';
 import { type Http, createHttp } from '../telemetry/http.ts';

@@ -1,5 +1,5 @@
 import { parseArgs } from 'node:util';
-import { eventMetrics } from '../analysis/evaluate.ts';
+import { eventMetrics } from '../analysis/event-metric.ts';
 import { type CanaryReleaseSpec, formatPercent } from '../api/index.ts';
 import type { Dice } from '../simulator/dice.ts';
 import { type Load, type Requests, Traffic } from '../simulator/traffic.ts';

@@ -374,7 +374,7 @@ describe('events by queries of the release', () => {
     await release({ metrics: [orders] });
     const status = await test.until(({ phase }) => phase === 'RolledBack', 15);
     expect(status.rejected?.message).toMatch(
-      /^orders: \d+ of \d+ .* on the candidate, 0 of \d+ .* on stable; limit 1%/,
+      /^orders: \d+ of \d+ on the candidate, 0 of \d+ on stable; .* over the limit of 1%/,
     );
   });
 

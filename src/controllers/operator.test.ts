@@ -50,7 +50,9 @@ describe('the operator in a cluster', () => {
     test.traffic.bad.add('cart:2');
     await test.apply('cart:2');
     const status = await test.until(({ phase }) => phase === 'RolledBack', 15);
-    expect(status.message).toMatch(/errors: .* on the candidate, .* on stable; limit 1%, evidence/);
+    expect(status.message).toMatch(
+      /errors: .* on the candidate, .* on stable; .* over the limit of 1%; evidence/,
+    );
     expect(await test.weights()).toEqual({ [first.stableRevision ?? '']: 100 });
     expect(test.events.some((event) => event.startsWith('AnalysisFailed'))).toBe(true);
   });

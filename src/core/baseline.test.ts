@@ -1,6 +1,6 @@
 import { describe, expect, it } from 'vitest';
 import { canaryReleaseSpec } from '../api/index.ts';
-import type { Effect, Workload } from './model.ts';
+import type { Effect } from './model.ts';
 import { BASELINE, World } from './world.testing.ts';
 
 const FRESH = { errorRate: { max: '1%' }, freshBaseline: true };
@@ -23,11 +23,6 @@ function specOf(change: object) {
     ...change,
   });
   return { replicas, steps, analysis, progressDeadline };
-}
-
-function pods(world: World, revision: string, change: Partial<Workload>): void {
-  const present = world.workloads[revision] ?? { replicas: 0, ready: 0, pods: 0, drifted: false };
-  world.workloads = { ...world.workloads, [revision]: { ...present, ...change } };
 }
 
 function kinds(effects: readonly Effect[]): string[] {
@@ -108,12 +103,12 @@ describe('a fresh baseline', () => {
     };
     expect(
       effects(() => {
-        world.editBaselines({ replicas: 9 });
+        world.edit(BASELINE, { replicas: 9 });
       }),
     ).toEqual(['applyBaseline']);
     expect(
       effects(() => {
-        world.editBaselines({ drifted: true });
+        world.edit(BASELINE, { drifted: true });
       }),
     ).toEqual(['applyBaseline']);
     expect(effects(() => (world.baselines = {}))).toEqual(['applyBaseline']);
@@ -192,7 +187,7 @@ describe('a baseline whose pods do not get ready', () => {
       { type: 'Ready', status: 'Unknown', reason: 'WaitingForBaseline' },
       { type: 'Reconciling' },
     ]);
-    world.editBaselines({ problem: PROBLEM });
+    world.edit(BASELINE, { problem: PROBLEM });
     world.settle();
     expect(world.status.message).toBe(
       '0 of 1 pods of the fresh baseline (Deployment app-v1-baseline-2) are ready; exceeded quota; or set spec.analysis.freshBaseline to false',
@@ -202,7 +197,7 @@ describe('a baseline whose pods do not get ready', () => {
       { type: 'Stalled' },
     ]);
     world.broken.clear();
-    world.editBaselines({ ready: 1, problem: undefined });
+    world.edit(BASELINE, { ready: 1, problem: undefined });
     world.settle();
     expect(world.candidateWeight).toBe(5);
   });
@@ -210,11 +205,11 @@ describe('a baseline whose pods do not get ready', () => {
   it('in mid-step holds the step: what cannot be compared does not pass', () => {
     const world = midway();
     world.broken.add(BASELINE);
-    world.editBaselines({ ready: 3 });
+    world.edit(BASELINE, { ready: 3 });
     world.run(60);
     expect(world.candidateWeight).toBe(40);
     expect(world.status.message).toContain('3 of 4 pods of the fresh baseline');
-    world.editBaselines({ ready: 4 });
+    world.edit(BASELINE, { ready: 4 });
     world.settle();
     expect(world.candidateWeight).toBe(100);
   });
@@ -258,12 +253,12 @@ describe('a baseline whose pods do not get ready', () => {
 describe('the pods of a baseline', () => {
   it('are none that a rollback relies on', () => {
     const world = midway();
-    pods(world, 'v1', { ready: 0 });
+    world.edit('v1', { ready: 0 });
     world.verdict = 'Fail';
     world.settle();
     expect(world.candidateWeight).toBe(40);
     expect(world.status).toMatchObject({ phase: 'RollingBack' });
-    pods(world, 'v1', { ready: 1 });
+    world.edit('v1', { ready: 1 });
     world.settle();
     expect(world.weights).toEqual({ v1: 100 });
   });
@@ -274,10 +269,10 @@ describe('the pods of a baseline', () => {
     // Between the pass that takes the traffic back and the one that cleans up.
     world.pass();
     expect(world.weights).toEqual({ v1: 100 });
-    pods(world, 'v1', { ready: 0 });
+    world.edit('v1', { ready: 0 });
     world.run(30);
     expect(baselines(world)).toEqual({ 'app-v1-baseline-2': 4 });
-    pods(world, 'v1', { ready: 1 });
+    world.edit('v1', { ready: 1 });
     world.settle();
     expect(baselines(world)).toEqual({});
   });

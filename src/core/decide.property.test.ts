@@ -77,27 +77,27 @@ const manifest: fc.Arbitrary<Event> = fc.oneof(
   ),
   replicas.map((it) =>
     event(`replicas ${it}`, (world) => {
-      respec(world, { replicas: it });
+      world.respec({ replicas: it });
     }),
   ),
   steps.map((it) =>
     event(`steps ${JSON.stringify(it)}`, (world) => {
-      respec(world, { steps: it });
+      world.respec({ steps: it });
     }),
   ),
   fc.constantFrom('0s', '20s').map((it) =>
     event(`scaleDownDelay ${it}`, (world) => {
-      respec(world, { scaleDownDelay: it });
+      world.respec({ scaleDownDelay: it });
     }),
   ),
   fc.constantFrom(0, 1, 3).map((it) =>
     event(`history ${it}`, (world) => {
-      respec(world, { revisionHistoryLimit: it });
+      world.respec({ revisionHistoryLimit: it });
     }),
   ),
   fc.boolean().map((it) =>
     event(`freshBaseline ${it}`, (world) => {
-      respec(world, { analysis: { ...world.spec.analysis, freshBaseline: it } });
+      world.respec({ analysis: { ...world.spec.analysis, freshBaseline: it } });
     }),
   ),
   always('a problem', (world) => {
@@ -124,6 +124,21 @@ const evidence: fc.Arbitrary<Event> = fc.oneof(
     world.telemetry = { state: 'readable', counted: true };
     world.dataEnd = undefined;
   }),
+  fc.boolean().map((it) =>
+    event(it ? 'evidence of harmlessness' : 'no evidence of harmlessness', (world) => {
+      world.harmless = it;
+    }),
+  ),
+  fc.constantFrom('dwell', 'onEvidence').map((it) =>
+    event(`advance ${it}`, (world) => {
+      world.respec({ analysis: { ...world.spec.analysis, advance: it } });
+    }),
+  ),
+  fc.constantFrom(0, 3000, 90_000).map((it) =>
+    event(`${it} ms not counted`, (world) => {
+      world.uncounted = it;
+    }),
+  ),
   always('data end here', (world) => {
     world.dataEnd = world.now;
   }),
@@ -133,7 +148,7 @@ const cluster: fc.Arbitrary<Event> = fc.oneof(
   kindOfPod.map((it) =>
     event(`pods of ${it} fail`, (world) => {
       world.broken.add(it);
-      unready(world, it);
+      world.edit(it, { ready: 0 });
     }),
   ),
   kindOfPod.map((it) =>
@@ -143,17 +158,17 @@ const cluster: fc.Arbitrary<Event> = fc.oneof(
   ),
   kindOfPod.map((it) =>
     event(`pods of ${it} restart`, (world) => {
-      unready(world, it);
+      world.edit(it, { ready: 0 });
     }),
   ),
   revision.map((it) =>
     event(`Deployment of ${it} is edited`, (world) => {
-      edit(world, it, { drifted: true });
+      world.edit(it, { drifted: true });
     }),
   ),
   fc.tuple(revision, replicas).map(([it, n]) =>
     event(`${it} is scaled to ${n}`, (world) => {
-      edit(world, it, { replicas: n, pods: n });
+      world.edit(it, { replicas: n, pods: n });
     }),
   ),
   revision.map((it) =>
@@ -163,7 +178,7 @@ const cluster: fc.Arbitrary<Event> = fc.oneof(
   ),
   fc.constantFrom({ drifted: true }, { replicas: 1, pods: 1, ready: 0 }).map((change) =>
     event(`baselines edited: ${JSON.stringify(change)}`, (world) => {
-      world.editBaselines(change);
+      world.edit(BASELINE, change);
     }),
   ),
   always('baselines deleted', (world) => {
@@ -326,7 +341,7 @@ describe('whatever happens to a release', () => {
 
 function begin({ inconclusive, freshBaseline, ...spec }: Settings): World {
   const world = new World(spec);
-  respec(world, { analysis: { ...world.spec.analysis, onInconclusive: inconclusive, freshBaseline } });
+  world.respec({ analysis: { ...world.spec.analysis, onInconclusive: inconclusive, freshBaseline } });
   world.slow = true;
   elapse(world, 5);
   world.target = 'v2';
@@ -350,6 +365,7 @@ function heal(world: World): void {
   world.verdict = 'Pass';
   world.telemetry = { state: 'readable', counted: true };
   world.dataEnd = undefined;
+  world.uncounted = 0;
   world.effective = true;
 }
 
@@ -413,26 +429,6 @@ function fitting(action: Action, { status, target }: World): string {
   if (action === 'retry') return status.rejected?.revision ?? target;
   if (action === 'rollbackTo') return status.retired?.[0]?.revision ?? target;
   return status.candidateRevision ?? target;
-}
-
-function respec(world: World, change: Partial<CanaryReleaseSpec>): void {
-  world.spec = { ...world.spec, ...change };
-  world.generation++;
-}
-
-function unready(world: World, it: string): void {
-  if (it === BASELINE) world.editBaselines({ ready: 0 });
-  edit(world, it, { ready: 0 });
-}
-
-function edit(world: World, it: string, change: Partial<World['workloads'][string]>): void {
-  const workload = world.workloads[it];
-  if (workload === undefined) return;
-  const edited = { ...workload, ...change };
-  world.workloads = {
-    ...world.workloads,
-    [it]: { ...edited, ready: Math.min(edited.ready, edited.replicas) },
-  };
 }
 
 function without<T extends object>(object: T, field: string): T {

@@ -1,4 +1,5 @@
 import { describe, expect, it } from 'vitest';
+import { nextLookMs } from './looks.ts';
 import { World } from './world.testing.ts';
 
 describe('the first deployment', () => {
@@ -329,9 +330,11 @@ describe('the next look', () => {
   it('of a release in progress comes as often as its source has news, and when a step is over', () => {
     const world = World.healthy();
     world.release('v2');
-    expect(world.pass().requeueAt).toBe(world.now + 1000);
-    world.now += 9700;
-    expect(world.pass().requeueAt).toBe(world.now + 300);
+    expect(world.pass().requeueAt).toBe(world.now + nextLookMs(0));
+    world.now += 8000;
+    expect(world.pass().requeueAt).toBe(world.now + nextLookMs(8000));
+    world.now += 1900;
+    expect(world.pass().requeueAt).toBe(world.now + 100);
     world.spec = { ...world.spec, analysis: { ...world.spec.analysis, source: 'prometheus' } };
     world.verdict = 'Inconclusive';
     world.now += 1000;

@@ -1,14 +1,14 @@
-import type { CanaryReleaseStatus } from '../api/index.ts';
+import type { CanaryReleaseStatus, StepStatus } from '../api/index.ts';
 import { nextExpiry, obeyCommand } from './commands.ts';
 import { nextEffect, teardown } from './effects.ts';
 import { adopt, conclude, retireOthers } from './lifecycle.ts';
+import { nextLookMs } from './looks.ts';
 import { type Decision, type Observed, ms } from './model.ts';
-import { abortIfDue, advance, expire, hurry, observeWeight, startRelease } from './progress.ts';
-import { dwellMs } from './steps.ts';
+import { abortIfDue, advance, dwellEndOf, expire, hurry, observeWeight, startRelease } from './progress.ts';
 import { eventsBetween, summarize } from './summary.ts';
 
-/** How often a release in progress is looked at (ms); Prometheus has news no more often than it scrapes. */
-const LOOK_EVERY_MS = { proxies: 1000, prometheus: 2500 } as const;
+/** How often a release in progress is looked at by a source that has news no more often than it scrapes (ms). */
+const LOOK_AT_PROMETHEUS_MS = 2500;
 /** Counts alone are written to status no more often than this (ms). */
 const COUNTS_EVERY_MS = 2000;
 
@@ -73,12 +73,17 @@ function nextLook(status: CanaryReleaseStatus, observed: Observed, now: number):
   const times: number[] = [];
   const { step, ending, candidateRevision, stableRevision } = status;
   if (candidateRevision !== undefined && stableRevision !== undefined && ending === undefined) {
-    times.push(now + LOOK_EVERY_MS[observed.spec.analysis.source]);
-    if (step?.observedAt !== undefined) times.push(ms(step.observedAt) + dwellMs(observed.spec, step.weight));
+    times.push(now + lookAgainMs(step, observed, now));
+    if (step !== undefined) times.push(dwellEndOf(step, status, observed) ?? now);
   }
   times.push(...(status.retired ?? []).map(({ scaleDownAt }) => ms(scaleDownAt)));
   const expiry = nextExpiry(observed);
   if (expiry !== undefined) times.push(expiry);
   const future = times.filter((time) => time > now);
   return future.length === 0 ? undefined : Math.min(...future);
+}
+
+function lookAgainMs(step: StepStatus | undefined, { spec }: Observed, now: number): number {
+  if (spec.analysis.source === 'prometheus') return LOOK_AT_PROMETHEUS_MS;
+  return nextLookMs(step?.observedAt === undefined ? Infinity : now - ms(step.observedAt));
 }

@@ -102,17 +102,7 @@ export class Invariants {
     holds('fresh-baseline', isCompared(pass, was), `goes on from ${was}% without its baseline`);
     const held = this.#held;
     holds('fresh-evidence', held?.weight === was, `goes on from ${was}% without having observed it`);
-    const dwellEnd = (held?.since ?? now) + dwellMs(observed.spec, was);
-    holds('fresh-evidence', now >= dwellEnd, `goes on ${dwellEnd - now} ms before its time`);
-    holds('fresh-evidence', observed.analysis?.verdict === 'Pass', 'goes on without the verdict Pass');
-    const complete = ms(observed.analysis?.completeThrough ?? '');
-    holds('no-data-no-promotion', observed.telemetry.state === 'readable', 'goes on without data');
-    holds('no-data-no-promotion', complete >= dwellEnd, 'goes on before the data of the window are complete');
-    holds(
-      'fresh-evidence',
-      observed.analysis?.revision === before.candidateRevision,
-      'by the data of another',
-    );
+    checkEvidence(pass, held?.since ?? now, dwellMs(observed.spec, was));
   }
 
   #checkPromotion(pass: Pass): void {
@@ -361,4 +351,19 @@ export function weightOf(observed: Observed, revision: string | undefined): numb
 
 export function readyOf(observed: Observed, revision: string): number {
   return observed.workloads[revision]?.ready ?? 0;
+}
+
+/** The verdict and the data of a window that began at `since` are enough to leave a weight that is to be watched for `dwell` ms. */
+function checkEvidence({ observed, before, now }: Pass, since: number, dwell: number): void {
+  const { analysis } = observed;
+  holds('fresh-evidence', analysis?.verdict === 'Pass', 'goes on without the verdict Pass');
+  holds('fresh-evidence', analysis?.revision === before.candidateRevision, 'by the data of another');
+  holds('no-data-no-promotion', observed.telemetry.state === 'readable', 'goes on without data');
+  const isHarmless = analysis?.metrics.every(({ harmless }) => harmless === true) === true;
+  const isThisWindow = analysis?.windowFrom === before.step?.observedAt;
+  if (observed.spec.analysis.advance === 'onEvidence' && isHarmless && isThisWindow) return;
+  const dwellEnd = since + dwell + (analysis?.uncountedMs ?? 0);
+  holds('fresh-evidence', now >= dwellEnd, `goes on ${dwellEnd - now} ms before its time`);
+  const complete = ms(analysis?.completeThrough ?? '');
+  holds('no-data-no-promotion', complete >= dwellEnd, 'goes on before the data of the window are complete');
 }

@@ -1,4 +1,5 @@
 import { describe, expect, it } from 'vitest';
+import { canaryReleaseSpec } from '../api/index.ts';
 import type { TelemetryState, Workload } from './model.ts';
 import { abortIfDue, advance } from './progress.ts';
 import { World } from './world.testing.ts';
@@ -63,6 +64,25 @@ describe('a step is not over', () => {
     expect(world.candidateWeight).toBe(100);
   });
 
+  it('before it was watched for its whole time: what nobody counted, as after a restart, does not count', () => {
+    const world = World.healthy();
+    world.release('v2');
+    world.uncounted = 12_000;
+    world.run(21);
+    expect(world.candidateWeight).toBe(5);
+    world.run(1);
+    expect(world.candidateWeight).toBe(40);
+  });
+
+  it('and not late either, when nobody could count for longer than its deadline', () => {
+    const world = World.healthy({ progressDeadline: '10s' });
+    world.release('v2');
+    world.uncounted = 600_000;
+    world.run(615);
+    expect(world.status.ending).toBeUndefined();
+    expect(world.candidateWeight).toBe(40);
+  });
+
   it('before its time, though data of a later time are there, as after the clock was set back', () => {
     const world = midway();
     const observed = world.observe();
@@ -96,6 +116,35 @@ describe('a step is not over', () => {
     expect(world.status).toMatchObject({ phase: 'Promoting', stableRevision: 'v1', message });
     pods(world, 'v2', { ready: 3 });
     expect(world.status).toMatchObject({ phase: 'Healthy', stableRevision: 'v2' });
+  });
+});
+
+describe('a step ends early', () => {
+  const analysis = canaryReleaseSpec.shape.analysis.parse({ errorRate: {}, advance: 'onEvidence' });
+
+  it('by evidence, where the release wants that', () => {
+    const world = World.healthy({ analysis });
+    world.release('v2');
+    world.run(3);
+    expect(world.candidateWeight).toBe(5);
+    world.harmless = true;
+    world.run(1);
+    expect(world.status).toMatchObject({ stableRevision: 'v2' });
+    expect(world.route).toHaveLength(4);
+  });
+
+  it('not without a passing verdict, and not where the release does not want it', () => {
+    for (const { advance, verdict } of [
+      { advance: 'onEvidence', verdict: 'Inconclusive' },
+      { advance: 'dwell', verdict: 'Pass' },
+    ] as const) {
+      const world = World.healthy({ analysis: { ...analysis, advance } });
+      world.release('v2');
+      world.harmless = true;
+      world.verdict = verdict;
+      world.run(9);
+      expect(world.candidateWeight).toBe(5);
+    }
   });
 });
 

@@ -1,4 +1,4 @@
-import type { CanaryReleaseStatus, Reason, StepStatus } from '../api/index.ts';
+import type { AnalysisStatus, CanaryReleaseStatus, Reason, StepStatus } from '../api/index.ts';
 import { durationMs, formatDuration } from '../api/index.ts';
 import { shortBaseline } from './baseline.ts';
 import { isMeasured } from './effects.ts';
@@ -74,7 +74,7 @@ function deadline(status: CanaryReleaseStatus, observed: Observed): number | und
   const { step, candidateRevision, stableRevision, paused } = status;
   if (step === undefined || candidateRevision === undefined || stableRevision === undefined) return undefined;
   if (paused !== undefined) return undefined;
-  const dwell = isBegun(step) ? dwellMs(observed.spec, step.weight) : 0;
+  const dwell = isBegun(step) ? dwellMs(observed.spec, step.weight) + uncountedMs(status, observed) : 0;
   return ms(step.progressAt) + dwell + durationMs(observed.spec.progressDeadline);
 }
 
@@ -180,17 +180,41 @@ export function expire(status: CanaryReleaseStatus, observed: Observed, now: num
     : end(status, 'RolledBack', 'Inconclusive', message, now);
 }
 
-/** Dwell elapsed, data complete up to its end, and nothing failing (`fresh-evidence`, `no-data-no-promotion`). */
+/**
+ * Time to watch elapsed, data complete up to its end, and nothing failing (`fresh-evidence`, `no-data-no-promotion`). Or
+ * earlier, where the release wants that, once evidence at this weight shows that the candidate is harmless.
+ */
 function windowPassed(status: CanaryReleaseStatus, observed: Observed, now: number): boolean {
   const { step } = status;
   const { analysis } = observed;
   if (step?.observedAt === undefined || analysis === undefined) return false;
   if (analysis.windowFrom !== step.observedAt || analysis.verdict !== 'Pass') return false;
-  const dwellEnd = ms(step.observedAt) + dwellMs(observed.spec, step.weight);
-  if (now < dwellEnd) return false;
+  if (observed.spec.analysis.advance === 'onEvidence' && isHarmless(analysis)) return true;
+  const dwellEnd = dwellEndOf(step, status, observed);
+  if (dwellEnd === undefined || now < dwellEnd) return false;
   // Metrics that give a value have measured in this window, or their verdict is no Pass.
   if (analysis.metrics.length === 0) return true;
   return analysis.completeThrough !== undefined && ms(analysis.completeThrough) >= dwellEnd;
+}
+
+function isHarmless({ metrics }: AnalysisStatus): boolean {
+  return metrics.length > 0 && metrics.every(({ harmless }) => harmless === true);
+}
+
+/** When the present weight will have been watched for as long as the step says (ms); undefined while it isn't observed. */
+export function dwellEndOf(
+  step: StepStatus,
+  status: CanaryReleaseStatus,
+  observed: Observed,
+): number | undefined {
+  if (step.observedAt === undefined) return undefined;
+  return ms(step.observedAt) + dwellMs(observed.spec, step.weight) + uncountedMs(status, observed);
+}
+
+/** Time of the present window that nobody counted (ms): it was not watched. */
+function uncountedMs({ step, analysis }: CanaryReleaseStatus, observed: Observed): number {
+  const latest = observed.analysis ?? analysis;
+  return latest?.windowFrom === step?.observedAt ? (latest?.uncountedMs ?? 0) : 0;
 }
 
 /** What a step waits for. */

@@ -51,6 +51,10 @@ export class World {
   /** The source's data end here (ms since the epoch); at the present when undefined. */
   dataEnd: number | undefined = undefined;
   verdict: Verdict = 'Pass';
+  /** The evidence at the present weight shows that the candidate is harmless. */
+  harmless = false;
+  /** So much of the present window was not counted (ms). */
+  uncounted = 0;
   commands: PendingCommand[] = [];
   /** Revisions whose pods never become ready; {@link BASELINE} for those of baselines. */
   readonly broken = new Set<string>();
@@ -176,10 +180,26 @@ export class World {
     this.commands.push({ name: `${action}-${revision}`, uid, spec, createdAt: this.now });
   }
 
-  /** Someone edits the Deployments of baselines, or their pods change. */
-  editBaselines(change: Partial<Workload>): void {
-    const edited = Object.entries(this.baselines).map(([name, it]) => [name, { ...it, ...change }] as const);
-    this.baselines = Object.fromEntries(edited);
+  /** Someone edits the manifest, the template aside. */
+  respec(change: Partial<CanaryReleaseSpec>): void {
+    this.spec = { ...this.spec, ...change };
+    this.generation++;
+  }
+
+  /** Someone edits a revision's Deployment, or that of {@link BASELINE}, or its pods change; nothing where there is none. */
+  edit(revision: string, change: Partial<Workload>): void {
+    if (revision === BASELINE) {
+      const edited = Object.entries(this.baselines).map(
+        ([name, it]) => [name, { ...it, ...change }] as const,
+      );
+      this.baselines = Object.fromEntries(edited);
+      return;
+    }
+    const workload = this.workloads[revision];
+    if (workload === undefined) return;
+    const edited = { ...workload, ...change };
+    const ready = Math.min(edited.ready, edited.replicas);
+    this.workloads = { ...this.workloads, [revision]: { ...edited, ready } };
   }
 
   get candidateWeight(): number {
@@ -204,6 +224,7 @@ export class World {
     return {
       revision: candidateRevision,
       ...(step?.observedAt === undefined ? {} : { windowFrom: step.observedAt }),
+      ...(this.uncounted === 0 || step?.observedAt === undefined ? {} : { uncountedMs: this.uncounted }),
       through: end,
       completeThrough: end,
       verdict,
@@ -218,6 +239,7 @@ export class World {
           stable: counts,
           window: counts,
           evidence: 0,
+          ...(this.harmless && step?.observedAt !== undefined ? { harmless: true } : {}),
         },
       ],
     };

@@ -1,4 +1,5 @@
-import { eventMetrics, evaluate } from '../analysis/evaluate.ts';
+import { evaluate } from '../analysis/evaluate.ts';
+import { eventMetrics } from '../analysis/event-metric.ts';
 import type { Interval } from '../analysis/telemetry.ts';
 import type { AnalysisStatus, CanaryReleaseSpec, CanaryReleaseStatus, Outcome } from '../api/index.ts';
 import { baselineName } from '../api/index.ts';

@@ -1,4 +1,5 @@
-import { type LimitedMetric, evaluate, eventMetrics } from '../../analysis/evaluate.ts';
+import { evaluate } from '../../analysis/evaluate.ts';
+import { type JudgedMetric, eventMetrics } from '../../analysis/event-metric.ts';
 import type { Target, TelemetryQuery } from '../../analysis/telemetry.ts';
 import { eventQueries } from '../../analysis/templates/render.ts';
 import type { ResolvedMetric } from '../../analysis/templates/resolve.ts';
@@ -70,10 +71,10 @@ export class Counting {
   ): { telemetry: TelemetryState; analysis: AnalysisStatus } {
     const { observed, metrics } = gathered;
     const limits = eventMetrics(observed.spec.analysis);
-    const own = metrics.problems.length === 0 ? metrics.events.map(limited) : [];
+    const own = metrics.problems.length === 0 ? metrics.events.map(queriedMetric) : [];
     const tests = limits.length + own.length;
     const parts: { analysis: AnalysisStatus; problem: Problem | undefined }[] = [];
-    const judged = (all: readonly LimitedMetric[], count: Count, from: Progress) => {
+    const judged = (all: readonly JudgedMetric[], count: Count, from: Progress) => {
       const isRead = 'reading' in count;
       const analysis = evaluated(observed, from, all, tests, isRead ? count.reading : NOTHING);
       parts.push({ analysis, problem: isRead ? undefined : count.problem });
@@ -128,7 +129,7 @@ export class Counting {
 function evaluated(
   { spec, status }: Observed,
   { candidate, stable, previous, from }: Progress,
-  metrics: readonly LimitedMetric[],
+  metrics: readonly JudgedMetric[],
   tests: number,
   reading: Counted,
 ): AnalysisStatus {
@@ -162,8 +163,9 @@ function queriesOf({ metrics }: Gathered, { candidate, stable, queriedFrom: from
   return { candidate, stable, metrics: queries, from };
 }
 
-function limited({ name, spec }: ResolvedMetric): LimitedMetric {
-  return { name, kind: 'queried', limit: proportion(spec.events?.max ?? '0%') };
+function queriedMetric({ name, spec }: ResolvedMetric): JudgedMetric {
+  const max = spec.events?.max;
+  return { name, kind: 'queried', ...(max === undefined ? {} : { limit: proportion(max) }) };
 }
 
 /** What two sources counted, as one. */

@@ -223,7 +223,7 @@ describe('ProxiesSource', () => {
     const both = target('new', ['10.0.0.2', '10.0.0.3'], true);
     const reading = await source.read(query(3000, [old, both]));
     expect(reading).toMatchObject({ completeThrough: { new: 3000 } });
-    expect(reading.ok && reading.completeFrom['new']).toBeUndefined();
+    expect(reading.ok && reading.completeFrom?.['new']).toBeUndefined();
   });
 
   it('begins anew where a pod comes back of which it lost count, and only once all are read', async () => {

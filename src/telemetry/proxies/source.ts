@@ -38,18 +38,6 @@ interface Release {
   reading?: Promise<Round>;
 }
 
-/** A reading that also tells where its data have a beginning. */
-export type ProxiesReading =
-  | Extract<Reading, { ok: false }>
-  | (Extract<Reading, { ok: true }> & {
-      /**
-       * By revision: since when the data are complete (ms since the epoch), up to `completeThrough`. Of the time between what
-       * an asker has of an earlier process and this one nobody knows what happened. A revision is absent whose data have
-       * been complete from its first request on.
-       */
-      readonly completeFrom: Readonly<Record<string, number>>;
-    });
-
 /**
  * Reads the statistics of the targets' proxies itself: at each `read`, but at most once in `minIntervalMs` for a release,
  * from all pods in parallel. What it has read it keeps in memory by release, so intervals begin with the first read of a
@@ -70,7 +58,7 @@ export class ProxiesSource implements TelemetrySource {
     };
   }
 
-  async read(query: TelemetryQuery): Promise<ProxiesReading> {
+  async read(query: TelemetryQuery): Promise<Reading> {
     const release = this.#releaseOf(query);
     const due = Math.abs(query.now - (release.round?.time ?? -Infinity)) >= this.#options.minIntervalMs;
     if (due && release.reading === undefined) {
@@ -143,7 +131,7 @@ export class ProxiesSource implements TelemetrySource {
   }
 }
 
-function answer(query: TelemetryQuery, counters: PodCounters, round: Round): ProxiesReading {
+function answer(query: TelemetryQuery, counters: PodCounters, round: Round): Reading {
   const failures = sentences(round.failures);
   if (round.podsRead === 0 && round.failures.length > 0) {
     return { ok: false, code: 'TelemetryUnreachable', message: `No proxy can be read. ${failures}` };

@@ -1,0 +1,175 @@
+import type { AnalysisSpec, MetricStatus } from '../api/index.ts';
+import { durationMs, proportion } from '../api/index.ts';
+import type { RatioEstimate } from './estimate.ts';
+import type { EventEvidence, WarmUp } from './evidence.ts';
+import { addInterval } from './evidence.ts';
+import { addRecent, isExcused } from './excuse.ts';
+import type { Recent, Window } from './excuse.ts';
+import type { EventSettings } from './judge.ts';
+import { defaultSettings, judge } from './judge.ts';
+import { recall, remember } from './memory.ts';
+import type { Counts, EventMetric, Interval } from './telemetry.ts';
+
+/** A metric of which the release gives the queries: bad events among all, whatever they are. */
+export interface QueriedMetric {
+  readonly name: string;
+  readonly kind: 'queried';
+}
+
+/** A metric of `spec.analysis` itself. */
+export type BuiltInMetric =
+  | (Extract<EventMetric, { kind: 'errors' }> & { readonly limit?: number })
+  | (Extract<EventMetric, { kind: 'slow' }> & { readonly limit: number });
+
+/** An event metric with the largest share of bad events that it allows (0–1); without, no more than stable has. */
+export type JudgedMetric = (EventMetric | QueriedMetric) & { readonly limit?: number | undefined };
+
+/**
+ * The event metrics that an analysis asks for. A limit of a latency quantile is a limit of slow requests: p99 ≤ 500 ms
+ * says that at most 1% take longer than 500 ms.
+ */
+export function eventMetrics(spec: AnalysisSpec): BuiltInMetric[] {
+  const metrics: BuiltInMetric[] = [];
+  if (spec.errorRate !== undefined) {
+    const { max } = spec.errorRate;
+    metrics.push({
+      name: 'errors',
+      kind: 'errors',
+      ...(max === undefined ? {} : { limit: proportion(max) }),
+    });
+  }
+  for (const [quantile, bound] of Object.entries(spec.latency ?? {})) {
+    if (bound === undefined) continue;
+    const limit = (100 - Number(quantile.slice(1))) / 100;
+    metrics.push({ name: `latency-${quantile}`, kind: 'slow', slowerThanMs: durationMs(bound), limit });
+  }
+  return metrics;
+}
+
+/** What an event metric is judged in. */
+export interface Course {
+  readonly spec: AnalysisSpec;
+  /** How many metrics share the error budget of the release. */
+  readonly tests: number;
+  readonly candidate: string;
+  readonly stable: string;
+  /** When the present weight was observed (ms since the epoch); undefined while it is not. */
+  readonly windowFrom: number | undefined;
+  /** True when what was counted before belongs to the same window. */
+  readonly sameWindow: boolean;
+  readonly intervals: readonly Interval[];
+}
+
+const NONE: Counts = { all: 0, bad: 0 };
+
+/** Adds intervals to what status holds of a metric, and judges it. */
+export function judgeEvents(
+  metric: JudgedMetric,
+  old: MetricStatus | undefined,
+  course: Course,
+): MetricStatus {
+  const settings = settingsOf(metric, course);
+  const before = recall(old?.state, { candidate: old?.candidate ?? NONE, stable: old?.stable ?? NONE });
+  const evidence = addAll(metric.name, before.evidence, course, settings.warmUp);
+  const { recent, all, bad, excused } = windowOf(metric, old, before.recent, course);
+  const what = metric.kind === 'slow' ? `slower than ${metric.slowerThanMs} ms` : metric.name;
+  const judged = judge(what, evidence, { all, bad, excused }, settings);
+  return {
+    name: metric.name,
+    ...(metric.limit === undefined ? {} : { limit: metric.limit }),
+    verdict: judged.verdict,
+    message: judged.message,
+    candidate: evidence.candidate,
+    stable: evidence.stable,
+    window: { all, bad },
+    ...(excused === undefined ? {} : { excused }),
+    evidence: round(judged.evidence),
+    needed: round(judged.needed),
+    ratio: ratioOf(judged),
+    dispersion: round(judged.dispersion),
+    ...(judged.harmless ? { harmless: true } : {}),
+    state: remember({ evidence, recent }),
+  };
+}
+
+/** How this metric is judged in a release. */
+export function settingsOf(
+  metric: JudgedMetric,
+  { spec, tests }: Pick<Course, 'spec' | 'tests'>,
+): EventSettings {
+  const settings = defaultSettings(metric.kind === 'slow' ? 'slow' : 'errors');
+  return {
+    ...settings,
+    alpha: proportion(spec.falseRollbacks),
+    tests,
+    tolerance: proportion(spec.tolerance),
+    limit: metric.limit,
+    warmUp: { ...settings.warmUp, seconds: durationMs(spec.warmUp) / 2000 },
+    minRequests: spec.minRequests,
+  };
+}
+
+function addAll(
+  name: string,
+  before: EventEvidence,
+  { candidate, stable, windowFrom, sameWindow, intervals }: Course,
+  warmUp: WarmUp,
+): EventEvidence {
+  return intervals.reduce((evidence, interval, index) => {
+    const events = {
+      candidate: countsOf(interval, candidate, name),
+      stable: countsOf(interval, stable, name),
+      seconds: (interval.to - interval.from) / 1000,
+      // Windows open when weights change: what came before cannot be compared with what comes after.
+      fresh: !sameWindow && windowFrom !== undefined && isFirstAfter(windowFrom, intervals, index),
+    };
+    return addInterval(evidence, events, warmUp);
+  }, before);
+}
+
+function isFirstAfter(opened: number, intervals: readonly Interval[], index: number): boolean {
+  const before = intervals[index - 1];
+  return (intervals[index]?.to ?? 0) > opened && (before === undefined || before.to <= opened);
+}
+
+/** The candidate's events since its present weight was observed: none that may have happened before. */
+function windowOf(
+  { name, limit }: JudgedMetric,
+  old: MetricStatus | undefined,
+  known: Recent | undefined,
+  { candidate, stable, windowFrom = Infinity, sameWindow, intervals }: Course,
+): Window & { recent: Recent | undefined } {
+  const before = sameWindow ? old : undefined;
+  let window = before?.window ?? NONE;
+  let excused = before?.excused;
+  let recent = known;
+  for (const interval of intervals) {
+    const events = countsOf(interval, candidate, name);
+    const isInside = (interval.since[candidate] ?? interval.from) >= windowFrom;
+    if (isInside) window = plus(window, events);
+    if (limit === undefined) continue;
+    recent = addRecent(recent, countsOf(interval, stable, name), (interval.to - interval.from) / 1000);
+    if (isInside && events.all > 0 && isExcused(recent, limit)) excused = plus(excused ?? NONE, events);
+  }
+  return { ...window, excused, recent };
+}
+
+function plus(a: Counts, b: Counts): Counts {
+  return { all: a.all + b.all, bad: a.bad + b.bad };
+}
+
+function countsOf(interval: Interval, revision: string, metric: string): Counts {
+  return interval.counts[revision]?.[metric] ?? NONE;
+}
+
+function ratioOf({ ratio, atLeast, atMost }: RatioEstimate): NonNullable<MetricStatus['ratio']> {
+  return {
+    ...(ratio === undefined ? {} : { estimate: round(ratio) }),
+    atLeast: round(atLeast),
+    ...(atMost === undefined ? {} : { atMost: round(atMost) }),
+  };
+}
+
+function round(value: number): number {
+  return Math.round(value * 100) / 100;
+}

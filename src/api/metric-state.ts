@@ -1,0 +1,29 @@
+import { z } from 'zod';
+
+const number = z.number();
+const counts = z.object({ all: number, bad: number });
+const scatter = z.object({ seen: number, expected: number });
+const span = z.object({ seconds: number, candidate: number.optional(), stable: number.optional() });
+const side = z.object({ serving: number, deviations: z.record(z.string(), z.tuple([number, number])) });
+
+const evidence = z.object({
+  counted: number,
+  compared: counts,
+  watched: number,
+  age: number,
+  mostRatio: number,
+  shares: z.record(z.string(), z.tuple([number, number, number])),
+  warmUp: number,
+  expected: number,
+  dispersion: z.object({
+    single: scatter,
+    double: scatter,
+    spans: z.array(span).max(3),
+    open: span.optional(),
+  }),
+  pods: z.object({ candidate: side, stable: side }).optional(),
+});
+
+/** What an event metric goes on from, besides its counts; see src/analysis/evidence.ts and excuse.ts. */
+export const metricState = z.object({ evidence, recent: counts.optional() });
+export type MetricState = z.output<typeof metricState>;
