@@ -1,6 +1,7 @@
 import { describe, expect, it } from 'vitest';
 import { addSpan, dispersionFactor, NO_DISPERSION } from './dispersion.ts';
 import type { Dispersion } from './dispersion.ts';
+import type { Counts } from './telemetry.ts';
 
 /** Seconds with so many bad events on stable, the candidate being silent. */
 function watch(counts: readonly number[], seconds = 1, from: Dispersion = NO_DISPERSION): Dispersion {
@@ -10,12 +11,19 @@ function watch(counts: readonly number[], seconds = 1, from: Dispersion = NO_DIS
 function add(
   state: Dispersion,
   seconds: number,
-  candidate: number | undefined,
+  candidate: number,
   stable: number,
   fresh = false,
 ): Dispersion {
-  return addSpan(state, seconds, candidate, stable, fresh).dispersion;
+  return addSpan(state, seconds, some(candidate), some(stable), fresh).dispersion;
 }
+
+/** Many requests, of which so many are bad. */
+function some(bad: number): Counts {
+  return { all: 100_000, bad };
+}
+
+const NO_REQUESTS: Counts = { all: 0, bad: 0 };
 
 const quiet = (length: number) => Array.from({ length }, () => 0);
 
@@ -75,32 +83,37 @@ describe('how much bad events scatter', () => {
     expect(dispersionFactor(add(before, 1, 60, 0))).toBeGreaterThan(dispersionFactor(before));
   });
 
-  it("does not take a candidate's silence before its first traffic for a lack of bad events", () => {
-    let state = NO_DISPERSION;
-    for (let second = 0; second < 10; second++) state = add(state, 1, undefined, 1);
-    const before = dispersionFactor(state);
-    state = add(state, 1, 30, 1, true);
-    expect(dispersionFactor(state)).toBe(before);
+  it('does not take time without requests for time without bad events', () => {
+    const told = (rhythm: number) => {
+      let state = NO_DISPERSION;
+      for (let second = 0; second < 120; second++) {
+        const counts = second % rhythm === rhythm - 1 ? some(rhythm * 2) : NO_REQUESTS;
+        state = addSpan(state, 1, NO_REQUESTS, counts, false).dispersion;
+      }
+      return dispersionFactor(state);
+    };
+    expect(told(5)).toBe(1);
+    expect(told(15)).toBe(1);
   });
 });
 
 describe('how many bad events of an interval count', () => {
   it('is all of them while they come one at a time, or steadily', () => {
-    expect(addSpan(watch([0, 1, 0]), 1, 0, 1, false).stable).toBe(1);
-    expect(addSpan(watch([20, 18, 22]), 1, 0, 25, false).stable).toBe(25);
+    expect(addSpan(watch([0, 1, 0]), 1, some(0), some(1), false).stable).toBe(1);
+    expect(addSpan(watch([20, 18, 22]), 1, some(0), some(25), false).stable).toBe(25);
   });
 
   it('is a few of a burst after quiet, and all when the next span is as bad', () => {
-    const burst = addSpan(watch([0, 0, 0]), 1, 0, 50, false);
+    const burst = addSpan(watch([0, 0, 0]), 1, some(0), some(50), false);
     expect(burst.stable).toBe(2.5);
-    expect(addSpan(burst.dispersion, 1, 0, 50, false).stable).toBe(50);
+    expect(addSpan(burst.dispersion, 1, some(0), some(50), false).stable).toBe(50);
   });
 
   it('is the same for a burst in pieces', () => {
     let state = watch([0, 0, 0]);
     let counted = 0;
     for (const bad of [1, 1, 1, 1, 1]) {
-      const added = addSpan(state, 0.1, 0, bad, false);
+      const added = addSpan(state, 0.1, some(0), some(bad), false);
       counted += added.stable;
       state = added.dispersion;
     }
@@ -108,6 +121,6 @@ describe('how many bad events of an interval count', () => {
   });
 
   it('is all where nothing came before to compare with', () => {
-    expect(addSpan(watch([0, 0, 0]), 1, 50, 0, true).candidate).toBe(50);
+    expect(addSpan(watch([0, 0, 0]), 1, some(50), some(0), true).candidate).toBe(50);
   });
 });

@@ -1,13 +1,22 @@
+import type { Counts } from './telemetry.ts';
+
 /**
  * How much more the counts of bad events scatter than independent events would: retries come in clusters, and so a
  * single incident may count as three. Evidence is divided by this factor.
  */
 
-/** Bad events of a span of time. A side without traffic so far is absent: its silence says nothing. */
+/** Bad events of one side in a span of time in which it had requests. */
 interface Span {
   readonly seconds: number;
-  readonly candidate?: number | undefined;
-  readonly stable?: number | undefined;
+  readonly bad: number;
+}
+
+/** What is kept of one side. */
+interface Side {
+  /** Its last whole spans, the oldest first; at most three. */
+  readonly spans: readonly Span[];
+  /** The span that is not yet long enough, or without requests so far. */
+  readonly open?: (Span & { readonly all: number }) | undefined;
 }
 
 /** Squared differences between neighbouring spans, and what they would add up to if events were independent. */
@@ -22,15 +31,15 @@ export interface Dispersion {
   readonly single: Scatter;
   /** Between each two spans and the two before them: a cluster cut in two by a look is whole again in one of them. */
   readonly double: Scatter;
-  /** The last whole spans, the oldest first; at most three. */
-  readonly spans: readonly Span[];
-  /** The span that is not yet long enough. */
-  readonly open?: Span | undefined;
+  readonly candidate: Side;
+  readonly stable: Side;
 }
 
 const NOTHING: Scatter = { seen: 0, expected: 0 };
 
-export const NO_DISPERSION: Dispersion = { single: NOTHING, double: NOTHING, spans: [] };
+const NEW: Side = { spans: [] };
+
+export const NO_DISPERSION: Dispersion = { single: NOTHING, double: NOTHING, candidate: NEW, stable: NEW };
 
 /** Retries of one request lie within this time: shorter spans would cut clusters apart. */
 const LEAST_SECONDS = 0.5;
@@ -65,98 +74,91 @@ export interface Added {
 }
 
 /**
- * Adds the bad events of an interval.
+ * Adds the events of an interval. Time without requests is not held for time without bad ones: sources tell of a side's
+ * requests now and then, as proxies do of durations, and each side in a rhythm of its own.
  *
- * @param candidate its bad events; undefined before its first traffic
- * @param stable its bad events; undefined before its first traffic
  * @param fresh true when the interval can't be compared with the one before: the weight has changed in between
  */
 export function addSpan(
   before: Dispersion,
   seconds: number,
-  candidate: number | undefined,
-  stable: number | undefined,
+  candidate: Counts,
+  stable: Counts,
   fresh: boolean,
 ): Added {
-  const base: Dispersion = fresh ? { single: before.single, double: before.double, spans: [] } : before;
-  const open = join(base.open, { seconds, candidate, stable });
-  const last = base.spans.at(-1);
-  const counted = admitted(open, last);
-  const earlier = base.open === undefined ? undefined : admitted(base.open, last);
-  const added = {
-    candidate: (counted.candidate ?? 0) - (earlier?.candidate ?? 0),
-    stable: (counted.stable ?? 0) - (earlier?.stable ?? 0),
-  };
-  if (open.seconds < LEAST_SECONDS) return { ...added, dispersion: { ...base, open } };
-  const [a, b, c] = [base.spans.at(-3), base.spans.at(-2), base.spans.at(-1)];
-  const dispersion = {
-    single: c === undefined ? base.single : scatter(base.single, open, c),
-    double:
-      a === undefined || b === undefined || c === undefined
-        ? base.double
-        : scatter(base.double, join(open, c), join(b, a), 0.5),
-    spans: [...base.spans.slice(-2), open],
-  };
-  return { ...added, dispersion };
+  const a = addSide(before, 'candidate', seconds, candidate, fresh);
+  const b = addSide(a.dispersion, 'stable', seconds, stable, fresh);
+  return { dispersion: b.dispersion, candidate: a.counted, stable: b.counted };
 }
 
-/** The span with as many bad events as count. */
-function admitted({ seconds, candidate, stable }: Span, last: Span | undefined): Span {
-  const most = (bad: number | undefined) => (bad === undefined ? Infinity : FIRST + GROWTH * bad);
-  return {
-    seconds,
-    candidate: candidate === undefined ? undefined : Math.min(candidate, most(last?.candidate)),
-    stable: stable === undefined ? undefined : Math.min(stable, most(last?.stable)),
+function addSide(
+  before: Dispersion,
+  name: 'candidate' | 'stable',
+  seconds: number,
+  { all, bad }: Counts,
+  fresh: boolean,
+): { dispersion: Dispersion; counted: number } {
+  const side = fresh ? NEW : before[name];
+  const known = side.open;
+  const open = {
+    seconds: (known?.seconds ?? 0) + seconds,
+    bad: (known?.bad ?? 0) + bad,
+    all: (known?.all ?? 0) + all,
   };
+  const last = side.spans.at(-1);
+  const counted = admitted(open, last) - (known === undefined ? 0 : admitted(known, last));
+  if (open.seconds < LEAST_SECONDS || open.all === 0) {
+    return { counted, dispersion: { ...before, [name]: { ...side, open } } };
+  }
+  const [a, b, c] = [side.spans.at(-3), side.spans.at(-2), last];
+  const span = { seconds: open.seconds, bad: open.bad };
+  const dispersion = {
+    ...before,
+    single: c === undefined ? before.single : scatter(before.single, span, c),
+    double:
+      a === undefined || b === undefined || c === undefined
+        ? before.double
+        : scatter(before.double, join(span, c), join(b, a), 0.5),
+    [name]: { spans: [...side.spans.slice(-2), span] },
+  };
+  return { counted, dispersion };
+}
+
+/** How many of its bad events count. */
+function admitted({ bad }: Span, last: Span | undefined): number {
+  return Math.min(bad, last === undefined ? Infinity : FIRST + GROWTH * last.bad);
 }
 
 /** The factor, at least 1, by which counts scatter more than those of independent events. */
-export function dispersionFactor({ single, double, spans, open }: Dispersion): number {
-  const last = spans.at(-1);
-  // A cluster in a span that is still open counts as what it will be when the span is whole.
-  const begun =
-    open === undefined || last === undefined ? single : scatter(single, outgrown(open, last), last);
+export function dispersionFactor({ single, double, candidate, stable }: Dispersion): number {
+  const begun = [candidate, stable].reduce(outgrown, single);
   const excess = Math.max(0, (estimate(begun) + estimate(double)) / 2 - 1);
   return 1 + excess * (1 + CAUTION * excess);
 }
 
-/** Only the sides that have more bad events already than in the whole span before: less is no news yet. */
-function outgrown({ candidate, stable }: Span, last: Span): Span {
-  return {
-    seconds: LEAST_SECONDS,
-    candidate: (candidate ?? 0) > (last.candidate ?? Infinity) ? candidate : undefined,
-    stable: (stable ?? 0) > (last.stable ?? Infinity) ? stable : undefined,
-  };
+/**
+ * A cluster in a span that is still open counts as what it will be when the span is whole. Only where there are more bad
+ * events already than in the whole span before: less is no news yet.
+ */
+function outgrown(sum: Scatter, { open, spans }: Side): Scatter {
+  const last = spans.at(-1);
+  if (open === undefined || last === undefined || open.bad <= last.bad) return sum;
+  return scatter(sum, { seconds: Math.max(LEAST_SECONDS, open.seconds), bad: open.bad }, last);
 }
 
 function estimate({ seen, expected }: Scatter): number {
   return (PRIOR.factor * PRIOR.events + seen) / (PRIOR.events + expected);
 }
 
-function scatter(sum: Scatter, now: Span, then: Span, share = 1): Scatter {
-  let { seen, expected } = sum;
-  const add = (x: number | undefined, y: number | undefined) => {
-    if (x === undefined || y === undefined || x + y === 0) return;
-    // For independent events with one rate, the mean of the square below is (x + y) whatever the spans' lengths.
-    const difference = x * then.seconds - y * now.seconds;
-    const square = difference ** 2 / (now.seconds * then.seconds);
-    seen += share * Math.min(square, MOST_PER_PAIR * (x + y));
-    expected += share * (x + y);
-  };
-  add(now.candidate, then.candidate);
-  add(now.stable, then.stable);
-  return { seen, expected };
+function scatter({ seen, expected }: Scatter, now: Span, then: Span, share = 1): Scatter {
+  const sum = now.bad + then.bad;
+  if (sum === 0) return { seen, expected };
+  // For independent events with one rate, the mean of the square below is their sum whatever the spans' lengths.
+  const difference = now.bad * then.seconds - then.bad * now.seconds;
+  const square = difference ** 2 / (now.seconds * then.seconds);
+  return { seen: seen + share * Math.min(square, MOST_PER_PAIR * sum), expected: expected + share * sum };
 }
 
-function join(a: Span | undefined, b: Span): Span {
-  if (a === undefined) return b;
-  return {
-    seconds: a.seconds + b.seconds,
-    candidate: plus(a.candidate, b.candidate),
-    stable: plus(a.stable, b.stable),
-  };
-}
-
-function plus(a: number | undefined, b: number | undefined): number | undefined {
-  return a === undefined || b === undefined ? undefined : a + b;
+function join(a: Span, b: Span): Span {
+  return { seconds: a.seconds + b.seconds, bad: a.bad + b.bad };
 }

@@ -1,5 +1,5 @@
 import { describe, expect, it } from 'vitest';
-import { type AnalysisSpec, type AnalysisStatus, canaryReleaseSpec } from '../api/index.ts';
+import { type AnalysisSpec, type AnalysisStatus, canaryReleaseSpec, metricState } from '../api/index.ts';
 import { salvageReleaseStatus } from '../api/salvage.ts';
 import { eventMetrics } from './event-metric.ts';
 import { evaluate } from './evaluate.ts';
@@ -221,6 +221,20 @@ describe('counts over time', () => {
       expect(next.verdict).toBe('Inconclusive');
       expect(next.metrics[0]?.candidate).toEqual({ all: 80, bad: 45 });
     }
+  });
+
+  it('by pod tell how much pods of a version differ', () => {
+    const counts = (all: number, bad: number) => ({ errors: { all, bad } });
+    const uneven = Array.from({ length: 30 }, (_, n): Interval => ({
+      ...stableToo(n, 100, 1, 10),
+      pods: {
+        new: { 'new-1': counts(100, 1) },
+        old: { 'old-1': counts(500, 1), 'old-2': counts(500, 9) },
+      },
+    }));
+    const [errors] = judge(uneven).metrics;
+    const state = metricState.parse(errors?.state);
+    expect(state.evidence.pods?.stable).toMatchObject({ serving: 2, deviations: { 'old-2': [270, 150] } });
   });
 
   it('say how long nobody counted, as after a restart of the operator', () => {

@@ -1,7 +1,7 @@
 import type { AnalysisSpec, MetricStatus } from '../api/index.ts';
 import { durationMs, proportion } from '../api/index.ts';
 import type { RatioEstimate } from './estimate.ts';
-import type { EventEvidence, WarmUp } from './evidence.ts';
+import type { EventEvidence, EventInterval, WarmUp } from './evidence.ts';
 import { addInterval } from './evidence.ts';
 import { addRecent, isExcused } from './excuse.ts';
 import type { Recent, Window } from './excuse.ts';
@@ -120,6 +120,7 @@ function addAll(
       candidate: countsOf(interval, candidate, name),
       stable: countsOf(interval, stable, name),
       seconds: (interval.to - interval.from) / 1000,
+      pods: podsOf(interval, candidate, stable, name),
       // Windows open when weights change: what came before cannot be compared with what comes after.
       fresh: !sameWindow && windowFrom !== undefined && isFirstAfter(windowFrom, intervals, index),
     };
@@ -156,6 +157,18 @@ function windowOf(
 
 function plus(a: Counts, b: Counts): Counts {
   return { all: a.all + b.all, bad: a.bad + b.bad };
+}
+
+function podsOf(
+  { pods }: Interval,
+  candidate: string,
+  stable: string,
+  metric: string,
+): EventInterval['pods'] {
+  if (pods === undefined) return undefined;
+  const side = (revision: string) =>
+    Object.fromEntries(Object.entries(pods[revision] ?? {}).map(([pod, own]) => [pod, own[metric] ?? NONE]));
+  return { candidate: side(candidate), stable: side(stable) };
 }
 
 function countsOf(interval: Interval, revision: string, metric: string): Counts {

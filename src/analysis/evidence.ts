@@ -1,5 +1,5 @@
 import { addSpan, NO_DISPERSION } from './dispersion.ts';
-import type { Added, Dispersion } from './dispersion.ts';
+import type { Dispersion } from './dispersion.ts';
 import { addPods } from './pods.ts';
 import type { PodCounts, Pods } from './pods.ts';
 import { MOST_RATIO } from './ratios.ts';
@@ -28,6 +28,8 @@ export interface EventEvidence {
   /** Bad events that a healthy candidate would have had: stable's rate in each interval times its requests. */
   readonly expected: number;
   readonly dispersion: Dispersion;
+  /** Events, bad ones as they count, that wait for the other side to have requests as well: only then can they be compared. */
+  readonly waiting?: { readonly candidate: Counts; readonly stable: Counts } | undefined;
   readonly pods?: Pods | undefined;
 }
 
@@ -84,13 +86,7 @@ export function addInterval(before: EventEvidence, interval: EventInterval, warm
   const started = before.candidate.all > 0;
   const starts = !started && candidate.all > 0;
   const fresh = starts || interval.fresh === true;
-  const added = addSpan(
-    before.dispersion,
-    seconds,
-    started || starts ? candidate.bad : undefined,
-    before.stable.all > 0 || stable.all > 0 ? stable.bad : undefined,
-    fresh,
-  );
+  const added = addSpan(before.dispersion, seconds, candidate, stable, fresh);
   // More weight may bring more pods, and those are cold again.
   const age = started && !fresh ? before.age : 0;
   const state: EventEvidence = {
@@ -105,8 +101,19 @@ export function addInterval(before: EventEvidence, interval: EventInterval, warm
     dispersion: added.dispersion,
     ...(pods === undefined ? {} : { pods: addPods(before.pods, pods.candidate, pods.stable) }),
   };
-  if (candidate.all === 0 || stable.all === 0) return state;
-  return { ...state, ...compare(before, interval, added, excessAt(age + seconds / 2, warmUp)) };
+  if (!started && !starts) return state;
+  // What waited at another weight is not compared with what comes at this one.
+  const waiting = fresh ? undefined : before.waiting;
+  const events = {
+    candidate: add(waiting?.candidate ?? NONE, { all: candidate.all, bad: added.candidate }),
+    stable: add(waiting?.stable ?? NONE, { all: stable.all, bad: added.stable }),
+  };
+  if (events.candidate.all === 0 || events.stable.all === 0) return { ...state, waiting: events };
+  return {
+    ...state,
+    ...compare(before, events, excessAt(age + seconds / 2, warmUp)),
+    waiting: undefined,
+  };
 }
 
 /** By how much a version that warms up is worse so many seconds after its traffic began. */
@@ -114,22 +121,21 @@ function excessAt(age: number, { ratio, seconds }: WarmUp): number {
   return seconds > 0 ? (ratio - 1) * Math.exp(-age / seconds) : 0;
 }
 
-/** What an interval with traffic on both sides adds to the comparison. */
+/** What events of the same time, with requests on both sides, add to the comparison; bad ones as they count. */
 function compare(
   before: EventEvidence,
-  { candidate, stable }: EventInterval,
-  counted: Added,
+  { candidate, stable }: { readonly candidate: Counts; readonly stable: Counts },
   excess: number,
 ): Pick<EventEvidence, 'compared' | 'shares' | 'warmUp' | 'expected'> {
-  const compared = add(before.compared, { all: candidate.all, bad: counted.candidate });
-  const bad = counted.candidate + counted.stable;
+  const compared = add(before.compared, candidate);
+  const bad = candidate.bad + stable.bad;
   const { shares, warmUp, expected } = before;
   if (bad === 0) return { compared, shares, warmUp, expected };
   const share = candidate.all / (candidate.all + stable.all);
   return {
     compared,
     shares: addBad(shares, share, bad),
-    warmUp: warmUp + counted.candidate * Math.log1p(excess) - bad * Math.log1p(excess * share),
+    warmUp: warmUp + candidate.bad * Math.log1p(excess) - bad * Math.log1p(excess * share),
     expected: expected + ((candidate.all * stable.bad) / stable.all) * (1 + excess),
   };
 }

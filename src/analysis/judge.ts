@@ -20,7 +20,7 @@ export interface EventSettings {
   readonly tests: number;
   /** How much worse than stable the candidate may be, as a share of stable's bad rate: 0 not at all, 1 twice as bad. */
   readonly tolerance: number;
-  /** The largest share of bad events allowed (0–1), whatever stable does; undefined for none. */
+  /** The largest share of bad events allowed (0–1), whatever stable does; undefined where the release names none. */
   readonly limit?: number | undefined;
   readonly warmUp: WarmUp;
   /** Requests that the candidate must have served at its present weight before it passes. */
@@ -51,7 +51,7 @@ const WARM_UP: Readonly<Record<EventMetric['kind'], WarmUp>> = {
 export interface Weighed {
   /** That the candidate is worse than stable. */
   readonly againstStable: number;
-  /** That the candidate exceeds the limit, and isn't merely as bad as stable; −∞-like where there is no limit. */
+  /** That the candidate exceeds the limit, and isn't merely as bad as stable. */
   readonly againstLimit: number;
   /** Both together: what is compared with `needed`. */
   readonly total: number;
@@ -59,14 +59,20 @@ export interface Weighed {
   readonly needed: number;
   /** That the candidate is less than `harmfulRatio` times as bad as stable. */
   readonly harmless: number;
-  /** The limit that counts: the given one, or more where stable itself is near it or over it. */
-  readonly limit: number | undefined;
+  /** The limit that counts (0–1): the given one, or more where stable itself is near it or over it. */
+  readonly limit: number;
   /** By how much counts scatter more than those of independent events. */
   readonly dispersion: number;
 }
 
 /** How the error budget is divided between the two questions. */
 const LIMIT_SHARE = 0.1;
+
+/**
+ * Where a release names no limit, and all that can be said of stable is what it did before, as while the candidate has all
+ * traffic: so large a share of bad events is too large for any version of a service whose own is less than half of it.
+ */
+const IMPLIED_LIMIT = 0.01;
 
 /** Where stable is near the limit or over it, a candidate exceeds it by being so many times as bad as stable. */
 const OVER_STABLE = 2;
@@ -104,14 +110,14 @@ export function weigh(state: EventEvidence, settings: EventSettings): Weighed {
   );
   const againstStable = log10(Math.log(worse) + most - healthyLog);
   const limit = effectiveLimit(state, settings);
-  const againstLimit =
-    limit === undefined
-      ? -MOST_LOG10
-      : evidenceAbove({ all: state.candidate.all / dispersion, bad: state.counted / dispersion }, limit);
+  const againstLimit = evidenceAbove(
+    { all: state.candidate.all / dispersion, bad: state.counted / dispersion },
+    limit,
+  );
   return {
     againstStable,
     againstLimit,
-    total: limit === undefined ? againstStable : both(againstStable, againstLimit),
+    total: both(againstStable, againstLimit),
     needed: Math.log10(settings.tests / settings.alpha),
     harmless: log10(Math.log(good) + most - harmfulMost),
     limit,
@@ -141,9 +147,8 @@ function logLikelihoods(state: EventEvidence, dispersion: number): number[] {
  */
 function effectiveLimit(
   { compared, expected, stable }: EventEvidence,
-  { limit }: EventSettings,
-): number | undefined {
-  if (limit === undefined) return limit;
+  { limit = IMPLIED_LIMIT }: EventSettings,
+): number {
   const inAll = stable.all === 0 ? 0 : stable.bad / stable.all;
   const meanwhile = compared.all === 0 ? 0 : expected / compared.all;
   return Math.min(MOST_LIMIT, Math.max(limit, OVER_STABLE * Math.max(inAll, meanwhile)));
@@ -177,8 +182,9 @@ export function verdictOf(weighed: Weighed, window: Window, { minRequests, limit
   const { total, needed, againstStable, againstLimit, dispersion } = weighed;
   if (total >= needed) return 'Fail';
   const leans = againstStable > LEANING || againstLimit > LEANING;
-  const over = limit !== undefined && exceeds(unexcused(window), limit, dispersion);
-  return unexcused(window).all >= minRequests && !leans && !over ? 'Pass' : 'Inconclusive';
+  const judged = limit === undefined ? window : unexcused(window);
+  const over = exceeds(judged, limit ?? weighed.limit, dispersion);
+  return judged.all >= minRequests && !leans && !over ? 'Pass' : 'Inconclusive';
 }
 
 /** More bad events than a version at its limit is likely to show: by two standard deviations. */

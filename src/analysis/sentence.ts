@@ -23,9 +23,11 @@ export function failSentence(
 ): string {
   const { all, bad } = state.candidate;
   const isOver = limit !== undefined && bad > limit * all;
+  const isByShare = limit === undefined && estimate.atLeast <= 1;
   const why = [
-    ...(estimate.atLeast > 1 ? [`${times(estimate)} as often`] : []),
+    ...(estimate.atLeast > 1 ? [times(estimate)] : []),
     ...(isOver ? [`over the limit of ${formatPercent(limit)}`] : []),
+    ...(isByShare ? [`over ${formatPercent(weighed.limit)}`] : []),
   ];
   return [
     `${what}: ${sides(state)}`,
@@ -70,8 +72,11 @@ function share({ all, bad }: Counts): string {
   return `${whole(bad)} of ${whole(all)}`;
 }
 
-function times({ ratio, atLeast }: RatioEstimate): string {
-  return ratio === undefined ? `at least ${figure(atLeast)} times` : `${figure(ratio)} times`;
+function times({ ratio, atLeast, atMost }: RatioEstimate): string {
+  if (ratio === undefined) return `at least ${figure(atLeast)} times as often`;
+  const interval =
+    atMost === undefined ? `at least ${figure(atLeast)}` : `${figure(atLeast)} to ${figure(atMost)}`;
+  return `${figure(ratio)} times as often (${interval})`;
 }
 
 function range({ atLeast, atMost }: RatioEstimate): string {

@@ -48,6 +48,8 @@ export interface TelemetryQuery {
   readonly from: number;
   /** The present (ms since the epoch). */
   readonly now: number;
+  /** How old an answer may be (ms): several passes at nearly the same time share one read. A second when left out. */
+  readonly maxAgeMs?: number | undefined;
   /** Base URL of the Prometheus to ask and how; only for the prometheus source. */
   readonly prometheus?: PrometheusAddress | undefined;
 }
@@ -69,6 +71,9 @@ export interface Interval {
    */
   readonly since: Readonly<Record<string, number>>;
   readonly counts: Readonly<Record<string, Readonly<Record<string, Counts>>>>;
+  /** The same by revision, pod and metric name, where the source knows pods and the interval is young. */
+  readonly pods?:
+    Readonly<Record<string, Readonly<Record<string, Readonly<Record<string, Counts>>>>>> | undefined;
 }
 
 export type Reading =

@@ -134,7 +134,7 @@ export const analysis = ruled(
           percentField(),
           {
             description:
-              "The largest share of failed requests allowed, such as 1%: HTTP 5xx, or the gRPC statuses that are the server's fault. Left out: no more than on stable.",
+              "The largest share of failed requests allowed, such as 1%: HTTP 5xx, or the gRPC statuses that are the server's fault. Left out: no more than on stable, and than 1% where stable has less than half of that.",
           },
           [
             {
@@ -186,7 +186,7 @@ export const analysis = ruled(
       description: 'What happens when a step has neither passed nor failed at its deadline.',
     }),
   }),
-  { description: 'What is watched, and its limits. Left out: at most 1% of requests may fail.' },
+  { description: 'What is watched, and its limits. Left out: no more requests may fail than on stable.' },
   [
     {
       cel: 'has(self.errorRate) || has(self.latency) || (has(self.templates) && self.templates.size() > 0) || (has(self.metrics) && self.metrics.exists(m, !has(m.dryRun) || !m.dryRun))',
@@ -205,7 +205,7 @@ export const analysis = ruled(
 export const DEFAULT_ANALYSIS: z.output<typeof analysis> = {
   source: 'proxies',
   minRequests: DEFAULT_MIN_REQUESTS,
-  errorRate: { max: '1%' },
+  errorRate: {},
   falseRollbacks: DEFAULT_FALSE_ROLLBACKS,
   tolerance: DEFAULT_TOLERANCE,
   warmUp: DEFAULT_WARM_UP,

@@ -3,7 +3,11 @@ import { z } from 'zod';
 const number = z.number();
 const counts = z.object({ all: number, bad: number });
 const scatter = z.object({ seen: number, expected: number });
-const span = z.object({ seconds: number, candidate: number.optional(), stable: number.optional() });
+const span = z.object({ seconds: number, bad: number });
+const spans = z.object({
+  spans: z.array(span).max(3),
+  open: span.extend({ all: number }).optional(),
+});
 const side = z.object({ serving: number, deviations: z.record(z.string(), z.tuple([number, number])) });
 
 const evidence = z.object({
@@ -18,9 +22,10 @@ const evidence = z.object({
   dispersion: z.object({
     single: scatter,
     double: scatter,
-    spans: z.array(span).max(3),
-    open: span.optional(),
+    candidate: spans,
+    stable: spans,
   }),
+  waiting: z.object({ candidate: counts, stable: counts }).optional(),
   pods: z.object({ candidate: side, stable: side }).optional(),
 });
 

@@ -52,6 +52,64 @@ function finished(finishedAt: string, outcome: 'Promoted' | 'RolledBack', reason
   return { history: [{ ...entry, startedAt: '2030-01-01T00:00:00.000Z', finishedAt }] };
 }
 
+describe('the evidence of a release', () => {
+  const status: CanaryReleaseStatus = {
+    analysis: {
+      revision: 'two',
+      through: '2030-01-01T00:00:00.000Z',
+      verdict: 'Fail',
+      message: '',
+      metrics: [
+        {
+          name: 'errors',
+          verdict: 'Fail',
+          message: '',
+          candidate: { all: 312, bad: 14 },
+          stable: { all: 3120, bad: 3 },
+          window: { all: 312, bad: 14 },
+          evidence: 5.32,
+          needed: 2,
+          ratio: { estimate: 46, atLeast: 12 },
+        },
+      ],
+    },
+  };
+
+  it('is shown with both sides, the ratio with its interval, and what is needed', async () => {
+    metrics.decided('shop/cart', {}, status);
+    const labels = 'namespace="shop",release="cart",metric="errors"';
+    expect(await samples('songbird_analysis_events')).toEqual([
+      `songbird_analysis_events{${labels},side="candidate",kind="all"} 312`,
+      `songbird_analysis_events{${labels},side="candidate",kind="bad"} 14`,
+      `songbird_analysis_events{${labels},side="stable",kind="all"} 3120`,
+      `songbird_analysis_events{${labels},side="stable",kind="bad"} 3`,
+    ]);
+    expect(await samples('songbird_analysis_bad_ratio')).toEqual([
+      `songbird_analysis_bad_ratio{${labels},bound="at_least"} 12`,
+      `songbird_analysis_bad_ratio{${labels},bound="estimate"} 46`,
+    ]);
+    expect(await samples('songbird_analysis_evidence_log10')).toEqual([
+      `songbird_analysis_evidence_log10{${labels}} 5.32`,
+    ]);
+    expect(await samples('songbird_analysis_evidence_needed_log10')).toHaveLength(1);
+  });
+
+  it('goes with the analysis, and with the release', async () => {
+    const all = async () =>
+      (
+        await Promise.all(
+          ['events', 'bad_ratio', 'evidence_log10'].map((it) => samples(`songbird_analysis_${it}`)),
+        )
+      ).flat();
+    metrics.decided('shop/cart', {}, status);
+    metrics.decided('shop/cart', status, {});
+    expect(await all()).toEqual([]);
+    metrics.decided('shop/cart', {}, status);
+    metrics.forget('shop/cart');
+    expect(await all()).toEqual([]);
+  });
+});
+
 describe('the metrics of a release', () => {
   it('show the phase that it is in, and no other', async () => {
     metrics.decided('shop/cart', {}, { phase: 'Healthy' });

@@ -2,6 +2,7 @@ import { Counter, Gauge, Histogram, Registry } from 'prom-client';
 import type { CanaryReleaseStatus, Phase, Verdict } from '../api/index.ts';
 import type { RequestInfo } from '../kube/client.ts';
 import { refOf } from '../kube/types.ts';
+import { EvidenceMetrics } from './evidence-metrics.ts';
 
 const WRITES = new Set<RequestInfo['verb']>(['create', 'update', 'patch', 'apply', 'delete']);
 
@@ -61,6 +62,7 @@ export class OperatorMetrics {
     registers: [this.registry],
   });
   readonly leader = this.#gauge('songbird_leader', '1 while this process holds the lease', []);
+  readonly #evidence = new EvidenceMetrics(this.registry);
   readonly #phases = new Map<string, Phase>();
 
   /** Notes a request to the API server. */
@@ -89,6 +91,7 @@ export class OperatorMetrics {
     }
     this.#weight.set(labels, after.step?.observedWeight ?? 0);
     this.#step.set(labels, after.step?.index ?? 0);
+    this.#evidence.show(key, labels, after);
     const [finished] = after.history ?? [];
     if (finished !== undefined && finished.finishedAt !== before.history?.[0]?.finishedAt) {
       this.#outcomes.inc({ outcome: finished.outcome, reason: finished.reason });
@@ -107,6 +110,7 @@ export class OperatorMetrics {
     this.#phases.delete(key);
     this.#weight.remove(labels);
     this.#step.remove(labels);
+    this.#evidence.forget(key, labels);
   }
 
   #gauge<L extends string>(name: string, help: string, labelNames: readonly L[]): Gauge<L> {

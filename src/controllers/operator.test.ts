@@ -51,7 +51,7 @@ describe('the operator in a cluster', () => {
     await test.apply('cart:2');
     const status = await test.until(({ phase }) => phase === 'RolledBack', 15);
     expect(status.message).toMatch(
-      /errors: .* on the candidate, .* on stable; .* over the limit of 1%; evidence/,
+      /errors: .* on the candidate, .* on stable; at least \d+(\.\d+)? times as often; evidence/,
     );
     expect(await test.weights()).toEqual({ [first.stableRevision ?? '']: 100 });
     expect(test.events.some((event) => event.startsWith('AnalysisFailed'))).toBe(true);

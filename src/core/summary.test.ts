@@ -294,7 +294,9 @@ describe('events tell', () => {
     });
     expect(events).toEqual([
       'Normal Progressing: revision v2 serves 5% of the traffic',
+      'Normal Progressing: 5% passed: the test says Pass',
       'Normal Progressing: revision v2 serves 40% of the traffic',
+      'Normal Progressing: 40% passed: the test says Pass',
       'Normal Progressing: revision v2 serves 100% of the traffic',
       'Normal Promoted: revision v2 replaced v1',
     ]);

@@ -177,12 +177,23 @@ function courseEvents(before: CanaryReleaseStatus, after: CanaryReleaseStatus): 
   if (paused !== undefined && before.paused === undefined) {
     events.push({ type: 'Normal', reason: 'Paused', message: paused.message });
   }
+  events.push(...passedEvents(before, after));
   const opened = step?.observedAt !== undefined && step.observedAt !== before.step?.observedAt;
   if (opened) {
     const message = `revision ${after.candidateRevision ?? ''} serves ${step.weight}% of the traffic`;
     events.push({ type: 'Normal', reason: 'Progressing', message });
   }
   return events;
+}
+
+/** By what a step was over. */
+function passedEvents(before: CanaryReleaseStatus, after: CanaryReleaseStatus): ReleaseEvent[] {
+  const { step: was, promotion } = before;
+  const { step: is, analysis, ending } = after;
+  const isRaised = was?.observedAt !== undefined && is !== undefined && is.weight > was.weight;
+  const isOrdered = promotion !== undefined || after.promotion !== undefined;
+  if (!isRaised || isOrdered || ending !== undefined || analysis === undefined) return [];
+  return [{ type: 'Normal', reason: 'Progressing', message: `${was.weight}% passed: ${analysis.message}` }];
 }
 
 function finishedEvent({ outcome, revision, message }: HistoryEntry): ReleaseEvent {

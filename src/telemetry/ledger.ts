@@ -13,12 +13,16 @@ export interface Part {
    */
   readonly since: number;
   readonly tally: Tally;
+  /** The pod that counted it, where the source knows. */
+  readonly pod?: string | undefined;
 }
 
 interface Entry {
   readonly from: number;
   readonly to: number;
   readonly parts: readonly Part[];
+  /** The same parts by pod; dropped when the entry is no longer young. */
+  readonly byPod?: readonly Part[] | undefined;
 }
 
 /** What a window of a ledger says. */
@@ -29,6 +33,8 @@ export interface Account {
 }
 
 const MOST_ENTRIES = 120;
+/** How many entries are kept by pod: who reads on has read the older ones. */
+const YOUNG_ENTRIES = 20;
 
 /**
  * What was counted for one release, in memory and bounded: entries of consecutive spans of time. When it is full, the
@@ -62,7 +68,11 @@ export class Ledger {
     this.#end = to;
     this.#begin ??= to;
     if (from === undefined || to <= from) return;
-    this.#entries.push({ from, to, parts: mergeParts(parts) });
+    const isByPod = parts.some(({ pod }) => pod !== undefined);
+    this.#entries.push({ from, to, parts: mergeParts(parts), byPod: isByPod ? parts : undefined });
+    const old = this.#entries.at(-1 - YOUNG_ENTRIES);
+    if (old !== undefined)
+      this.#entries[this.#entries.length - 1 - YOUNG_ENTRIES] = { ...old, byPod: undefined };
     if (this.#entries.length > this.#capacity) {
       this.#entries = halveOlder(this.#entries, this.#window ?? -Infinity);
     }
@@ -105,6 +115,7 @@ export class Ledger {
           to: entry.to,
           since: Object.fromEntries(since),
           counts: Object.fromEntries(counts),
+          ...(entry.byPod === undefined ? {} : { pods: podCounts(entry.byPod, window, revisions, known) }),
         });
       }
     }
@@ -117,6 +128,26 @@ export class Ledger {
     // Where this ledger did not tell anybody of a span that ends there, one in an earlier process did.
     return this.#window ?? -Infinity;
   }
+}
+
+/** What each pod counted of an entry, in the window. */
+function podCounts(
+  parts: readonly Part[],
+  window: number,
+  revisions: readonly string[],
+  metrics: readonly EventMetric[],
+): NonNullable<Interval['pods']> {
+  const counts: Record<string, Record<string, Record<string, Counts>>> = {};
+  for (const { revision, pod, since, tally } of parts) {
+    if (pod === undefined || since < window || !revisions.includes(revision)) continue;
+    const own = ((counts[revision] ??= {})[pod] ??= {});
+    for (const metric of metrics) {
+      const { all, bad } = countsOf(metric, tally) ?? { all: 0, bad: 0 };
+      const sum = own[metric.name] ?? { all: 0, bad: 0 };
+      own[metric.name] = { all: sum.all + all, bad: sum.bad + bad };
+    }
+  }
+  return counts;
 }
 
 function sinceOf({ from, parts }: Entry, revision: string): number {
@@ -149,7 +180,12 @@ function mergeParts(parts: readonly Part[]): readonly Part[] {
     // Parts of different age stay apart: a window may hold the one and not the other.
     const key = JSON.stringify([part.revision, part.reporter, part.since]);
     const same = merged.get(key);
-    merged.set(key, same === undefined ? part : { ...part, tally: addTallies(same.tally, part.tally) });
+    merged.set(
+      key,
+      same === undefined
+        ? { ...part, pod: undefined }
+        : { ...part, pod: undefined, tally: addTallies(same.tally, part.tally) },
+    );
   }
   return [...merged.values()];
 }

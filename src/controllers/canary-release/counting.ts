@@ -12,6 +12,7 @@ import {
   workloadName,
 } from '../../api/index.ts';
 import { baselineOf } from '../../core/baseline.ts';
+import { nextLookMs } from '../../core/looks.ts';
 import { type Observed, type TelemetryState, ms } from '../../core/model.ts';
 import type { Clock } from '../../kube/clock.ts';
 import { isReady } from '../../workloads/index.ts';
@@ -21,6 +22,9 @@ import { type Progress, type TelemetryAccess, prometheusFor, worst } from './pro
 
 /** Port of istio-proxy's own statistics. */
 const ISTIO_STATS_PORT = 15_090;
+
+/** Looks come by a clock and a little early or late; what is younger than this share of the time between them is shared. */
+const SHARED = 0.8;
 
 /** Under which ids the counts are read; none of the built-in metrics where nobody can be asked. */
 interface Ids {
@@ -98,7 +102,8 @@ export class Counting {
 
   #query(gathered: Gathered, progress: Progress, now: number): TelemetryQuery {
     const { release, observed, metrics } = gathered;
-    const { from } = progress;
+    const { from, windowFrom } = progress;
+    const age = windowFrom === undefined ? Infinity : now - ms(windowFrom);
     const prometheus = prometheusFor(this.#access, metrics);
     return {
       namespace: release.metadata.namespace ?? '',
@@ -107,6 +112,7 @@ export class Counting {
       metrics: eventMetrics(observed.spec.analysis),
       from,
       now,
+      maxAgeMs: SHARED * nextLookMs(age),
       ...(prometheus === undefined ? {} : { prometheus }),
     };
   }

@@ -54,14 +54,14 @@ export class PodCounters {
   #foldTarget(time: number, target: Target, read: ReadonlyMap<string, Statistics>): Part[] {
     const bornAfter = target.fresh ? this.#round : undefined;
     const parts: Part[] = [];
-    for (const { uid } of target.pods) {
+    for (const { uid, name } of target.pods) {
       const known = this.#pods.get(uid) ?? { bornAfter };
       const statistics = read.get(uid);
       const now = statistics === undefined ? undefined : { time, ...statistics };
       if (now !== undefined) {
         const since = sinceOf(known, now);
         if (since === undefined) this.#completeFrom.set(target.revision, time);
-        else parts.push(...partsOf(target.revision, known, now, since));
+        else parts.push(...partsOf(target.revision, name, known, now, since));
       }
       this.#pods.set(uid, { ...known, last: now ?? known.last });
     }
@@ -88,6 +88,12 @@ function sinceOf({ last, bornAfter }: PodState, now: { flavour: Flavour }): numb
   return switched ? undefined : (last?.time ?? bornAfter);
 }
 
-function partsOf(revision: string, { last }: PodState, now: ProxyReading, since: number): Part[] {
-  return [...increase(last, now).values()].map((tally) => ({ revision, reporter: '', since, tally }));
+function partsOf(
+  revision: string,
+  pod: string,
+  { last }: PodState,
+  now: ProxyReading,
+  since: number,
+): Part[] {
+  return [...increase(last, now).values()].map((tally) => ({ revision, reporter: '', since, tally, pod }));
 }

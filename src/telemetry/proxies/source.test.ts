@@ -71,17 +71,59 @@ describe('ProxiesSource', () => {
           to: 2000,
           since: { old: 1000, new: 1000 },
           counts: { old: { errors: { all: 50, bad: 1 } }, new: { errors: { all: 10, bad: 4 } } },
+          pods: {
+            old: { 'pod-10.0.0.1': { errors: { all: 50, bad: 1 } } },
+            new: { 'pod-10.0.0.2': { errors: { all: 10, bad: 4 } } },
+          },
         },
         {
           from: 2000,
           to: 3000,
           since: { old: 2000, new: 2000 },
           counts: { old: { errors: { all: 10, bad: 0 } }, new: { errors: { all: 0, bad: 0 } } },
+          pods: { old: { 'pod-10.0.0.1': { errors: { all: 10, bad: 0 } } } },
         },
       ],
       completeThrough: { old: 3000, new: 3000 },
       completeFrom: { old: 1000, new: 1000 },
     });
+  });
+
+  it('counts by pod what it counts in all, and nothing of before the window', async () => {
+    const pods: Record<string, Pod> = {
+      '10.0.0.1': { served: 10, failed: 1 },
+      '10.0.0.2': { served: 20, failed: 2 },
+    };
+    const source = new ProxiesSource(network(pods).http);
+    const targets = [target('a', Object.keys(pods))];
+    for (let second = 1; second <= 4; second++) {
+      pods['10.0.0.1'] = { served: 10 + second * 7, failed: 1 + second };
+      pods['10.0.0.2'] = { served: 20 + second * 5, failed: 2 };
+      await source.read(query(second * 1000, targets));
+    }
+    const reading = await source.read(query(4000, targets, { from: 2000 }));
+    const intervals = reading.ok ? reading.intervals : [];
+    expect(intervals.map(({ pods: byPod }) => byPod?.['a'])).toEqual(
+      [3, 4].map(() => ({
+        'pod-10.0.0.1': { errors: { all: 7, bad: 1 } },
+        'pod-10.0.0.2': { errors: { all: 5, bad: 0 } },
+      })),
+    );
+  });
+
+  it('reads at once, or as seldom as the asker likes', async () => {
+    const pods: Record<string, Pod> = { '10.0.0.1': { served: 0, failed: 0 } };
+    const source = new ProxiesSource(network(pods).http);
+    const targets = [target('a', ['10.0.0.1'])];
+    const ends = async (now: number, maxAgeMs?: number) => {
+      const reading = await source.read(query(now, targets, { maxAgeMs }));
+      return reading.ok ? reading.completeThrough['a'] : undefined;
+    };
+    expect(await ends(1000)).toBe(1000);
+    expect(await ends(1050)).toBe(1000);
+    expect(await ends(1050, 40)).toBe(1050);
+    expect(await ends(1080, 40)).toBe(1050);
+    expect(await ends(2060, 60_000)).toBe(2060);
   });
 
   it('never counts what happened before the window', async () => {

@@ -16,13 +16,16 @@ import type { Statistics } from './statistics.ts';
 export interface ProxiesOptions {
   /** For each pod's whole answer. Default 1000. */
   readonly timeoutMs?: number | undefined;
-  /** Reads of a release within so long of its last round share that round. Default 900. */
-  readonly minIntervalMs?: number | undefined;
   /** Most bytes that a proxy's answer may have. Default 32 MiB. */
   readonly maxBytes?: number | undefined;
   /** Most pods that are read at the same time for one release. Default 256. */
   readonly concurrency?: number | undefined;
 }
+
+const DEFAULT_MAX_AGE_MS = 900;
+const MOST_AGE_MS = 1000;
+/** A query this much before the last round tells of a clock that was set back, and not of passes that overtake each other. */
+const SET_BACK_MS = 900;
 
 interface Round {
   readonly time: number;
@@ -39,7 +42,7 @@ interface Release {
 }
 
 /**
- * Reads the statistics of the targets' proxies itself: at each `read`, but at most once in `minIntervalMs` for a release,
+ * Reads the statistics of the targets' proxies itself: at each `read`, unless what it has is young enough,
  * from all pods in parallel. What it has read it keeps in memory by release, so intervals begin with the first read of a
  * release by this process.
  */
@@ -52,7 +55,6 @@ export class ProxiesSource implements TelemetrySource {
     this.#http = http;
     this.#options = {
       timeoutMs: options.timeoutMs ?? 1000,
-      minIntervalMs: options.minIntervalMs ?? 900,
       maxBytes: options.maxBytes ?? 32 * 1024 * 1024,
       concurrency: options.concurrency ?? 256,
     };
@@ -60,7 +62,7 @@ export class ProxiesSource implements TelemetrySource {
 
   async read(query: TelemetryQuery): Promise<Reading> {
     const release = this.#releaseOf(query);
-    const due = Math.abs(query.now - (release.round?.time ?? -Infinity)) >= this.#options.minIntervalMs;
+    const due = Math.abs(query.now - (release.round?.time ?? -Infinity)) >= maxAgeMs(query);
     if (due && release.reading === undefined) {
       release.reading = this.#readRound(release, query.now, query.targets).finally(() => {
         delete release.reading;
@@ -79,7 +81,7 @@ export class ProxiesSource implements TelemetrySource {
     const key = `${query.namespace}/${query.release}`;
     const known = this.#releases.get(key);
     // After the wall clock was set back, times of earlier rounds mean nothing beside those to come.
-    const setBack = query.now <= (known?.round?.time ?? -Infinity) - this.#options.minIntervalMs;
+    const setBack = query.now <= (known?.round?.time ?? -Infinity) - SET_BACK_MS;
     if (known !== undefined && !setBack) return known;
     const release = { counters: new PodCounters() };
     this.#releases.set(key, release);
@@ -129,6 +131,10 @@ export class ProxiesSource implements TelemetrySource {
       throw error;
     }
   }
+}
+
+function maxAgeMs({ maxAgeMs: asked = DEFAULT_MAX_AGE_MS }: TelemetryQuery): number {
+  return Math.min(MOST_AGE_MS, asked);
 }
 
 function answer(query: TelemetryQuery, counters: PodCounters, round: Round): Reading {
