@@ -3,7 +3,7 @@ import type { Pod } from '../harness/objects.ts';
 import { type Context, type Env, type Scenario, expect, isTrue } from './context.ts';
 
 /** A service whose pods are slow for a while after their first request. */
-const YOUNG: Env = { WARM_UP_MS: '20000', WARM_UP_LATENCY_MS: '300', WARM_UP_RATE: '0.3' };
+const YOUNG: Env = { WARM_UP_MS: '15000', WARM_UP_LATENCY_MS: '300', WARM_UP_RATE: '0.3' };
 const SLOW_MS = 250;
 const CALM_MS = 4000;
 const SPEC = {
