@@ -17,6 +17,8 @@ export interface Cell {
   readonly base: number;
   readonly ratio: number;
   readonly nuisance: keyof typeof NUISANCES;
+  /** Which strength of it (0 when left out). */
+  readonly strength?: number | undefined;
 }
 
 /** The steps before 100%. The last step has no stable traffic to compare with, so releases here end before it. */
@@ -31,30 +33,45 @@ function step(weight: number, seconds: number): WatchedStep {
   return { weight, seconds };
 }
 
-/** Each as strong as it is met in services that nobody would call broken. */
+/**
+ * By name, the strengths that are tried. The first is the one that has to be withstood: as strong as it is met in services
+ * that nobody would call broken. The others tell how far it can be turned up.
+ */
 export const NUISANCES = {
-  none: {},
-  retries: { cluster: { size: 3 } },
-  storms: { cluster: { size: 2, geometric: true } },
-  pods: { pods: { spread: 0.2 } },
-  'uneven-pods': { pods: { spread: 0.3, counted: true } },
-  wander: { wander: 0.5 },
-  daily: { daily: { load: 3, bad: 2 } },
-  outage: { outage: { share: 0.3, seconds: 30 } },
-  cold: { cold: { ratio: 2, seconds: 10 } },
-  'cold-latency': { cold: { ratio: 3, seconds: 10 } },
-  scrape: { scrape: 15 },
-  restarts: { restarts: 120 },
-  missing: { missing: 0.1 },
-  together: {
-    cluster: { size: 3 },
-    pods: { spread: 0.2 },
-    wander: 0.3,
-    daily: { load: 3, bad: 2 },
-    restarts: 600,
-    missing: 0.02,
-  },
-} as const satisfies Record<string, Nuisance>;
+  none: [{}],
+  // Envoy's default of two retries, all of which fail: every incident counts three times.
+  retries: [3, 4, 5, 6, 8, 10].map((size) => ({ cluster: { size } })),
+  // Callers who try again until they are served: two attempts on average, with a long tail.
+  storms: [2, 2.5, 3, 4, 5, 6].map((size) => ({ cluster: { size, geometric: true } })),
+  // A fifth of difference between pods that nobody counts by pod, 30% where the source does.
+  pods: [0.2, 0.25, 0.3, 0.35, 0.4, 0.5].map((spread) => ({ pods: { spread } })),
+  'uneven-pods': [0.3, 0.4, 0.5, 0.6, 0.8, 1].map((spread) => ({ pods: { spread, counted: true } })),
+  wander: [0.5, 0.75, 1, 1.25, 1.5, 2].map((wander) => ({ wander })),
+  daily: [2, 4, 8, 16, 32, 64].map((bad) => ({ daily: { load: 3, bad } })),
+  outage: [0.3, 0.5, 0.9].map((share) => ({ outage: { share, seconds: 30 } })),
+  // What the default warm-up of each kind of metric supposes.
+  cold: [2, 2.5, 3, 4, 5, 8].map((ratio) => ({ cold: { ratio, seconds: 10 } })),
+  'cold-latency': [3, 4, 5, 6, 8, 10].map((ratio) => ({ cold: { ratio, seconds: 10 } })),
+  // Half of Prometheus' own default, and what Istio's samples set.
+  scrape: [15, 30, 60].map((scrape) => ({ scrape })),
+  restarts: [120, 60, 30, 10].map((restarts) => ({ restarts })),
+  missing: [0.1, 0.2, 0.4, 0.6].map((missing) => ({ missing })),
+  together: [
+    {
+      cluster: { size: 3 },
+      pods: { spread: 0.2 },
+      wander: 0.3,
+      daily: { load: 3, bad: 2 },
+      restarts: 600,
+      missing: 0.02,
+    },
+  ],
+} as const satisfies Record<string, readonly Nuisance[]>;
+
+/** What disturbs a cell, at its strength. */
+export function nuisanceOf({ nuisance, strength = 0 }: Pick<Cell, 'nuisance' | 'strength'>): Nuisance {
+  return NUISANCES[nuisance][strength] ?? {};
+}
 
 /** Plain traffic of the first schedule, and what of it the others are tried with. */
 const GRID = {
@@ -62,12 +79,15 @@ const GRID = {
   base: [0.0001, 0.001, 0.01, 0.05],
   ratio: [1, 1.5, 2, 3, 5, 10, 30, 100, 300],
 };
+/** Ratios that nobody can find out soon are tried at powers of ten only: they take longest. */
+const LEAST_FOUND = 3;
 const SPARSE_GRID = { rps: [1, 10, 100, 1000], base: [0.001, 0.01], ratio: [1, 3, 5, 10, 30, 100, 300] };
 
 export function nameOf(cell: Omit<Cell, 'name'>): string {
-  const { kind, schedule, rps, base, ratio, nuisance } = cell;
+  const { kind, schedule, rps, base, ratio, nuisance, strength = 0 } = cell;
   const share = Number((base * 100).toPrecision(3));
-  return [nuisance, kind, schedule, `${rps}rps`, `${share}%`, `x${Number(ratio.toPrecision(3))}`].join('/');
+  const disturbed = strength === 0 ? nuisance : `${nuisance}+${strength}`;
+  return [disturbed, kind, schedule, `${rps}rps`, `${share}%`, `x${Number(ratio.toPrecision(3))}`].join('/');
 }
 
 function cell(values: Omit<Cell, 'name'>): Cell {
@@ -85,6 +105,7 @@ export function allCells(): Cell[] {
     for (const rps of grid.rps) {
       for (const base of grid.base) {
         for (const ratio of grid.ratio) {
+          if (ratio > 1 && ratio < LEAST_FOUND && !SPARSE_GRID.rps.includes(rps)) continue;
           cells.push(cell({ kind: 'errors', schedule, rps, base, ratio, nuisance: 'none' }));
         }
       }
@@ -114,11 +135,45 @@ const NUISANCE_TRAFFIC: readonly (readonly [keyof typeof SCHEDULES, number, numb
   ['5-40-60', 10, 0.01],
   ['5-40-60', 100, 0.001],
   ['5-40-60', 100, 0.01],
-  ['5-40-60', 1000, 0.0001],
   ['5-40-60', 1000, 0.001],
   ['5-40-60', 1000, 0.01],
-  ['5-40-60', 100, 0.05],
   ['tens', 100, 0.01],
   ['careful', 100, 0.01],
+  ['halves', 100, 0.01],
+];
+
+/** A fixed choice that shows in short time whether something is grossly wrong. */
+export function quickCells(): Cell[] {
+  const some = new Set([
+    ...['10rps/1%', '100rps/0.1%', '100rps/1%', '1000rps/0.1%'].flatMap((traffic) =>
+      [1, 3, 5, 10, 30].map((ratio) => `none/errors/5-40-60/${traffic}/x${ratio}`),
+    ),
+    ...['halves', 'tens', 'careful'].flatMap((schedule) =>
+      [1, 10, 30].map((ratio) => `none/errors/${schedule}/100rps/1%/x${ratio}`),
+    ),
+    ...Object.keys(NUISANCES).map((nuisance) => `${nuisance}/errors/5-40-60/100rps/1%/x1`),
+    'cold-latency/slow/5-40-60/100rps/1%/x1',
+  ]);
+  return allCells().filter(({ name }) => some.has(name));
+}
+
+/** Healthy cells with each nuisance at each of its strengths. */
+export function limitCells(): Cell[] {
+  return (Object.keys(NUISANCES) as (keyof typeof NUISANCES)[]).flatMap((nuisance) =>
+    NUISANCES[nuisance].flatMap((_, strength) =>
+      LIMIT_TRAFFIC.map(([schedule, rps, base]) =>
+        cell({
+          kind: nuisance === 'cold-latency' ? 'slow' : 'errors',
+          ...{ schedule, rps, base, ratio: 1, nuisance, strength },
+        }),
+      ),
+    ),
+  );
+}
+
+const LIMIT_TRAFFIC: readonly (readonly [keyof typeof SCHEDULES, number, number])[] = [
+  ['5-40-60', 10, 0.01],
+  ['5-40-60', 100, 0.01],
+  ['5-40-60', 1000, 0.001],
   ['halves', 100, 0.01],
 ];

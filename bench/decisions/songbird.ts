@@ -1,9 +1,13 @@
 import { addInterval, emptyEvidence } from '../../src/analysis/evidence.ts';
 import { defaultSettings, verdictOf, weigh } from '../../src/analysis/judge.ts';
-import type { EventSettings } from '../../src/analysis/judge.ts';
+import type { EventSettings, Weighed } from '../../src/analysis/judge.ts';
+import { addRecent, isExcused } from '../../src/analysis/excuse.ts';
+import type { Recent } from '../../src/analysis/excuse.ts';
+import type { EventInterval } from '../../src/analysis/evidence.ts';
+import type { Verdict } from '../../src/api/index.ts';
 import { nextLookMs } from '../../src/core/looks.ts';
 import type { WatchedStep } from './cells.ts';
-import { NUISANCES, SCHEDULES } from './cells.ts';
+import { nuisanceOf, SCHEDULES } from './cells.ts';
 import type { Cell } from './cells.ts';
 import type { Random } from './random.ts';
 import { Traffic } from './traffic.ts';
@@ -25,30 +29,30 @@ const DEADLINE = 600;
 const LEAD_IN = 10;
 const LEAD_IN_LOOKS_BY_SCRAPE = 20;
 
-export function settingsOf(cell: Cell): EventSettings {
-  return { ...defaultSettings(cell.kind), limit: DEFAULT_LIMIT };
+/**
+ * What a release gets that sets nothing but a latency limit, as such limits always name a quantile: the strictest of p99,
+ * p95 and p90 that the service keeps twice over. Errors have no limit unless one is given.
+ */
+export function settingsOf({ kind, base }: Cell): EventSettings {
+  const limit = kind === 'slow' ? QUANTILE_LIMITS.find((share) => share >= 2 * base) : undefined;
+  return { ...defaultSettings(kind), limit };
 }
 
-/** errorRate.max as it is when spec.analysis is left out; for latency, p99. */
-export const DEFAULT_LIMIT = 0.01;
+const QUANTILE_LIMITS = [0.01, 0.05, 0.1];
 
 /** One release as Songbird would conduct it, with the functions that do so in production. */
 export function release(cell: Cell, random: Random, settings: EventSettings): Ending {
-  const nuisance = NUISANCES[cell.nuisance];
+  const nuisance = nuisanceOf(cell);
   const steps: readonly WatchedStep[] = SCHEDULES[cell.schedule];
-  const traffic = new Traffic(
-    { ...cell, nuisance },
-    random,
-    steps.reduce((sum, { seconds }) => sum + seconds, 0),
-  );
-  const scrape = 'scrape' in nuisance ? nuisance.scrape : undefined;
-  let state = emptyEvidence();
+  const length = steps.reduce((sum, { seconds }) => sum + seconds, 0);
+  const traffic = new Traffic({ ...cell, nuisance }, random, length);
+  const analysis = new Analysis(settings);
+  const { scrape } = nuisance;
   for (let i = 0; i < (scrape === undefined ? LEAD_IN : LEAD_IN_LOOKS_BY_SCRAPE); i++) {
     const seconds = scrape ?? 1;
-    state = addInterval(state, { ...traffic.look(seconds, 0), seconds }, settings.warmUp);
+    analysis.add({ ...traffic.look(seconds, 0), seconds });
   }
   let elapsed = 0;
-  let weighed = weigh(state, settings);
   const end = (outcome: Ending['outcome']): Ending => ({
     outcome,
     seconds: elapsed,
@@ -56,24 +60,63 @@ export function release(cell: Cell, random: Random, settings: EventSettings): En
     served: traffic.served,
   });
   for (const { weight, seconds: watched } of steps) {
-    let age = 0;
-    const window = { all: 0, bad: 0 };
-    for (;;) {
+    for (let age = 0; ;) {
       const seconds = scrape ?? nextLookMs(age * 1000) / 1000;
-      const look = traffic.look(seconds, weight);
-      state = addInterval(state, { ...look, seconds, fresh: age === 0 }, settings.warmUp);
+      analysis.add({ ...traffic.look(seconds, weight), seconds, fresh: age === 0 });
       age += seconds;
       elapsed += seconds;
-      window.all += look.candidate.all;
-      window.bad += look.candidate.bad;
-      if (look.candidate.bad + look.stable.bad > 0) {
-        weighed = weigh(state, settings);
-        if (weighed.total >= weighed.needed) return end('RolledBack');
-      }
+      if (analysis.hasFailed) return end('RolledBack');
       if (age < watched) continue;
-      if (verdictOf(weighed, window, settings) === 'Pass') break;
-      if (age >= watched + DEADLINE) return end('Inconclusive');
+      const held = (age - watched) / DEADLINE;
+      if (analysis.verdict(held) === 'Pass') break;
+      if (held >= 1) return end('Inconclusive');
     }
   }
   return end('Promoted');
+}
+
+/** Evidence as it is kept for one metric of one release, and the window of its present weight. */
+class Analysis {
+  readonly #settings: EventSettings;
+  #state = emptyEvidence();
+  #weighed: Weighed;
+  #window = { all: 0, bad: 0 };
+  #excused = { all: 0, bad: 0 };
+  #recent: Recent | undefined;
+
+  constructor(settings: EventSettings) {
+    this.#settings = settings;
+    this.#weighed = weigh(this.#state, settings);
+  }
+
+  add(interval: EventInterval): void {
+    const { candidate, stable, seconds, fresh } = interval;
+    const { warmUp, limit } = this.#settings;
+    this.#state = addInterval(this.#state, interval, warmUp);
+    if (fresh === true) {
+      this.#window = { all: 0, bad: 0 };
+      this.#excused = { all: 0, bad: 0 };
+    }
+    this.#window.all += candidate.all;
+    this.#window.bad += candidate.bad;
+    if (limit !== undefined) {
+      this.#recent = addRecent(this.#recent, stable, seconds);
+      if (isExcused(this.#recent, limit)) {
+        this.#excused.all += candidate.all;
+        this.#excused.bad += candidate.bad;
+      }
+    }
+    // Evidence changes with bad events alone.
+    if (candidate.bad + stable.bad > 0) this.#weighed = weigh(this.#state, this.#settings);
+  }
+
+  get hasFailed(): boolean {
+    return this.#weighed.total >= this.#weighed.needed;
+  }
+
+  /** @param held share of the time for which the step may be held that is over */
+  verdict(held: number): Verdict {
+    const window = { ...this.#window, excused: this.#excused };
+    return verdictOf(this.#weighed, window, { ...this.#settings, held });
+  }
 }

@@ -45,7 +45,7 @@ export const NO_DISPERSION: Dispersion = { single: NOTHING, double: NOTHING, can
 const LEAST_SECONDS = 0.5;
 
 /** What is assumed before anything is seen, and how many events it takes to outweigh that. */
-const PRIOR = { factor: 2, events: 0.3 };
+const PRIOR = { factor: 1.9, events: 0.3 };
 
 /**
  * One pair of spans says at most so much, so that the two edges of an outage, which differ hugely, don't pass for
@@ -57,7 +57,7 @@ const MOST_PER_PAIR = 15;
  * The more counts scatter, the heavier the tails are and the rougher is one factor for all of it: an excess e over 1 is
  * taken as e·(1 + CAUTION·e).
  */
-const CAUTION = 0.1;
+const CAUTION = 0.2;
 
 /**
  * After a span with x bad events, one with more than FIRST + GROWTH·x of them is a single incident that shows many times
@@ -131,8 +131,12 @@ function admitted({ bad }: Span, last: Span | undefined): number {
 
 /** The factor, at least 1, by which counts scatter more than those of independent events. */
 export function dispersionFactor({ single, double, candidate, stable }: Dispersion): number {
-  const begun = [candidate, stable].reduce(outgrown, single);
-  const excess = Math.max(0, (estimate(begun) + estimate(double)) / 2 - 1);
+  let [one, two] = [single, double];
+  for (const side of [candidate, stable]) {
+    one = begun(one, side);
+    two = begunTwice(two, side);
+  }
+  const excess = Math.max(0, (estimate(one) + estimate(two)) / 2 - 1);
   return 1 + excess * (1 + CAUTION * excess);
 }
 
@@ -140,10 +144,19 @@ export function dispersionFactor({ single, double, candidate, stable }: Dispersi
  * A cluster in a span that is still open counts as what it will be when the span is whole. Only where there are more bad
  * events already than in the whole span before: less is no news yet.
  */
-function outgrown(sum: Scatter, { open, spans }: Side): Scatter {
+function begun(sum: Scatter, { open, spans }: Side): Scatter {
   const last = spans.at(-1);
   if (open === undefined || last === undefined || open.bad <= last.bad) return sum;
   return scatter(sum, { seconds: Math.max(LEAST_SECONDS, open.seconds), bad: open.bad }, last);
+}
+
+/** The same for the open span and the last one together: the end of the last span may have cut a cluster in two. */
+function begunTwice(sum: Scatter, { open, spans }: Side): Scatter {
+  const [a, b, c] = [spans.at(-3), spans.at(-2), spans.at(-1)];
+  if (open === undefined || a === undefined || b === undefined || c === undefined) return sum;
+  const now = join({ seconds: Math.max(LEAST_SECONDS, open.seconds), bad: open.bad }, c);
+  const then = join(b, a);
+  return now.bad <= then.bad ? sum : scatter(sum, now, then, 0.5);
 }
 
 function estimate({ seen, expected }: Scatter): number {

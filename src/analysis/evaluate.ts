@@ -15,6 +15,8 @@ export interface Evaluation {
   readonly previous: AnalysisStatus | undefined;
   /** When the present weight was observed; undefined while it is not (RFC 3339). */
   readonly windowFrom: string | undefined;
+  /** Of the time for which a step may be held without a verdict, the share that is over (0–1); all when left out. */
+  readonly held?: number | undefined;
   readonly reading: Extract<Reading, { ok: true }>;
   /** Where the counts begin when there are none before (ms since the epoch). */
   readonly from: number;
@@ -28,6 +30,7 @@ export function evaluate(input: Evaluation): AnalysisStatus {
   const course = {
     spec,
     tests: input.tests ?? judged.length,
+    held: input.held ?? 1,
     candidate,
     stable,
     windowFrom: timeOf(windowFrom),

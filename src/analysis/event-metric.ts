@@ -51,6 +51,8 @@ export interface Course {
   readonly spec: AnalysisSpec;
   /** How many metrics share the error budget of the release. */
   readonly tests: number;
+  /** Of the time for which a step may be held without a verdict, the share that is over (0–1). */
+  readonly held: number;
   readonly candidate: string;
   readonly stable: string;
   /** When the present weight was observed (ms since the epoch); undefined while it is not. */
@@ -95,7 +97,7 @@ export function judgeEvents(
 /** How this metric is judged in a release. */
 export function settingsOf(
   metric: JudgedMetric,
-  { spec, tests }: Pick<Course, 'spec' | 'tests'>,
+  { spec, tests, held }: Pick<Course, 'spec' | 'tests' | 'held'>,
 ): EventSettings {
   const settings = defaultSettings(metric.kind === 'slow' ? 'slow' : 'errors');
   return {
@@ -106,6 +108,8 @@ export function settingsOf(
     limit: metric.limit,
     warmUp: { ...settings.warmUp, seconds: durationMs(spec.warmUp) / 2000 },
     minRequests: spec.minRequests,
+    early: spec.advance === 'onEvidence',
+    held,
   };
 }
 

@@ -2,7 +2,7 @@ import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
 import { addInterval, emptyEvidence } from './evidence.ts';
 import type { EventEvidence, EventInterval } from './evidence.ts';
-import { defaultSettings, judge, verdictOf, weigh } from './judge.ts';
+import { defaultSettings, harmlessness, judge, verdictOf, weigh } from './judge.ts';
 import type { EventSettings } from './judge.ts';
 import { costsOf } from './shares.ts';
 import { random } from './random.testing.ts';
@@ -208,10 +208,38 @@ describe('a verdict', () => {
   });
 
   it('is inconclusive while the candidate looks worse without proof', () => {
-    const state = add(emptyEvidence(), ...lead, ...repeat(10, second(10, 0, 190, 0)), second(10, 1, 190, 0));
-    const judgement = judge('errors', state, state.candidate, settings);
+    const quiet = repeat(10, second(10, 0, 190, 0));
+    const one = second(10, 1, 190, 0);
+    const state = add(emptyEvidence(), ...lead, ...quiet, one, ...quiet, one);
+    const judgement = judge('errors', state, { all: 210, bad: 2 }, settings);
+    expect(judgement.evidence).toBeLessThan(2);
     expect(judgement.verdict).toBe('Inconclusive');
     expect(judgement.message).toContain('may be worse than stable');
+  });
+
+  it('asks for more while a step may still be held: that the candidate is not several times as bad', () => {
+    // 3 of 3,000 where stable has 4 of 12,000: three times as often, which is little evidence of anything.
+    const state = add(
+      emptyEvidence(),
+      ...lead,
+      ...[1, 2, 3, 4].flatMap(() => [...repeat(74, second(10, 0, 40, 0)), second(10, 0, 40, 1)]),
+      ...[1, 2, 3].flatMap(() => [...repeat(5, second(10, 0, 40, 0)), second(10, 1, 40, 0)]),
+    );
+    const at = (held: number) => judge('errors', state, { all: 3180, bad: 3 }, { ...settings, held }).verdict;
+    expect(at(0)).toBe('Inconclusive');
+    expect(at(0.5)).toBe('Inconclusive');
+    expect(at(1)).toBe('Pass');
+  });
+
+  it('asks for nothing of the kind where no bad events are to be expected', () => {
+    const state = add(emptyEvidence(), ...lead, ...repeat(30, second(10, 0, 190, 0)));
+    expect(judge('errors', state, { all: 300, bad: 0 }, { ...settings, held: 0 }).verdict).toBe('Pass');
+  });
+
+  it('has what it asks for from a good version after the usual time', () => {
+    const state = add(emptyEvidence(), ...lead, ...repeat(120, second(50, 0, 450, 1)), second(50, 5, 450, 0));
+    const counts = { all: 6050, bad: 5 };
+    expect(judge('errors', state, counts, { ...settings, held: 0 }).verdict).toBe('Pass');
   });
 
   it('fails by the limit where the candidate is over it, though hardly worse than stable', () => {
@@ -254,10 +282,24 @@ describe('a verdict', () => {
   it('calls a version harmless when the data say so, and not before', () => {
     const steady = (seconds: number) =>
       add(emptyEvidence(), ...lead, ...repeat(seconds, second(80, 1, 120, 1)));
-    expect(judge('errors', steady(3), { all: 240, bad: 3 }, settings).harmless).toBe(false);
-    expect(judge('errors', steady(120), { all: 9600, bad: 120 }, settings).harmless).toBe(true);
+    const early = { ...settings, early: true };
+    const few = { all: 240, bad: 3 };
+    const many = { all: 9600, bad: 120 };
+    expect(judge('errors', steady(3), few, early).harmless).toBe(false);
+    expect(judge('errors', steady(120), many, early).harmless).toBe(true);
+    expect(judge('errors', steady(120), many, settings).harmless).toBe(false);
+    // At another weight nothing is known yet.
+    const elsewhere = addInterval(steady(120), { ...second(100, 1, 100, 1), fresh: true }, settings.warmUp);
+    expect(judge('errors', elsewhere, { all: 100, bad: 1 }, early).harmless).toBe(false);
+  });
+
+  it('calls a version harmless that keeps its limit, where neither side has bad events to compare', () => {
+    const early = { ...settings, early: true };
     const none = add(emptyEvidence(), ...lead, ...repeat(1000, second(80, 0, 120, 0)));
-    expect(judge('errors', none, { all: 80_000, bad: 0 }, settings).harmless).toBe(false);
+    const window = { all: 80_000, bad: 0 };
+    expect(judge('errors', none, window, { ...early, limit: undefined }).harmless).toBe(false);
+    expect(judge('errors', none, window, { ...early, limit: 0.01 }).harmless).toBe(true);
+    expect(judge('errors', none, { all: 400, bad: 0 }, { ...early, limit: 0.01 }).harmless).toBe(false);
   });
 });
 
@@ -307,13 +349,13 @@ describe('by simulation', () => {
 
   it('a version three times as bad is called harmless in at most α of releases', () => {
     let harmless = 0;
+    const { needed } = weigh(emptyEvidence(), settings);
     const some = runs / 4;
     for (let run = 0; run < some; run++) {
       let state = emptyEvidence();
       for (const interval of traffic(run, 0.03, 0.01)) {
         state = add(state, interval);
-        const weighed = weigh(state, settings);
-        if (weighed.harmless >= weighed.needed) {
+        if (harmlessness(state, state.candidate, settings) >= needed) {
           harmless++;
           break;
         }

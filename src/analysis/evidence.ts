@@ -23,6 +23,8 @@ export interface EventEvidence {
   readonly mostRatio: number;
   /** Bad events of both sides, as they count, by the candidate's share of the requests among which they were. */
   readonly shares: Shares;
+  /** The same at the present weight alone, and the candidate's bad events among them. */
+  readonly here: { readonly bad: number; readonly shares: Shares };
   /** ln of the likelihood of a healthy version that needs to warm up, against one that doesn't. */
   readonly warmUp: number;
   /** Bad events that a healthy candidate would have had: stable's rate in each interval times its requests. */
@@ -34,6 +36,7 @@ export interface EventEvidence {
 }
 
 const NONE: Counts = { all: 0, bad: 0 };
+const NOWHERE: EventEvidence['here'] = { bad: 0, shares: {} };
 
 export function emptyEvidence(): EventEvidence {
   return {
@@ -45,6 +48,7 @@ export function emptyEvidence(): EventEvidence {
     age: 0,
     mostRatio: MOST_RATIO,
     shares: {},
+    here: NOWHERE,
     warmUp: 0,
     expected: 0,
     dispersion: NO_DISPERSION,
@@ -91,6 +95,7 @@ export function addInterval(before: EventEvidence, interval: EventInterval, warm
   const age = started && !fresh ? before.age : 0;
   const state: EventEvidence = {
     ...before,
+    ...(fresh ? { here: NOWHERE } : {}),
     candidate: add(before.candidate, candidate),
     stable: add(before.stable, stable),
     counted: before.counted + added.candidate,
@@ -111,7 +116,7 @@ export function addInterval(before: EventEvidence, interval: EventInterval, warm
   if (events.candidate.all === 0 || events.stable.all === 0) return { ...state, waiting: events };
   return {
     ...state,
-    ...compare(before, events, excessAt(age + seconds / 2, warmUp)),
+    ...compare(state, events, excessAt(age + seconds / 2, warmUp)),
     waiting: undefined,
   };
 }
@@ -126,15 +131,16 @@ function compare(
   before: EventEvidence,
   { candidate, stable }: { readonly candidate: Counts; readonly stable: Counts },
   excess: number,
-): Pick<EventEvidence, 'compared' | 'shares' | 'warmUp' | 'expected'> {
+): Pick<EventEvidence, 'compared' | 'shares' | 'here' | 'warmUp' | 'expected'> {
   const compared = add(before.compared, candidate);
   const bad = candidate.bad + stable.bad;
-  const { shares, warmUp, expected } = before;
-  if (bad === 0) return { compared, shares, warmUp, expected };
+  const { shares, here, warmUp, expected } = before;
+  if (bad === 0) return { compared, shares, here, warmUp, expected };
   const share = candidate.all / (candidate.all + stable.all);
   return {
     compared,
     shares: addBad(shares, share, bad),
+    here: { bad: here.bad + candidate.bad, shares: addBad(here.shares, share, bad) },
     warmUp: warmUp + candidate.bad * Math.log1p(excess) - bad * Math.log1p(excess * share),
     expected: expected + ((candidate.all * stable.bad) / stable.all) * (1 + excess),
   };

@@ -5,10 +5,11 @@ import type { RatioEstimate } from './estimate.ts';
 import type { EventEvidence, WarmUp } from './evidence.ts';
 import { unexcused } from './excuse.ts';
 import type { Window } from './excuse.ts';
-import { ALPHA, evidenceAbove } from './limit.ts';
+import { ALPHA, evidenceAbove, evidenceBelow } from './limit.ts';
 import { spreadOf } from './pods.ts';
 import { hypotheses, LN_RATIOS } from './ratios.ts';
 import { costsOf } from './shares.ts';
+import type { Shares } from './shares.ts';
 import { failSentence, inconclusiveSentence, passSentence } from './sentence.ts';
 import type { Counts, EventMetric } from './telemetry.ts';
 
@@ -27,6 +28,13 @@ export interface EventSettings {
   readonly minRequests: number;
   /** A candidate so many times as bad as stable would be harmful; what is shown to be better than that is harmless. */
   readonly harmfulRatio: number;
+  /** True where a step may end early for a candidate that is shown to be harmless: only then it is asked. */
+  readonly early?: boolean | undefined;
+  /**
+   * Of the time for which a step may be held without a verdict, the share that is over (0–1). Early on, more is asked of a
+   * candidate before it passes. Left out: all is over.
+   */
+  readonly held?: number | undefined;
 }
 
 /** How much a metric is judged by where nothing else is said. */
@@ -57,8 +65,10 @@ export interface Weighed {
   readonly total: number;
   /** The candidate fails when `total` reaches this. */
   readonly needed: number;
-  /** That the candidate is less than `harmfulRatio` times as bad as stable. */
-  readonly harmless: number;
+  /** That it is as good as stable rather than {@link GRAVE_RATIO} times as bad or more, at its most likely. */
+  readonly notGrave: number;
+  /** Bad events that a healthy candidate would have had by now, without those that only repeat others. */
+  readonly expected: number;
   /** The limit that counts (0–1): the given one, or more where stable itself is near it or over it. */
   readonly limit: number;
   /** By how much counts scatter more than those of independent events. */
@@ -87,14 +97,13 @@ const LEAST_LN = -700;
 export function weigh(state: EventEvidence, settings: EventSettings): Weighed {
   const dispersion = dispersionFactor(state.dispersion);
   const spread = spreadOf(state.pods, dispersion);
-  const logs = logLikelihoods(state, dispersion);
+  const logs = logLikelihoods(state.compared.bad, state.shares, dispersion);
   const { healthy, harmful } = hypotheses(settings.tolerance, spread, state.mostRatio);
   let most = -Infinity;
   for (const log of logs) most = Math.max(most, log);
   let good = 0;
   let worse = 0;
-  let harmfulMost = -Infinity;
-  const lnHarmful = Math.log(settings.harmfulRatio);
+  let graveMost = -Infinity;
   for (let i = 0; i < logs.length; i++) {
     const log = logs[i] ?? 0;
     if (log - most > LEAST_LN) {
@@ -102,7 +111,7 @@ export function weigh(state: EventEvidence, settings: EventSettings): Weighed {
       good += (healthy[i] ?? 0) * likelihood;
       worse += (harmful[i] ?? 0) * likelihood;
     }
-    if ((LN_RATIOS[i] ?? 0) >= lnHarmful && log > harmfulMost) harmfulMost = log;
+    if ((LN_RATIOS[i] ?? 0) >= LN_GRAVE && log > graveMost) graveMost = log;
   }
   const healthyLog = lnPlus(
     Math.log1p(-settings.warmUp.chance) + Math.log(good) + most,
@@ -119,10 +128,34 @@ export function weigh(state: EventEvidence, settings: EventSettings): Weighed {
     againstLimit,
     total: both(againstStable, againstLimit),
     needed: Math.log10(settings.tests / settings.alpha),
-    harmless: log10(Math.log(good) + most - harmfulMost),
+    notGrave: log10(Math.log(good) + most - graveMost),
+    expected: state.expected / dispersion,
     limit,
     dispersion,
   };
+}
+
+/**
+ * Evidence (log10 of an e-value) that the candidate does no harm: that it is less than `harmfulRatio` times as bad as
+ * stable (a version as good as stable against the likeliest of the harmful ones), or that it keeps its limit. By what was
+ * counted at the present weight alone, because some faults show only under load.
+ *
+ * @param window the candidate's events at its present weight
+ */
+export function harmlessness(state: EventEvidence, window: Counts, settings: EventSettings): number {
+  const { tolerance, harmfulRatio, limit } = settings;
+  const dispersion = dispersionFactor(state.dispersion);
+  const logs = logLikelihoods(state.here.bad, state.here.shares, dispersion);
+  const { healthy } = hypotheses(tolerance, spreadOf(state.pods, dispersion), state.mostRatio);
+  const lnHarmful = Math.log(harmfulRatio);
+  const harmful = Math.max(...logs.filter((_, i) => (LN_RATIOS[i] ?? 0) >= lnHarmful));
+  const most = Math.max(...logs);
+  const good = logs.reduce((sum, log, i) => sum + (healthy[i] ?? 0) * Math.exp(log - most), 0);
+  const byRatio = log10(Math.log(good) + most - harmful);
+  if (limit === undefined || limit <= 0) return byRatio;
+  const counts = { all: window.all / dispersion, bad: window.bad / dispersion };
+  // The better of two is an e-value when it is halved.
+  return Math.max(byRatio, evidenceBelow(counts, limit)) - Math.log10(2);
 }
 
 /** An average of two e-values is one, whatever they have in common. */
@@ -136,9 +169,9 @@ function both(againstStable: number, againstLimit: number): number {
 }
 
 /** ln of the likelihood of each ratio against equality, for events as scattered as these. */
-function logLikelihoods(state: EventEvidence, dispersion: number): number[] {
-  const { bad } = state.compared;
-  return costsOf(state.shares).map((cost, i) => (bad * (LN_RATIOS[i] ?? 0) - cost) / dispersion);
+function logLikelihoods(bad: number, shares: Shares, dispersion: number): number[] {
+  const costs = costsOf(shares);
+  return LN_RATIOS.map((ln, i) => (bad * ln - (costs[i] ?? 0)) / dispersion);
 }
 
 /**
@@ -166,11 +199,28 @@ function log10(ln: number): number {
   return Math.min(MOST_LOG10, Math.max(-MOST_LOG10, ln / Math.LN10));
 }
 
+/** Nobody wants to promote a candidate so many times as bad as stable. */
+const GRAVE_RATIO = 5;
+const LN_GRAVE = Math.log(GRAVE_RATIO);
+
 /**
- * The data may favour harm over health by so much (as a factor) and the candidate still passes. Less would hold healthy
- * releases for every chance event; more would promote bad ones that have been seen little.
+ * However long a step is held, the data must not favour harm over health by more (log10 of the factor). Less would leave
+ * healthy releases without a verdict for a single chance event.
  */
-const LEANING = Math.log10(3);
+const LEANING = 1;
+
+/**
+ * What is asked for that the candidate is not gravely worse: with no bad events to be expected nothing can be asked, with
+ * each that a healthy candidate would have had more can, up to 20 to 1 (log10 of the factor).
+ */
+const ASKED = { least: -0.3, perEvent: 0.65, most: 1.3 };
+
+/** As the time for which a step may be held runs out, less and less is asked, until only LEANING holds. */
+function askedFor(expected: number, held: number): number {
+  const { least, perEvent, most } = ASKED;
+  const asked = Math.min(most, least + perEvent * expected);
+  return asked - (asked + 2) * held ** 2;
+}
 
 /**
  * Fail by evidence, at any number of requests; Pass by what was served at this weight, once it was enough, while nothing
@@ -178,13 +228,18 @@ const LEANING = Math.log10(3);
  *
  * @param window the candidate's events since its present weight was observed
  */
-export function verdictOf(weighed: Weighed, window: Window, { minRequests, limit }: EventSettings): Verdict {
+export function verdictOf(
+  weighed: Weighed,
+  window: Window,
+  { minRequests, limit, held = 1 }: EventSettings,
+): Verdict {
   const { total, needed, againstStable, againstLimit, dispersion } = weighed;
   if (total >= needed) return 'Fail';
   const leans = againstStable > LEANING || againstLimit > LEANING;
+  const grave = held < 1 && weighed.notGrave < askedFor(weighed.expected, held);
   const judged = limit === undefined ? window : unexcused(window);
   const over = exceeds(judged, limit ?? weighed.limit, dispersion);
-  return judged.all >= minRequests && !leans && !over ? 'Pass' : 'Inconclusive';
+  return judged.all >= minRequests && !leans && !grave && !over ? 'Pass' : 'Inconclusive';
 }
 
 /** More bad events than a version at its limit is likely to show: by two standard deviations. */
@@ -200,7 +255,7 @@ export interface Judgement extends RatioEstimate {
   readonly needed: number;
   /** By how much counts scatter more than those of independent events. */
   readonly dispersion: number;
-  /** True when the evidence shows that the candidate is less than `harmfulRatio` times as bad: a step may end early. */
+  /** True when `early` is set and the evidence shows that the candidate does no harm. */
   readonly harmless: boolean;
   /** Why, in one sentence. */
   readonly message: string;
@@ -220,14 +275,17 @@ export function judge(
 ): Judgement {
   const weighed = weigh(state, settings);
   const verdict = verdictOf(weighed, window, settings);
-  const estimate = estimateRatio(logLikelihoods(state, weighed.dispersion), settings.alpha);
+  const estimate = estimateRatio(
+    logLikelihoods(state.compared.bad, state.shares, weighed.dispersion),
+    settings.alpha,
+  );
   return {
     ...estimate,
     verdict,
     evidence: weighed.total,
     needed: weighed.needed,
     dispersion: weighed.dispersion,
-    harmless: weighed.harmless >= weighed.needed,
+    harmless: settings.early === true && harmlessness(state, window, settings) >= weighed.needed,
     message: {
       Fail: () => failSentence(what, state, weighed, estimate, settings.limit),
       Pass: () => passSentence(what, state, estimate),

@@ -1,6 +1,6 @@
 import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
-import { ALPHA, evidenceAbove } from './limit.ts';
+import { ALPHA, evidenceAbove, evidenceBelow } from './limit.ts';
 
 /** A small seeded generator (mulberry32), so that a failure can be repeated. */
 function random(seed: number): () => number {
@@ -68,5 +68,36 @@ describe('evidence above a limit', () => {
         },
       ),
     );
+  });
+});
+
+describe('evidence below a limit', () => {
+  it('comes with a few hundred requests without a bad one, for a limit of 1%', () => {
+    expect(evidenceBelow({ all: 300, bad: 0 }, 0.01)).toBeLessThan(2);
+    expect(evidenceBelow({ all: 700, bad: 0 }, 0.01)).toBeGreaterThan(2);
+    expect(evidenceBelow({ all: 700, bad: 7 }, 0.01)).toBeLessThan(0);
+  });
+
+  it('crosses for at most α of services exactly at the limit, looking after every request', () => {
+    const seed = 11;
+    const next = random(seed);
+    const runs = 1000;
+    let crossed = 0;
+    for (let run = 0; run < runs; run++) {
+      let bad = 0;
+      for (let all = 1; all <= 2000; all++) {
+        if (next() < 0.01) bad++;
+        if (evidenceBelow({ all, bad }, 0.01) < -Math.log10(ALPHA)) continue;
+        crossed++;
+        break;
+      }
+    }
+    expect(crossed, `seed ${seed}`).toBeLessThanOrEqual(runs * ALPHA + 3 * Math.sqrt(runs * ALPHA));
+  });
+
+  it('stays a number to 10^9 requests', () => {
+    for (const bad of [0, 1, 9e6, 1e7, 1e9]) {
+      expect(Math.abs(evidenceBelow({ all: 1e9, bad }, 0.01))).toBeLessThanOrEqual(300);
+    }
   });
 });

@@ -24,6 +24,23 @@ export function evidenceAbove({ all, bad }: Counts, limit: number): number {
   return logMean10(ODDS_RATIOS.map((ratio) => logRatio(bad, all - bad, limit, ratio)));
 }
 
+/** Where a limit is kept, by how much is unknown, too; 0 is a version without bad events. */
+const ODDS_BELOW = [0, 0.1, 0.3, 0.5, 0.7] as const;
+
+/**
+ * Evidence (log10 of an e-value) that the share of bad events is below `limit`: {@link evidenceAbove} turned round, and
+ * valid at every look for the same reasons.
+ *
+ * @param limit the smallest share that would be too large (0–1, not 0)
+ */
+export function evidenceBelow({ all, bad }: Counts, limit: number): number {
+  return logMean10(
+    ODDS_BELOW.map((ratio) =>
+      ratio > 0 ? logRatio(bad, all - bad, limit, ratio) : bad > 0 ? -Infinity : -all * Math.log1p(-limit),
+    ),
+  );
+}
+
 function logRatio(bad: number, good: number, limit: number, ratio: number): number {
   if (limit <= 0) return 0;
   const odds = (ratio * limit) / (1 - limit);

@@ -24,10 +24,10 @@ const MOST_PODS = 12;
 const NO_PODS: Side = { serving: 0, deviations: {} };
 
 /**
- * Pods of one version differ by about a fifth in their bad rates (standard deviation of the logarithm) where nothing is
+ * Pods of one version differ by about a quarter in their bad rates (standard deviation of the logarithm) where nothing is
  * known: nodes, zones, ages and callers differ.
  */
-const PRIOR_POD_SPREAD = 0.2;
+const PRIOR_POD_SPREAD = 0.25;
 
 /** Of how many well-observed pods the prior is worth. */
 const PRIOR_PODS = 3;

@@ -14,17 +14,29 @@ export function addBad(shares: Shares, share: number, bad: number): Shares {
   return { ...shares, [range]: [sum + bad, first + bad * share, second + bad * share * share] };
 }
 
+type Range = readonly [bad: number, shares: number, squares: number];
+
+/** What was computed last, by position: an interval changes one range, and the costs of all are asked for. */
+const latest: { readonly range: Range; readonly costs: readonly number[] }[] = [];
+
 /** For each ratio: the sum over all bad events of ln(1 + (ratio − 1) × share). */
 export function costsOf(shares: Shares): number[] {
-  const costs = EXCESS.map(() => 0);
-  for (const [bad, first, second] of Object.values(shares)) {
-    const mean = first / bad;
-    const variance = Math.max(0, second / bad - mean * mean);
-    for (let i = 0; i < costs.length; i++) {
-      const excess = EXCESS[i] ?? 0;
-      const slope = excess / (1 + excess * mean);
-      costs[i] = (costs[i] ?? 0) + bad * (Math.log1p(excess * mean) - (slope * slope * variance) / 2);
-    }
+  const sum = EXCESS.map(() => 0);
+  for (const [position, range] of Object.values(shares).entries()) {
+    let known = latest[position];
+    if (known?.range !== range) latest[position] = known = { range, costs: costsIn(range) };
+    const { costs } = known;
+    for (let i = 0; i < sum.length; i++) sum[i] = (sum[i] ?? 0) + (costs[i] ?? 0);
   }
-  return costs;
+  return sum;
+}
+
+function costsIn([bad, first, second]: Range): number[] {
+  const mean = first / bad;
+  const variance = Math.max(0, second / bad - mean * mean);
+  return EXCESS.map((excess) => {
+    const factor = 1 + excess * mean;
+    const slope = excess / factor;
+    return bad * (Math.log(factor) - (slope * slope * variance) / 2);
+  });
 }

@@ -180,7 +180,7 @@ export const analysis = ruled(
     }),
     advance: z.enum(['dwell', 'onEvidence']).default('dwell').meta({
       description:
-        '`dwell`: a step takes its whole time. `onEvidence`: it ends early once evidence at its weight shows that the candidate is less than three times as bad as stable, and nothing leans to worse. Metrics that give a value must have passed as well.',
+        '`dwell`: a step takes its whole time. `onEvidence`: it ends early once evidence at its weight shows that the candidate is less than three times as bad as stable, or keeps its limit, and nothing leans to worse. Metrics that give a value must have passed as well.',
     }),
     onInconclusive: z.enum(['rollback', 'pause']).default('rollback').meta({
       description: 'What happens when a step has neither passed nor failed at its deadline.',

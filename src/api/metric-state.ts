@@ -10,13 +10,15 @@ const spans = z.object({
 });
 const side = z.object({ serving: number, deviations: z.record(z.string(), z.tuple([number, number])) });
 
+const shares = z.record(z.string(), z.tuple([number, number, number]));
 const evidence = z.object({
   counted: number,
   compared: counts,
   watched: number,
   age: number,
   mostRatio: number,
-  shares: z.record(z.string(), z.tuple([number, number, number])),
+  shares,
+  here: z.object({ bad: number, shares }),
   warmUp: number,
   expected: number,
   dispersion: z.object({

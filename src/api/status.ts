@@ -69,7 +69,7 @@ const metric = z.object({
   }),
   harmless: z.boolean().optional().meta({
     description:
-      'True once evidence at the present weight shows that the candidate is less than three times as bad as stable.',
+      'True once evidence at the present weight shows that the candidate is less than three times as bad as stable, or keeps its limit; with `advance: onEvidence`.',
   }),
   state: z.looseObject({}).optional().meta({
     description: 'What the next pass goes on from. Not for people; other versions may write it otherwise.',

@@ -211,6 +211,16 @@ export function dwellEndOf(
   return ms(step.observedAt) + dwellMs(observed.spec, step.weight) + uncountedMs(status, observed);
 }
 
+/** Of the time for which the present step may be held once it was watched, the share that is over (0–1). */
+export function heldShare({ spec, status }: Pick<Observed, 'spec' | 'status'>, now: number): number {
+  const { step, analysis } = status;
+  if (step?.observedAt === undefined) return 0;
+  const uncounted = analysis?.windowFrom === step.observedAt ? (analysis.uncountedMs ?? 0) : 0;
+  const dwellEnd = ms(step.observedAt) + dwellMs(spec, step.weight) + uncounted;
+  const share = (now - dwellEnd) / durationMs(spec.progressDeadline);
+  return Math.min(1, Math.max(0, share));
+}
+
 /** Time of the present window that nobody counted (ms): it was not watched. */
 function uncountedMs({ step, analysis }: CanaryReleaseStatus, observed: Observed): number {
   const latest = observed.analysis ?? analysis;

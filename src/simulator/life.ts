@@ -6,6 +6,7 @@ import { baselineName } from '../api/index.ts';
 import { decide } from '../core/decide.ts';
 import type { Baseline, Effect, Observed, Workload } from '../core/model.ts';
 import { ms } from '../core/model.ts';
+import { heldShare } from '../core/progress.ts';
 import type { Dice } from './dice.ts';
 import type { Requests } from './traffic.ts';
 
@@ -142,6 +143,7 @@ class Cluster {
       stable: STABLE,
       previous: analysis,
       windowFrom: step?.observedAt,
+      held: heldShare({ spec: this.#spec, status: this.#status }, this.#now),
       reading: {
         ok: true,
         intervals: this.#intervals,

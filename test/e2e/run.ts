@@ -147,7 +147,9 @@ async function inside(): Promise<number> {
   } finally {
     if (options.logs !== undefined) {
       await mkdir(options.logs, { recursive: true });
-      await bed.keepLogs(options.logs);
+      await bed.keepLogs(options.logs).catch((error: unknown) => {
+        log(`logs not kept: ${messageOf(error)}`);
+      });
     }
     await bed.stop();
   }

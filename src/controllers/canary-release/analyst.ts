@@ -28,7 +28,7 @@ export class Analyst {
     const begun = this.#measuring.begin(key, gathered, progress, now);
     const ids = this.#counting.begin(key, gathered, progress, now);
     await Promise.all([this.#counting.settle(key), this.#measuring.settle(key)]);
-    const { telemetry, analysis } = this.#counting.judge(key, ids, gathered, progress);
+    const { telemetry, analysis } = this.#counting.judge(key, ids, gathered, progress, now);
     const measured = this.#measuring.judge(key, gathered, progress, begun, now);
     const trouble = telemetry.state === 'failing' ? telemetry.problem.message : undefined;
     return { ...gathered.observed, telemetry, analysis: combined(analysis, measured, trouble) };

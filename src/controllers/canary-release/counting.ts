@@ -13,6 +13,7 @@ import {
 } from '../../api/index.ts';
 import { baselineOf } from '../../core/baseline.ts';
 import { nextLookMs } from '../../core/looks.ts';
+import { heldShare } from '../../core/progress.ts';
 import { type Observed, type TelemetryState, ms } from '../../core/model.ts';
 import type { Clock } from '../../kube/clock.ts';
 import { isReady } from '../../workloads/index.ts';
@@ -72,6 +73,7 @@ export class Counting {
     { builtIn, queried }: Ids,
     gathered: Gathered,
     progress: Progress,
+    now: number,
   ): { telemetry: TelemetryState; analysis: AnalysisStatus } {
     const { observed, metrics } = gathered;
     const limits = eventMetrics(observed.spec.analysis);
@@ -80,7 +82,7 @@ export class Counting {
     const parts: { analysis: AnalysisStatus; problem: Problem | undefined }[] = [];
     const judged = (all: readonly JudgedMetric[], count: Count, from: Progress) => {
       const isRead = 'reading' in count;
-      const analysis = evaluated(observed, from, all, tests, isRead ? count.reading : NOTHING);
+      const analysis = evaluated(observed, from, all, tests, isRead ? count.reading : NOTHING, now);
       parts.push({ analysis, problem: isRead ? undefined : count.problem });
       return analysis;
     };
@@ -88,7 +90,7 @@ export class Counting {
       const count = builtIn === undefined ? { problem: NO_ADDRESS } : this.#builtIn.take(key, builtIn);
       judged(limits, count, progress);
     }
-    const first = parts[0]?.analysis ?? evaluated(observed, progress, [], 1, NOTHING);
+    const first = parts[0]?.analysis ?? evaluated(observed, progress, [], 1, NOTHING, now);
     if (own.length === 0) return { telemetry: telemetryOf(parts, progress), analysis: first };
     const second = judged(own, this.#queried.take(key, queried), queriedProgress(progress));
     return {
@@ -138,6 +140,7 @@ function evaluated(
   metrics: readonly JudgedMetric[],
   tests: number,
   reading: Counted,
+  now: number,
 ): AnalysisStatus {
   const windowFrom = status.step?.observedAt;
   return evaluate({
@@ -148,6 +151,7 @@ function evaluated(
     stable,
     previous,
     windowFrom,
+    held: heldShare({ spec, status }, now),
     reading,
     from,
   });

@@ -157,7 +157,9 @@ async function keepLogs(from: readonly string[], directory: string): Promise<voi
     for (const name of names.filter((n) => n.endsWith('.log')))
       await cp(join(source, name), join(directory, name));
     if (names.includes('gateway')) {
-      await cp(join(source, 'gateway'), join(directory, 'gateway'), { recursive: true });
+      // The mesh goes on meanwhile: what is about to be moved into place may be gone by the time it is copied.
+      const filter = (path: string) => !path.endsWith('.new');
+      await cp(join(source, 'gateway'), join(directory, 'gateway'), { recursive: true, filter });
     }
   }
 }

@@ -1,0 +1,93 @@
+import { availableParallelism } from 'node:os';
+import { parseArgs } from 'node:util';
+import { allCells, limitCells, quickCells } from './cells.ts';
+import type { Cell } from './cells.ts';
+
+/** What to run, and how to tell it. */
+export interface Options {
+  readonly cells: readonly Cell[];
+  readonly seed: number;
+  readonly releases: number;
+  readonly workers: number;
+  readonly json: boolean;
+  readonly quick: boolean;
+  /** Whether docs/decisions.md and its images are written. */
+  readonly write: boolean;
+}
+
+/** The arguments are wrong; the message tells the person who wrote them. */
+export class UsageError extends Error {}
+
+export const USAGE = `npm run bench:decisions -- [--json] [--seed N] [--cell NAME]... [--releases N] [--workers N]
+                           [--quick | --limits | --write]
+
+  --json        one JSON line a cell, and a last one for the whole
+  --seed N      another seed (1 by default)
+  --cell NAME   only this cell, by its name in the tables; may be given several times
+  --releases N  releases a cell (10000 by default; 1000 with --quick, 4000 with --limits)
+  --workers N   threads (as many as there are processors by default)
+  --quick       a choice of cells
+  --limits      healthy cells with nuisances turned up until more than 1% is rolled back
+  --write       all cells and those of --limits, into docs/decisions.md`;
+
+const RELEASES = { whole: 10_000, quick: 1000, limits: 4000 };
+
+/** Reads the command line. Throws a UsageError. */
+export function optionsOf(args: readonly string[]): Options {
+  const values = parse(args);
+  const { quick, limits, write } = values;
+  if ([quick, limits, write, values.cell !== undefined].filter(Boolean).length > 1) {
+    throw new UsageError('Give at most one of --cell, --quick, --limits and --write.');
+  }
+  const mode = quick ? 'quick' : limits ? 'limits' : 'whole';
+  return {
+    cells: values.cell?.map(cellOf) ?? { whole: allCells, quick: quickCells, limits: limitCells }[mode](),
+    seed: whole('--seed', values.seed, 1, 0),
+    releases: whole('--releases', values.releases, RELEASES[mode], 1),
+    workers: whole('--workers', values.workers, availableParallelism(), 1),
+    json: values.json,
+    quick,
+    write,
+  };
+}
+
+function parse(args: readonly string[]) {
+  try {
+    return parseArgs({
+      args: [...args],
+      options: {
+        json: { type: 'boolean', default: false },
+        seed: { type: 'string' },
+        cell: { type: 'string', multiple: true },
+        releases: { type: 'string' },
+        workers: { type: 'string' },
+        quick: { type: 'boolean', default: false },
+        limits: { type: 'boolean', default: false },
+        write: { type: 'boolean', default: false },
+      },
+    }).values;
+  } catch (error) {
+    throw new UsageError(error instanceof Error ? error.message : String(error));
+  }
+}
+
+const MOST = 2 ** 31 - 1;
+
+function whole(name: string, text: string | undefined, otherwise: number, least: number): number {
+  if (text === undefined) return otherwise;
+  const value = /^\d+$/.test(text) ? Number(text) : NaN;
+  if (value >= least && value <= MOST) return value;
+  throw new UsageError(`${name} is a whole number from ${least} to ${MOST}, not "${text}".`);
+}
+
+function cellOf(name: string): Cell {
+  const known = [...allCells(), ...limitCells()];
+  const cell = known.find((one) => one.name === name);
+  if (cell !== undefined) return cell;
+  const parts = name.split('/');
+  const shared = (other: Cell) => other.name.split('/').filter((part, i) => part === parts[i]).length;
+  const nearest = known.reduce((best, one) => (shared(one) > shared(best) ? one : best));
+  throw new UsageError(
+    `There is no cell "${name}". A name is nuisance/kind/schedule/requests/base/ratio, as in "${nearest.name}".`,
+  );
+}

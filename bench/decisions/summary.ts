@@ -1,0 +1,153 @@
+import { RULES } from './rivals/rules.ts';
+import type { Rule } from './rivals/rules.ts';
+import type { CellResult, Setting } from './measure.ts';
+import { quantile } from './statistics.ts';
+
+/** A rule turned until it rolls back no more healthy releases than Songbird. */
+export interface TunedRule {
+  readonly rule: Rule;
+  /** Index in the rule's settings. */
+  readonly index: number;
+  readonly setting: number;
+}
+
+/** A cell in which a tuned rule let fewer requests fail. */
+export interface Loss {
+  readonly cell: string;
+  readonly rule: string;
+  readonly ours: number;
+  readonly theirs: number;
+}
+
+/** All that is said of a run as a whole. Numbers that need cells which were not run are undefined. */
+export interface Summary {
+  /** The largest upper end of the 95% intervals over the healthy cells. */
+  readonly falseRollbackMaxUpper: number | undefined;
+  readonly falseRollbackWorstCell: string | undefined;
+  /** The 95th percentile over plain cells with a ratio of at least 10 of failed requests over Wald's bound. */
+  readonly waldRatioP95: number | undefined;
+  /** The same for ratios from 3 to less than 10. */
+  readonly waldRatioP95From3To10: number | undefined;
+  /** The median over bad cells with a ratio of at least 10 of the rival's failed requests at its defaults over ours. */
+  readonly speedupVsFlagger: number | undefined;
+  readonly speedupVsArgo: number | undefined;
+  /** The same over those whose healthy twin it rolls back in at most 5% of releases. */
+  readonly speedupVsFlaggerWhereSound: number | undefined;
+  readonly speedupVsArgoWhereSound: number | undefined;
+  readonly tuned: readonly TunedRule[];
+  readonly losses: readonly Loss[];
+  /** Of releases with a candidate 5 times as bad or worse that 200 requests reached: the largest share promoted. */
+  readonly harmfulPromotionsMax: number | undefined;
+  readonly blindPromotions: number;
+  /** The largest share of healthy releases without a verdict, where the steps last long enough for minRequests. */
+  readonly healthyInconclusiveMax: number | undefined;
+  readonly cells: number;
+}
+
+/** Rules are tuned, and compared when tuned, where there is this much traffic (requests/s). */
+export const LEAST_RPS = 10;
+
+/** More than so many false rollbacks, and nobody would use a rule as it is. */
+const SOUND = 0.05;
+
+export function summarize(all: readonly CellResult[]): Summary {
+  const results = all.filter(({ cell }) => (cell.strength ?? 0) === 0);
+  const healthy = results.filter(({ cell }) => cell.ratio === 1);
+  const bad = results.filter(({ cell }) => cell.ratio > 1);
+  const worst = healthy.reduce<CellResult | undefined>(
+    (most, one) => (most === undefined || one.songbird.interval[1] > most.songbird.interval[1] ? one : most),
+    undefined,
+  );
+  const tuned = tune(healthy);
+  return {
+    falseRollbackMaxUpper: worst?.songbird.interval[1],
+    falseRollbackWorstCell: worst?.cell.name,
+    waldRatioP95: waldRatio(bad, 10, Infinity),
+    waldRatioP95From3To10: waldRatio(bad, 3, 10),
+    speedupVsFlagger: speedup(bad, 'flagger'),
+    speedupVsArgo: speedup(bad, 'argo-0'),
+    speedupVsFlaggerWhereSound: speedup(soundFor('flagger', bad, healthy), 'flagger'),
+    speedupVsArgoWhereSound: speedup(soundFor('argo-0', bad, healthy), 'argo-0'),
+    tuned,
+    losses: lossesTo(tuned, bad),
+    harmfulPromotionsMax: most(bad.map(({ songbird }) => songbird.harmfulPromotions)),
+    blindPromotions: results.filter(({ songbird }) => songbird.blindPromotions > 0).length,
+    healthyInconclusiveMax: most(
+      healthy.filter(({ cell }) => cell.rps >= LEAST_RPS).map(({ songbird }) => songbird.inconclusive),
+    ),
+    cells: all.length,
+  };
+}
+
+function most(values: readonly number[]): number | undefined {
+  return values.length === 0 ? undefined : Math.max(...values);
+}
+
+/** Failed requests over those of Wald's bound, of one cell. */
+export function waldRatioOf({ songbird, wald }: CellResult): number | undefined {
+  return wald === undefined ? undefined : songbird.failed / wald;
+}
+
+function waldRatio(bad: readonly CellResult[], from: number, below: number): number | undefined {
+  const ratios = bad
+    .filter(({ cell }) => cell.ratio >= from && cell.ratio < below)
+    .flatMap((result) => waldRatioOf(result) ?? []);
+  return ratios.length === 0 ? undefined : quantile(ratios, 0.95);
+}
+
+function speedup(bad: readonly CellResult[], rule: string): number | undefined {
+  const ratios = bad
+    .filter(({ cell }) => cell.ratio >= 10)
+    .map(({ songbird, rivals }) => (rivals[rule]?.failed ?? NaN) / songbird.failed)
+    .filter((ratio) => !Number.isNaN(ratio));
+  return ratios.length === 0 ? undefined : quantile(ratios, 0.5);
+}
+
+/** The bad cells whose healthy twin the rule leaves alone. */
+function soundFor(
+  rule: string,
+  bad: readonly CellResult[],
+  healthy: readonly CellResult[],
+): readonly CellResult[] {
+  const sound = new Set(
+    healthy.filter(({ rivals }) => (rivals[rule]?.rolledBack ?? 1) <= SOUND).map(trafficOf),
+  );
+  return bad.filter((result) => sound.has(trafficOf(result)));
+}
+
+function trafficOf({ cell }: CellResult): string {
+  return [cell.nuisance, cell.kind, cell.schedule, cell.rps, cell.base].join('/');
+}
+
+/** Each rule at its strictest setting that rolls back as few healthy releases in the worst cell as Songbird does. */
+function tune(healthy: readonly CellResult[]): TunedRule[] {
+  const cells = healthy.filter(({ cell }) => cell.rps >= LEAST_RPS);
+  if (cells.length === 0) return [];
+  const allowed = Math.max(...cells.map(({ songbird }) => songbird.rolledBack));
+  return RULES.map((rule) => {
+    const index = rule.settings.findIndex((_, i) =>
+      cells.every((result) => settingAt(result, rule.name, i).rolledBack <= allowed),
+    );
+    return { rule, index, setting: rule.settings[index] ?? Infinity };
+  });
+}
+
+/** What a rule would have done in a cell at one of its settings. */
+export function settingAt({ settings, cell }: CellResult, rule: string, index: number): Setting {
+  const found = settings[rule]?.[index];
+  if (found === undefined) throw new Error(`no setting ${index} of ${rule} in ${cell.name}`);
+  return found;
+}
+
+function lossesTo(tuned: readonly TunedRule[], bad: readonly CellResult[]): Loss[] {
+  const losses: Loss[] = [];
+  for (const result of bad) {
+    if (result.cell.rps < LEAST_RPS || result.cell.ratio < 3) continue;
+    for (const { rule, index } of tuned) {
+      const theirs = settingAt(result, rule.name, index).failed;
+      const ours = result.songbird.failed;
+      if (ours >= theirs) losses.push({ cell: result.cell.name, rule: rule.name, ours, theirs });
+    }
+  }
+  return losses;
+}
