@@ -261,6 +261,18 @@ export interface Judgement extends RatioEstimate {
   readonly message: string;
 }
 
+/** Most looks see no bad event, and the estimate is the dearest part of a judgement. */
+const estimates = new WeakMap<Shares, { readonly key: string; readonly estimate: RatioEstimate }>();
+
+function estimateOf({ compared, shares }: EventEvidence, dispersion: number, alpha: number): RatioEstimate {
+  const key = `${compared.bad}/${dispersion}/${alpha}`;
+  const known = estimates.get(shares);
+  if (known?.key === key) return known.estimate;
+  const estimate = estimateRatio(logLikelihoods(compared.bad, shares, dispersion), alpha);
+  estimates.set(shares, { key, estimate });
+  return estimate;
+}
+
 /**
  * Judges what has been counted.
  *
@@ -275,10 +287,7 @@ export function judge(
 ): Judgement {
   const weighed = weigh(state, settings);
   const verdict = verdictOf(weighed, window, settings);
-  const estimate = estimateRatio(
-    logLikelihoods(state.compared.bad, state.shares, weighed.dispersion),
-    settings.alpha,
-  );
+  const estimate = estimateOf(state, weighed.dispersion, settings.alpha);
   return {
     ...estimate,
     verdict,

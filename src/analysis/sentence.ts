@@ -94,7 +94,7 @@ function figure(value: number): string {
 }
 
 function whole(value: number): string {
-  return Math.round(value).toLocaleString('en-US');
+  return String(Math.round(value)).replace(/\B(?=(\d{3})+$)/g, ',');
 }
 
 function duration(seconds: number): string {

@@ -8,7 +8,7 @@ const SLOW_MS = 250;
 const CALM_MS = 4000;
 const SPEC = {
   steps: [{ weight: 10, for: '6s' }, { weight: 50, for: '6s' }, { weight: 100 }],
-  progressDeadline: '2m',
+  progressDeadline: '30s',
 };
 const LATENCY = { source: 'proxies', latency: { p95: `${SLOW_MS}ms` } };
 const FRESH = { ...LATENCY, freshBaseline: true };
@@ -41,7 +41,7 @@ export const baseline: readonly Scenario[] = [
       const status = await context.until(
         'v3 is promoted',
         ({ phase, history }) => phase === 'Healthy' && history?.[0]?.version === 'v3',
-        120_000,
+        180_000,
       );
       await context.bed.eventually('its pods are gone with it', 20_000, async () => {
         return !(await stablePods(context, stableRevision)).some(isFresh);
