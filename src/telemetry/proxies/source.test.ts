@@ -1,7 +1,7 @@
 import { describe, expect, it } from 'vitest';
 import type { Target } from '../../analysis/telemetry.ts';
 import { createHttp } from '../http.ts';
-import { withServer } from '../testing/http.ts';
+import { fakeHttp, withServer } from '../testing/http.ts';
 import { type Pod, network, print, query, target } from '../testing/proxies.ts';
 import { sum, warningOf } from '../testing/readings.ts';
 import { ProxiesSource } from './source.ts';
