@@ -12,13 +12,14 @@ import { CannotRun, endWithParent, enterNetwork, insideNetwork } from './harness
 import type { OperatorProcess } from './harness/operator.ts';
 import { OURS, RemotePlane } from './harness/remote-plane.ts';
 import { type Testbed, installTools, startTestbed } from './harness/testbed.ts';
+import { baseline } from './scenarios/baseline.ts';
 import { changes } from './scenarios/changes.ts';
 import { Context, type Report, type Scenario } from './scenarios/context.ts';
 import { faults } from './scenarios/faults.ts';
 import { manifests } from './scenarios/manifests.ts';
 import { releases } from './scenarios/releases.ts';
 
-const SCENARIOS: readonly Scenario[] = [...releases, ...changes, ...faults, ...manifests];
+const SCENARIOS: readonly Scenario[] = [...releases, ...changes, ...faults, ...manifests, ...baseline];
 
 const HELP = `npm run e2e -- [options]
 

@@ -117,9 +117,13 @@ export class Context {
     }
   }
 
-  /** Brings up v1 and traffic to it. */
-  async healthy(spec: Record<string, unknown> = {}, rate = 200): Promise<CanaryReleaseStatus> {
-    await this.apply(this.manifest('v1', {}, spec));
+  /** Brings up v1 and traffic to it; answers that take longer than `slowMs` are counted as slow. */
+  async healthy(
+    spec: Record<string, unknown> = {},
+    rate = 200,
+    { env = {}, slowMs = Infinity }: { env?: Env; slowMs?: number } = {},
+  ): Promise<CanaryReleaseStatus> {
+    await this.apply(this.manifest('v1', env, spec));
     const status = await this.until(
       'v1 is healthy',
       ({ phase, conditions }) => phase === 'Healthy' && isTrue(conditions, 'Ready'),
@@ -128,7 +132,7 @@ export class Context {
       const weights = await this.bed.mesh.effectiveWeights(this.host);
       return weights?.[status.stableRevision ?? ''] === 100;
     });
-    this.#load = this.bed.load({ host: this.host, rate });
+    this.#load = this.bed.load({ host: this.host, rate, slowMs });
     this.#watch = await WeightWatch.start(this);
     return status;
   }
