@@ -2,24 +2,25 @@ import { availableParallelism } from 'node:os';
 import { parseArgs } from 'node:util';
 import { allCells, limitCells, quickCells } from './cells.ts';
 import type { Cell } from './cells.ts';
+import type { Task } from './worker.ts';
 
 /** What to run, and how to tell it. */
 export interface Options {
-  readonly cells: readonly Cell[];
-  readonly seed: number;
-  readonly releases: number;
+  readonly tasks: readonly Task[];
   readonly workers: number;
   readonly json: boolean;
   readonly quick: boolean;
   /** Whether docs/decisions.md and its images are written. */
   readonly write: boolean;
+  /** Files with the lines of earlier runs, to be written instead of running. */
+  readonly from: readonly string[];
 }
 
 /** The arguments are wrong; the message tells the person who wrote them. */
 export class UsageError extends Error {}
 
 export const USAGE = `npm run bench:decisions -- [--json] [--seed N] [--cell NAME]... [--releases N] [--workers N]
-                           [--quick | --limits | --write]
+                           [--quick | --limits | --write [--from FILE]...]
 
   --json        one JSON line a cell, and a last one for the whole
   --seed N      another seed (1 by default)
@@ -27,27 +28,35 @@ export const USAGE = `npm run bench:decisions -- [--json] [--seed N] [--cell NAM
   --releases N  releases a cell (10000 by default; 1000 with --quick, 2000 with --limits)
   --workers N   threads (as many as there are processors by default)
   --quick       a choice of cells
-  --limits      healthy cells with nuisances turned up until more than 1% is rolled back
-  --write       all cells and those of --limits, into docs/decisions.md`;
+  --limits      healthy cells with nuisances turned up
+  --write       all cells and those of --limits, into docs/decisions.md
+  --from FILE   with --write: the lines of an earlier run with --json instead of running`;
 
 const RELEASES = { whole: 10_000, quick: 1000, limits: 2000 };
 
 /** Reads the command line. Throws a UsageError. */
 export function optionsOf(args: readonly string[]): Options {
-  const values = parse(args);
-  const { quick, limits, write } = values;
-  if ([quick, limits, write, values.cell !== undefined].filter(Boolean).length > 1) {
+  const { quick, limits, write, json, cell, from = [], ...numbers } = parse(args);
+  if ([quick, limits, write, cell !== undefined].filter(Boolean).length > 1) {
     throw new UsageError('Give at most one of --cell, --quick, --limits and --write.');
   }
-  const mode = quick ? 'quick' : limits ? 'limits' : 'whole';
+  if (from.length > 0 && !write) throw new UsageError('--from is for --write only.');
+  const seed = whole('--seed', numbers.seed, 1, 0);
+  const tasks = (cells: readonly Cell[], mode: keyof typeof RELEASES) => {
+    const releases = whole('--releases', numbers.releases, RELEASES[mode], 1);
+    return cells.map((one) => ({ cell: one, seed, releases }));
+  };
   return {
-    cells: values.cell?.map(cellOf) ?? { whole: allCells, quick: quickCells, limits: limitCells }[mode](),
-    seed: whole('--seed', values.seed, 1, 0),
-    releases: whole('--releases', values.releases, RELEASES[mode], 1),
-    workers: whole('--workers', values.workers, availableParallelism(), 1),
-    json: values.json,
-    quick,
-    write,
+    tasks:
+      cell !== undefined
+        ? tasks(cell.map(cellOf), 'whole')
+        : [
+            ...(quick || limits ? [] : tasks(allCells(), 'whole')),
+            ...(quick ? tasks(quickCells(), 'quick') : []),
+            ...(limits || write ? tasks(limitCells(), 'limits') : []),
+          ],
+    workers: whole('--workers', numbers.workers, availableParallelism(), 1),
+    ...{ json, quick, write, from },
   };
 }
 
@@ -64,6 +73,7 @@ function parse(args: readonly string[]) {
         quick: { type: 'boolean', default: false },
         limits: { type: 'boolean', default: false },
         write: { type: 'boolean', default: false },
+        from: { type: 'string', multiple: true },
       },
     }).values;
   } catch (error) {

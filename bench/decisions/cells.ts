@@ -138,6 +138,7 @@ const NUISANCE_TRAFFIC: readonly (readonly [keyof typeof SCHEDULES, number, numb
   ['5-40-60', 1000, 0.001],
   ['5-40-60', 1000, 0.01],
   ['tens', 100, 0.01],
+  ['careful', 10, 0.01],
   ['careful', 100, 0.01],
   ['halves', 100, 0.01],
 ];
@@ -157,14 +158,14 @@ export function quickCells(): Cell[] {
   return allCells().filter(({ name }) => some.has(name));
 }
 
-/** Healthy cells with each nuisance at each of its strengths. */
+/** Healthy cells with each nuisance turned up, step by step. */
 export function limitCells(): Cell[] {
   return (Object.keys(NUISANCES) as (keyof typeof NUISANCES)[]).flatMap((nuisance) =>
-    NUISANCES[nuisance].flatMap((_, strength) =>
+    NUISANCES[nuisance].slice(1).flatMap((_, more) =>
       LIMIT_TRAFFIC.map(([schedule, rps, base]) =>
         cell({
           kind: nuisance === 'cold-latency' ? 'slow' : 'errors',
-          ...{ schedule, rps, base, ratio: 1, nuisance, strength },
+          ...{ schedule, rps, base, ratio: 1, nuisance, strength: more + 1 },
         }),
       ),
     ),

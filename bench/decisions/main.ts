@@ -1,37 +1,56 @@
+import { readFile } from 'node:fs/promises';
 import { optionsOf, USAGE, UsageError } from './arguments.ts';
 import type { Options } from './arguments.ts';
 import { goalsOf, QUICK, WHOLE } from './goals.ts';
 import type { CellResult } from './measure.ts';
+import { cellLine, summaryLine, summaryLines } from './output.ts';
 import { measureAll } from './pool.ts';
+import { writeReport } from './report/write.ts';
+import { jsonLine, parseLines } from './results.ts';
 import { summarize } from './summary.ts';
-import { cellLine, jsonLine, summaryLine, summaryLines } from './output.ts';
 
 /** Measures what was asked for, tells it, and returns the exit code: 1 where a goal is missed. */
 async function run(options: Options): Promise<number> {
-  const { cells, seed, releases, workers, json, quick } = options;
+  const { json, quick, write } = options;
+  const results = options.from.length > 0 ? await readResults(options.from) : await measureTasks(options);
+  const summary = summarize(results);
+  const goals = goalsOf(summary, quick ? QUICK : WHOLE);
+  const missed = goals.filter(({ met }) => !met);
+  const first = results[0];
+  if (json && first !== undefined) process.stdout.write(`${summaryLine(summary, first)}\n`);
+  else process.stdout.write(`\n${summaryLines(summary).join('\n')}\n`);
+  for (const { text } of missed) process.stderr.write(`Missed: ${text}.\n`);
+  if (write) {
+    for (const file of await writeReport(results)) process.stderr.write(`Written: ${file}\n`);
+  }
+  return missed.length === 0 ? 0 : 1;
+}
+
+async function measureTasks({ tasks, workers, json }: Options): Promise<CellResult[]> {
   const started = performance.now();
   let count = 0;
-  const tell = (result: CellResult) => {
+  return await measureAll(tasks, workers, (result) => {
     count++;
     process.stdout.write(`${json ? jsonLine(result) : cellLine(result)}\n`);
     if (json || process.stderr.isTTY) {
       const minutes = ((performance.now() - started) / 60_000).toFixed(1);
-      process.stderr.write(`${count} of ${cells.length} cells, ${minutes} min: ${result.cell.name}\n`);
+      process.stderr.write(`${count} of ${tasks.length} cells, ${minutes} min: ${result.cell.name}\n`);
     }
-  };
-  const results = await measureAll(
-    cells.map((cell) => ({ cell, seed, releases })),
-    workers,
-    tell,
+  });
+}
+
+async function readResults(files: readonly string[]): Promise<CellResult[]> {
+  const lists = await Promise.all(
+    files.map(async (file) => {
+      try {
+        return parseLines(await readFile(file, 'utf8'));
+      } catch (error) {
+        const why = error instanceof Error ? error.message : String(error);
+        throw new UsageError(`${file} does not hold the lines of a run with --json: ${why}`);
+      }
+    }),
   );
-  const summary = summarize(results);
-  const goals = goalsOf(summary, quick ? QUICK : WHOLE);
-  const missed = goals.filter(({ met }) => !met);
-  process.stdout.write(
-    json ? `${summaryLine(summary, options)}\n` : `\n${summaryLines(summary).join('\n')}\n`,
-  );
-  for (const { text } of missed) process.stderr.write(`Missed: ${text}.\n`);
-  return missed.length === 0 ? 0 : 1;
+  return lists.flat();
 }
 
 try {

@@ -1,32 +1,12 @@
-import type { Options } from './arguments.ts';
 import type { CellResult } from './measure.ts';
+import { rounded } from './results.ts';
 import { waldRatioOf } from './summary.ts';
 import type { Summary } from './summary.ts';
-
-/** A cell's result as a line of JSON. */
-export function jsonLine({ cell, settings, ...rest }: CellResult): string {
-  return JSON.stringify({ ...cell, ...rest, settings: settingsLists(settings) }, rounded);
-}
-
-/** Settings as lists of numbers: setting, rolled back, failed, failed in the hour. JSON has no infinity: null is never. */
-function settingsLists(settings: CellResult['settings']): Record<string, number[][]> {
-  return Object.fromEntries(
-    Object.entries(settings).map(([rule, list]) => [
-      rule,
-      list.map(({ setting, rolledBack, failed, failedInHour }) => [
-        setting,
-        rolledBack,
-        failed,
-        failedInHour,
-      ]),
-    ]),
-  );
-}
 
 /** The last line of JSON. */
 export function summaryLine(
   summary: Summary,
-  { seed, releases }: Pick<Options, 'seed' | 'releases'>,
+  { seed, releases }: Pick<CellResult, 'seed' | 'releases'>,
 ): string {
   const { tuned, losses, ...rest } = summary;
   return JSON.stringify(
@@ -40,10 +20,6 @@ export function summaryLine(
     },
     rounded,
   );
-}
-
-function rounded(_: string, value: unknown): unknown {
-  return typeof value === 'number' && !Number.isInteger(value) ? Number(value.toPrecision(5)) : value;
 }
 
 /** A cell's result as a line for people. */
