@@ -10,6 +10,7 @@ import type { WatchedStep } from './cells.ts';
 import { nuisanceOf, SCHEDULES } from './cells.ts';
 import type { Cell } from './cells.ts';
 import type { Random } from './random.ts';
+import { Bound } from './bound.ts';
 import { Traffic } from './traffic.ts';
 import type { Look } from './traffic.ts';
 
@@ -85,6 +86,7 @@ function lookAfter(traffic: Traffic, seconds: number, weight: number): Look {
 /** Evidence as it is kept for one metric of one release, and the window of its present weight. */
 class Analysis {
   readonly #settings: EventSettings;
+  readonly #bound: Bound;
   #state = emptyEvidence();
   #weighed: Weighed;
   #window = { all: 0, bad: 0 };
@@ -93,13 +95,16 @@ class Analysis {
 
   constructor(settings: EventSettings) {
     this.#settings = settings;
+    this.#bound = new Bound(settings);
     this.#weighed = weigh(this.#state, settings);
   }
 
   add(interval: EventInterval): void {
     const { candidate, stable, seconds, fresh } = interval;
     const { warmUp, limit } = this.#settings;
-    this.#state = addInterval(this.#state, interval, warmUp);
+    const before = this.#state;
+    this.#state = addInterval(before, interval, warmUp);
+    this.#bound.add(before, this.#state, stable.all);
     if (fresh === true) {
       this.#window = { all: 0, bad: 0 };
       this.#excused = { all: 0, bad: 0 };
@@ -113,16 +118,18 @@ class Analysis {
         this.#excused.bad += candidate.bad;
       }
     }
-    // Evidence changes with bad events alone.
-    if (candidate.bad + stable.bad > 0) this.#weighed = weigh(this.#state, this.#settings);
   }
 
   get hasFailed(): boolean {
+    if (!this.#bound.mayFail(this.#state)) return false;
+    this.#weighed = weigh(this.#state, this.#settings);
+    this.#bound.reset(this.#state);
     return this.#weighed.total >= this.#weighed.needed;
   }
 
   /** @param held share of the time for which the step may be held that is over */
   verdict(held: number): Verdict {
+    this.#weighed = weigh(this.#state, this.#settings);
     const window = { ...this.#window, excused: this.#excused };
     return verdictOf(this.#weighed, window, { ...this.#settings, held });
   }

@@ -92,44 +92,50 @@ export function addSpan(
   stable: Counts,
   fresh: boolean,
 ): Added {
-  const a = addSide(before, 'candidate', seconds, candidate, fresh);
-  const b = addSide(a.dispersion, 'stable', seconds, stable, fresh);
-  return { dispersion: b.dispersion, candidate: a.counted, stable: b.counted };
+  const a = addSide(before.candidate, before, seconds, candidate, fresh);
+  const b = addSide(before.stable, a, seconds, stable, fresh);
+  return {
+    dispersion: { single: b.single, double: b.double, candidate: a.side, stable: b.side },
+    candidate: a.counted,
+    stable: b.counted,
+  };
+}
+
+interface Sums {
+  readonly single: Scatter;
+  readonly double: Scatter;
 }
 
 function addSide(
-  before: Dispersion,
-  name: 'candidate' | 'stable',
+  before: Side,
+  { single, double }: Sums,
   seconds: number,
   { all, bad }: Counts,
   fresh: boolean,
-): { dispersion: Dispersion; counted: number } {
-  const side = fresh ? NEW : before[name];
-  const known = side.open;
+): Sums & { readonly side: Side; readonly counted: number } {
+  const { spans, open: known } = fresh ? NEW : before;
   const open = {
     seconds: (known?.seconds ?? 0) + seconds,
     bad: (known?.bad ?? 0) + bad,
     all: (known?.all ?? 0) + all,
   };
-  const last = side.spans.at(-1);
-  const counted = admitted(open, last) - (known === undefined ? 0 : admitted(known, last));
+  const [a, b, c] = [spans.at(-3), spans.at(-2), spans.at(-1)];
+  const counted = admitted(open, c) - (known === undefined ? 0 : admitted(known, c));
   if (open.seconds < LEAST_SECONDS || open.all < LEAST_REQUESTS) {
-    return { counted, dispersion: { ...before, [name]: { ...side, open } } };
+    return { single, double, side: { spans, open }, counted };
   }
-  const [a, b, c] = [side.spans.at(-3), side.spans.at(-2), last];
   const span = { seconds: open.seconds, bad: open.bad };
   const hasWaited = known !== undefined && known.seconds >= LEAST_SECONDS;
   const more = hasWaited ? BY_WAITING : 1;
-  const dispersion = {
-    ...before,
-    single: c === undefined ? before.single : scatter(before.single, span, c, 1, more),
+  return {
+    single: c === undefined ? single : scatter(single, span, c, 1, more),
     double:
       a === undefined || b === undefined || c === undefined
-        ? before.double
-        : scatter(before.double, join(span, c), join(b, a), 0.5, more),
-    [name]: { spans: [...side.spans.slice(-2), span] },
+        ? double
+        : scatter(double, join(span, c), join(b, a), 0.5, more),
+    side: { spans: c === undefined ? [span] : b === undefined ? [c, span] : [b, c, span] },
+    counted,
   };
-  return { counted, dispersion };
 }
 
 /** How many of its bad events count. */

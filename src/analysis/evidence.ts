@@ -93,31 +93,40 @@ export function addInterval(before: EventEvidence, interval: EventInterval, warm
   const added = addSpan(before.dispersion, seconds, candidate, stable, fresh);
   // More weight may bring more pods, and those are cold again.
   const age = started && !fresh ? before.age : 0;
-  const state: EventEvidence = {
-    ...before,
-    ...(fresh ? { here: NOWHERE } : {}),
-    candidate: add(before.candidate, candidate),
-    stable: add(before.stable, stable),
-    counted: before.counted + added.candidate,
-    watched: started || starts ? before.watched + seconds : 0,
-    age: age + seconds,
-    // Fixed before any of the candidate's events: what is weighed must not be chosen by the outcome.
-    mostRatio: starts ? mostRatioOf(before.stable) : before.mostRatio,
-    dispersion: added.dispersion,
-    ...(pods === undefined ? {} : { pods: addPods(before.pods, pods.candidate, pods.stable) }),
-  };
-  if (!started && !starts) return state;
+  const watching = started || starts;
   // What waited at another weight is not compared with what comes at this one.
   const waiting = fresh ? undefined : before.waiting;
   const events = {
     candidate: add(waiting?.candidate ?? NONE, { all: candidate.all, bad: added.candidate }),
     stable: add(waiting?.stable ?? NONE, { all: stable.all, bad: added.stable }),
   };
-  if (events.candidate.all === 0 || events.stable.all === 0) return { ...state, waiting: events };
+  const comparable = watching && events.candidate.all > 0 && events.stable.all > 0;
+  const here = fresh ? NOWHERE : before.here;
+  const sums = comparable
+    ? compare(before, here, events, excessAt(age + seconds / 2, warmUp))
+    : {
+        compared: before.compared,
+        shares: before.shares,
+        here,
+        warmUp: before.warmUp,
+        expected: before.expected,
+      };
   return {
-    ...state,
-    ...compare(state, events, excessAt(age + seconds / 2, warmUp)),
-    waiting: undefined,
+    candidate: add(before.candidate, candidate),
+    stable: add(before.stable, stable),
+    counted: before.counted + added.candidate,
+    compared: sums.compared,
+    watched: watching ? before.watched + seconds : 0,
+    age: age + seconds,
+    // Fixed before any of the candidate's events: what is weighed must not be chosen by the outcome.
+    mostRatio: starts ? mostRatioOf(before.stable) : before.mostRatio,
+    shares: sums.shares,
+    here: sums.here,
+    warmUp: sums.warmUp,
+    expected: sums.expected,
+    dispersion: added.dispersion,
+    waiting: watching && !comparable ? events : undefined,
+    pods: pods === undefined ? before.pods : addPods(before.pods, pods.candidate, pods.stable),
   };
 }
 
@@ -129,12 +138,13 @@ function excessAt(age: number, { ratio, seconds }: WarmUp): number {
 /** What events of the same time, with requests on both sides, add to the comparison; bad ones as they count. */
 function compare(
   before: EventEvidence,
+  here: EventEvidence['here'],
   { candidate, stable }: { readonly candidate: Counts; readonly stable: Counts },
   excess: number,
 ): Pick<EventEvidence, 'compared' | 'shares' | 'here' | 'warmUp' | 'expected'> {
   const compared = add(before.compared, candidate);
   const bad = candidate.bad + stable.bad;
-  const { shares, here, warmUp, expected } = before;
+  const { shares, warmUp, expected } = before;
   if (bad === 0) return { compared, shares, here, warmUp, expected };
   const share = candidate.all / (candidate.all + stable.all);
   return {

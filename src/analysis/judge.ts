@@ -121,10 +121,7 @@ export function weigh(state: EventEvidence, settings: EventSettings): Weighed {
   );
   const againstStable = log10(Math.log(worse) + most - healthyLog);
   const limit = effectiveLimit(state, settings);
-  const againstLimit = evidenceAbove(
-    { all: state.candidate.all / dispersion, bad: state.counted / dispersion },
-    limit,
-  );
+  const againstLimit = limitEvidence(state, settings, dispersion);
   return {
     againstStable,
     againstLimit,
@@ -163,6 +160,12 @@ export function harmlessness(state: EventEvidence, window: Counts, settings: Eve
 
 function isAlone({ waiting }: EventEvidence, { minRequests }: EventSettings): boolean {
   return waiting !== undefined && waiting.stable.all === 0 && waiting.candidate.all >= minRequests;
+}
+
+/** Evidence (log10) that the candidate exceeds the limit that counts. */
+export function limitEvidence(state: EventEvidence, settings: EventSettings, dispersion: number): number {
+  const events = { all: state.candidate.all / dispersion, bad: state.counted / dispersion };
+  return evidenceAbove(events, effectiveLimit(state, settings));
 }
 
 /** An average of two e-values is one, whatever they have in common. */
