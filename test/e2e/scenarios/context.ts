@@ -5,6 +5,8 @@ import type { OperatorProcess } from '../harness/operator.ts';
 import type { Testbed } from '../harness/testbed.ts';
 
 const GONE_MS = 60_000;
+/** Requests a second. */
+const RATE = 200;
 
 /** What a scenario reports: the line that `--json` prints, less name, verdict and time. */
 export interface Report {
@@ -117,9 +119,9 @@ export class Context {
     }
   }
 
-  /** Brings up v1 and traffic to it. */
-  async healthy(spec: Record<string, unknown> = {}, rate = 200): Promise<CanaryReleaseStatus> {
-    await this.apply(this.manifest('v1', {}, spec));
+  /** Brings up v1 and traffic to it: 200 requests a second. */
+  async healthy(spec: Record<string, unknown> = {}, env: Env = {}): Promise<CanaryReleaseStatus> {
+    await this.apply(this.manifest('v1', env, spec));
     const status = await this.until(
       'v1 is healthy',
       ({ phase, conditions }) => phase === 'Healthy' && isTrue(conditions, 'Ready'),
@@ -128,7 +130,7 @@ export class Context {
       const weights = await this.bed.mesh.effectiveWeights(this.host);
       return weights?.[status.stableRevision ?? ''] === 100;
     });
-    this.#load = this.bed.load({ host: this.host, rate });
+    this.#load = this.bed.load({ host: this.host, rate: RATE });
     this.#watch = await WeightWatch.start(this);
     return status;
   }
@@ -156,7 +158,6 @@ export class Context {
     return { requests, failed, weights, summary, ...(notes === undefined ? {} : { notes }) };
   }
 
-  /** Ends what the scenario left running. */
   /** Deletes the releases, and waits until the operator has let them go. */
   async clear(): Promise<void> {
     const { kube } = this.bed;
@@ -169,6 +170,7 @@ export class Context {
     });
   }
 
+  /** Ends what the scenario left running. */
   async close(): Promise<void> {
     await this.#load?.stop();
     await this.#watch?.stop();
