@@ -2,7 +2,7 @@ import { setTimeout as delay } from 'node:timers/promises';
 import type { CanaryReleaseStatus } from '../../../src/api/index.ts';
 import { atWeight } from './changes.ts';
 import { type Env, type Scenario, expect } from './context.ts';
-import { expectExplained } from './why.ts';
+import { eventsOf, expectEvent, expectExplained } from './why.ts';
 
 const BAD_RELEASES = 10;
 /** The issue's goal at 5% errors: failed requests after the candidate first gets traffic, on average. */
@@ -130,10 +130,20 @@ function early(
       const seconds = Math.round((performance.now() - started) / 1000);
       const good = context.weights.list();
       expect('every step was taken', String(good) === String(steps.map(({ weight }) => weight)), good);
+      for (const { weight } of steps.slice(0, -1)) {
+        await expectEvent(
+          context,
+          ({ message = '' }) => message.startsWith(`${weight}% passed: `) && message.includes(' on stable'),
+        );
+      }
       await context.apply(context.manifest('v3', { ERROR_RATE: '0.2' }, spec));
       const { rejected } = await context.until('v3 is rolled back', ({ phase }) => phase === 'RolledBack');
       expect('by evidence', rejected?.reason === 'AnalysisFailed', rejected);
       await expectExplained(context, 'errors');
+      const further = (await eventsOf(context)).filter(({ message = '' }) =>
+        new RegExp(`revision ${rejected?.revision ?? ''} serves (?!${steps[0]?.weight ?? 0}%)`).test(message),
+      );
+      expect('it never went beyond the first step', further.length === 0, further);
       const report = await context.finish({ plannedSeconds: planned, seconds, why: rejected?.message ?? '' });
       return report;
     },

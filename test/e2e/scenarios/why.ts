@@ -5,7 +5,7 @@ import { type Context, expect } from './context.ts';
 const SEEN_MS = 10_000;
 const BOUNDS = { estimate: 'estimate', atLeast: 'at_least', atMost: 'at_most' } as const;
 
-interface Event extends KubeObject {
+export interface Event extends KubeObject {
   type?: string;
   reason?: string;
   message?: string;
@@ -36,15 +36,27 @@ export async function expectExplained(context: Context, name: string): Promise<M
     /^\S+: [\d,]+ of [\d,]+ on the candidate, [\d,]+ of [\d,]+ on stable; .*times as often.*; evidence \S+ passed 100 after [\d.]+ s/;
   expect('a sentence says it all', sentence.test(message), message);
   expect('it is the reason of the rollback', rejected?.message.includes(message) === true, rejected);
-  await context.bed.eventually('the sentence is an Event', SEEN_MS, async () => {
-    const events = await context.bed.kube.list<Event>('Event', context.namespace);
-    return events.some(
-      (event) =>
-        event.type === 'Warning' && event.reason === 'AnalysisFailed' && event.message?.includes(message),
-    );
-  });
+  await expectEvent(
+    context,
+    (event) =>
+      event.type === 'Warning' &&
+      event.reason === 'AnalysisFailed' &&
+      event.message?.includes(message) === true,
+  );
   await expectMeasured(context, metric);
   return metric;
+}
+
+/** Waits for an Event of the namespace. */
+export async function expectEvent(context: Context, wanted: (event: Event) => boolean): Promise<void> {
+  await context.bed.eventually('there is an Event that says so', SEEN_MS, async () =>
+    (await eventsOf(context)).some(wanted),
+  );
+}
+
+/** The Events of the namespace. */
+export function eventsOf({ bed, namespace }: Context): Promise<Event[]> {
+  return bed.kube.list<Event>('Event', namespace);
 }
 
 async function expectMeasured(context: Context, metric: MetricStatus): Promise<void> {
