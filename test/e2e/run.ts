@@ -16,10 +16,11 @@ import { changes } from './scenarios/changes.ts';
 import { Context, type Report, type Scenario } from './scenarios/context.ts';
 import { evidence } from './scenarios/evidence.ts';
 import { faults } from './scenarios/faults.ts';
+import { jobs } from './scenarios/jobs.ts';
 import { manifests } from './scenarios/manifests.ts';
 import { releases } from './scenarios/releases.ts';
 
-const SCENARIOS: readonly Scenario[] = [...releases, ...evidence, ...changes, ...faults, ...manifests];
+const SCENARIOS: readonly Scenario[] = [...releases, ...evidence, jobs, ...changes, ...faults, ...manifests];
 
 const HELP = `npm run e2e -- [options]
 

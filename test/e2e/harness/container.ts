@@ -31,7 +31,10 @@ export interface ContainerOptions {
   readonly onChange: () => void;
 }
 
-/** Runs one container of a pod as a process of the demo app, as a kubelet would: pull, start, probe, restart. */
+/**
+ * Runs one container of a pod as a process, as a kubelet would: pull, start, probe, restart. The process is the demo app,
+ * or the container's `command`.
+ */
 export class ContainerRunner {
   readonly #options: ContainerOptions;
   readonly #stopping = new AbortController();
@@ -39,6 +42,7 @@ export class ContainerRunner {
   #lastState: ContainerState | undefined;
   #ready = false;
   #restarts = 0;
+  #over = false;
   #program: Program | undefined;
   #finished: Promise<void> = Promise.resolve();
 
@@ -59,6 +63,11 @@ export class ContainerRunner {
       state: this.#state,
       ...(this.#lastState === undefined ? {} : { lastState: this.#lastState }),
     };
+  }
+
+  /** True once its process has ended and is not to be started again, by the pod's restart policy. */
+  get over(): boolean {
+    return this.#over;
   }
 
   /** The process id of the app, while it runs. */
@@ -102,7 +111,7 @@ export class ContainerRunner {
       const env = await this.#environment();
       if (env === undefined) continue;
       await this.#runOnce(env);
-      if (this.#aborted()) return;
+      if (this.#aborted() || this.#over) return;
       this.#lastState = this.#state;
       const backoff =
         this.#restarts === 0 ? 0 : Math.min(CRASH_BACKOFF_MS * 2 ** (this.#restarts - 1), LONGEST_BACKOFF_MS);
@@ -132,7 +141,8 @@ export class ContainerRunner {
     const { processes, pod, container } = this.#options;
     const name = `${pod.metadata.namespace ?? ''}_${pod.metadata.name}.${container.name}`;
     const variables = Object.entries(env).map(([key, value]) => `${key}=${value}`);
-    const program = await processes.start(name, 'env', ['-i', ...variables, process.execPath, APP]);
+    const { command = [process.execPath, APP], args = [] } = container;
+    const program = await processes.start(name, 'env', ['-i', ...variables, ...command, ...args]);
     this.#program = program;
     const startedAt = now();
     this.#ready = container.readinessProbe === undefined;
@@ -148,6 +158,8 @@ export class ContainerRunner {
     this.#ready = false;
     const exitCode = exitCodeOf(how);
     const reason = exitCode === 0 ? 'Completed' : 'Error';
+    const { restartPolicy = 'Always' } = pod.spec;
+    this.#over = restartPolicy === 'Never' || (restartPolicy === 'OnFailure' && exitCode === 0);
     this.#set({ terminated: { exitCode, reason, startedAt, finishedAt: now() } });
   }
 
