@@ -19,8 +19,17 @@ import { faults } from './scenarios/faults.ts';
 import { jobs } from './scenarios/jobs.ts';
 import { manifests } from './scenarios/manifests.ts';
 import { releases } from './scenarios/releases.ts';
+import { templates } from './scenarios/templates.ts';
 
-const SCENARIOS: readonly Scenario[] = [...releases, ...evidence, jobs, ...changes, ...faults, ...manifests];
+const SCENARIOS: readonly Scenario[] = [
+  ...releases,
+  ...evidence,
+  templates,
+  jobs,
+  ...changes,
+  ...faults,
+  ...manifests,
+];
 
 const HELP = `npm run e2e -- [options]
 

@@ -1,4 +1,5 @@
 import type { KubeObject } from '../../../src/kube/types.ts';
+import type { Pod } from '../harness/objects.ts';
 import { type Context, type Scenario, expect } from './context.ts';
 import { expectEvent } from './why.ts';
 
@@ -27,7 +28,7 @@ const ask = () =>
 `;
 
 interface Job extends KubeObject {
-  status?: { conditions?: { type: string; status: string }[] };
+  status?: { ready?: number; conditions?: { type: string; status: string }[] };
 }
 
 /** A Job of the cluster's own Job controller, whose pods really run. */
@@ -80,16 +81,16 @@ export const jobs: Scenario = {
     const failed = (await jobsOf(context)).filter((job) => ended(job) === 'Failed');
     expect('its Job is kept for its logs', failed.length === 1, failed);
 
-    await context.apply(
-      context.manifest(
-        'v4',
-        { ERROR_RATE: '0.3' },
-        {
-          steps: [{ weight: 5, for: '30s' }, { weight: 100 }],
-          analysis: { errorRate: { max: '1%' }, metrics: [soak()] },
-        },
-      ),
+    const soaked = {
+      steps: [{ weight: 5, for: '1m' }, { weight: 100 }],
+      analysis: { errorRate: { max: '1%' }, metrics: [soak()] },
+    };
+    await context.apply(context.manifest('v4', {}, soaked));
+    await context.bed.eventually('a Job runs that does not end', GONE_MS, async () =>
+      (await jobsOf(context)).some(({ status }) => status?.ready === 1),
     );
+    const pods = await context.bed.kube.list<Pod>('Pod', context.namespace, 'version=v4');
+    await context.bed.node.behave(pods, { errorRate: 0.3 });
     await context.until(
       'v4 is rolled back',
       ({ phase, history }) => phase === 'RolledBack' && history?.[0]?.version === 'v4',
