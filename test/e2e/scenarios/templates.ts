@@ -6,7 +6,7 @@ import type { KubeObject } from '../../../src/kube/types.ts';
 import { atWeight } from './changes.ts';
 import { type Context, type Scenario, expect, isTrue } from './context.ts';
 import { HealthApi } from './health-api.ts';
-import { eventsOf, expectEvent } from './why.ts';
+import { eventsOf, expectEvent, expectExplained } from './why.ts';
 
 const TOKEN = 'open-sesame-4711';
 const SECRETS_ROLE = join(import.meta.dirname, '../../../config/secrets/cluster-role.yaml');
@@ -65,6 +65,15 @@ export const templates: Scenario = {
       );
       expect('the server knew who asked', api.refused === 0, api.refused);
       await expectSecretKept(context);
+
+      // 404 is no server's fault: only the template counts it.
+      api.say({ status: 'ok', queue: 3 });
+      await context.apply(context.manifest('v4', { ERROR_RATE: '0.3', ERROR_STATUS: '404' }, spec));
+      await context.until(
+        'v4 is rolled back',
+        ({ phase, history }) => phase === 'RolledBack' && history?.[0]?.version === 'v4',
+      );
+      await expectExplained(context, `${CLUSTER_TEMPLATE}/not-found`);
       const report = await context.finish({ rolledBackMs, why });
       expect('no request failed', report.failed === 0, report.summary);
       return report;
@@ -122,7 +131,7 @@ function failedShare(): KubeObject & { spec: object } {
           dryRun: true,
           ...times,
         },
-        { name: 'orders', events: { bad: of('workload', failed), all: of('workload') } },
+        { name: 'not-found', events: { bad: of('workload', ',response_code="404"'), all: of('workload') } },
       ],
     },
   };
@@ -194,14 +203,14 @@ function expectMeasured({ analysis }: CanaryReleaseStatus): void {
   expect('the server gave a value', value('health/queue')?.verdict === 'Pass', analysis?.values);
   const idle = value('failed-share/idle');
   expect('the dry run failed, and did not decide', idle?.dryRun === true && idle.verdict === 'Fail', idle);
-  const orders = analysis?.metrics.find(({ name }) => name === 'failed-share/orders');
+  const counted = analysis?.metrics.find(({ name }) => name === 'failed-share/not-found');
   expect(
     'events of both sides were counted, without a limit',
-    orders?.verdict === 'Pass' &&
-      orders.limit === undefined &&
-      orders.candidate.all > 0 &&
-      orders.stable.all > 0,
-    orders,
+    counted?.verdict === 'Pass' &&
+      counted.limit === undefined &&
+      counted.candidate.all > 0 &&
+      counted.stable.all > 0,
+    counted,
   );
 }
 

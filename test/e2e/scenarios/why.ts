@@ -33,7 +33,7 @@ export async function expectExplained(context: Context, name: string): Promise<M
   );
   expect('the evidence is above its limit', needed !== undefined && evidence >= needed, metric);
   const sentence =
-    /^\S+: [\d,]+ of [\d,]+ on the candidate, [\d,]+ of [\d,]+ on stable; .*times as often.*; evidence \S+ passed 100 after [\d.]+ s/;
+    /^\S+: [\d,]+ of [\d,]+ on the candidate, [\d,]+ of [\d,]+ on stable; .*times as often.*; evidence \S+ passed \d+ after [\d.]+ s/;
   expect('a sentence says it all', sentence.test(message), message);
   expect('it is the reason of the rollback', rejected?.message.includes(message) === true, rejected);
   await expectEvent(
