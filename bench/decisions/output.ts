@@ -3,9 +3,24 @@ import type { CellResult } from './measure.ts';
 import { waldRatioOf } from './summary.ts';
 import type { Summary } from './summary.ts';
 
-/** A cell's result as a line of JSON: what was measured, without the settings that only tuning needs. */
-export function jsonLine({ cell, seed, releases, songbird, wald, rivals }: CellResult): string {
-  return JSON.stringify({ ...cell, seed, releases, songbird, wald, rivals }, rounded);
+/** A cell's result as a line of JSON. */
+export function jsonLine({ cell, settings, ...rest }: CellResult): string {
+  return JSON.stringify({ ...cell, ...rest, settings: settingsLists(settings) }, rounded);
+}
+
+/** Settings as lists of numbers: setting, rolled back, failed, failed in the hour. JSON has no infinity: null is never. */
+function settingsLists(settings: CellResult['settings']): Record<string, number[][]> {
+  return Object.fromEntries(
+    Object.entries(settings).map(([rule, list]) => [
+      rule,
+      list.map(({ setting, rolledBack, failed, failedInHour }) => [
+        setting,
+        rolledBack,
+        failed,
+        failedInHour,
+      ]),
+    ]),
+  );
 }
 
 /** The last line of JSON. */

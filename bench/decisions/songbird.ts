@@ -11,6 +11,7 @@ import { nuisanceOf, SCHEDULES } from './cells.ts';
 import type { Cell } from './cells.ts';
 import type { Random } from './random.ts';
 import { Traffic } from './traffic.ts';
+import type { Look } from './traffic.ts';
 
 /** How one release ended. */
 export interface Ending {
@@ -50,7 +51,7 @@ export function release(cell: Cell, random: Random, settings: EventSettings): En
   const { scrape } = nuisance;
   for (let i = 0; i < (scrape === undefined ? LEAD_IN : LEAD_IN_LOOKS_BY_SCRAPE); i++) {
     const seconds = scrape ?? 1;
-    analysis.add({ ...traffic.look(seconds, 0), seconds });
+    analysis.add({ ...lookAfter(traffic, seconds, 0), seconds });
   }
   let elapsed = 0;
   const end = (outcome: Ending['outcome']): Ending => ({
@@ -62,7 +63,7 @@ export function release(cell: Cell, random: Random, settings: EventSettings): En
   for (const { weight, seconds: watched } of steps) {
     for (let age = 0; ;) {
       const seconds = scrape ?? nextLookMs(age * 1000) / 1000;
-      analysis.add({ ...traffic.look(seconds, weight), seconds, fresh: age === 0 });
+      analysis.add({ ...lookAfter(traffic, seconds, weight), seconds, fresh: age === 0 });
       age += seconds;
       elapsed += seconds;
       if (analysis.hasFailed) return end('RolledBack');
@@ -73,6 +74,12 @@ export function release(cell: Cell, random: Random, settings: EventSettings): En
     }
   }
   return end('Promoted');
+}
+
+/** Lets requests come, at most a second of them at a time: scrapes fall in between. */
+function lookAfter(traffic: Traffic, seconds: number, weight: number): Look {
+  for (let rest = seconds; rest > 1; rest--) traffic.step(1, weight);
+  return traffic.look(seconds - Math.max(0, Math.ceil(seconds) - 1), weight);
 }
 
 /** Evidence as it is kept for one metric of one release, and the window of its present weight. */

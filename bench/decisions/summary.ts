@@ -11,12 +11,16 @@ export interface TunedRule {
   readonly setting: number;
 }
 
-/** A cell in which a tuned rule let fewer requests fail. */
+/** A cell in which a tuned rule let fewer requests fail before its verdict. */
 export interface Loss {
   readonly cell: string;
   readonly rule: string;
   readonly ours: number;
   readonly theirs: number;
+  /** Share of the bad releases that it promoted: from then on, everybody has them. */
+  readonly promoted: number;
+  /** Whether it still let fewer fail when an hour had passed. */
+  readonly inHour: boolean;
 }
 
 /** All that is said of a run as a whole. Numbers that need cells which were not run are undefined. */
@@ -144,9 +148,17 @@ function lossesTo(tuned: readonly TunedRule[], bad: readonly CellResult[]): Loss
   for (const result of bad) {
     if (result.cell.rps < LEAST_RPS || result.cell.ratio < 3) continue;
     for (const { rule, index } of tuned) {
-      const theirs = settingAt(result, rule.name, index).failed;
-      const ours = result.songbird.failed;
-      if (ours >= theirs) losses.push({ cell: result.cell.name, rule: rule.name, ours, theirs });
+      const theirs = settingAt(result, rule.name, index);
+      const { failed, failedInHour } = result.songbird;
+      if (failed < theirs.failed) continue;
+      losses.push({
+        cell: result.cell.name,
+        rule: rule.name,
+        ours: failed,
+        theirs: theirs.failed,
+        promoted: 1 - theirs.rolledBack,
+        inHour: failedInHour >= theirs.failedInHour,
+      });
     }
   }
   return losses;

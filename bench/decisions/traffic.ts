@@ -160,8 +160,10 @@ class Version {
   readonly #effects: number[];
   readonly #startedAt: number[] = [];
   readonly #scrapeAt: number;
-  /** Retries that fall into the time to come: seconds from now. */
-  #later: number[] = [];
+  /** By pod, retries that fall into the time to come: seconds from now. */
+  readonly #later: number[][] = Array.from({ length: PODS }, () => []);
+  /** Pods with traffic. */
+  #serving = PODS;
   /** Served, not yet seen. */
   #pending: SideCounts = { all: 0, bad: 0 };
   /** To be seen at the next look. */
@@ -179,13 +181,14 @@ class Version {
   /** Serves so many requests on average; returns how many in truth, and how many were bad. */
   serve(mean: number, share: number, pods: number, now: number, seconds: number): [all: number, bad: number] {
     if (mean <= 0) return [0, 0];
+    this.#serving = pods;
     const { pods: effects, cluster } = this.#nuisance;
     if (effects === undefined) {
       const rate = Math.min(MOST_BAD, share * this.#coldness(pods, now, seconds));
       const bad =
         cluster === undefined
           ? this.#random.poisson(mean * rate)
-          : this.#clusters(mean * rate, seconds, cluster);
+          : this.#clusters(0, mean * rate, seconds, cluster);
       const all = bad + this.#random.poisson(mean * (1 - rate));
       this.#pending.all += all;
       this.#pending.bad += bad;
@@ -199,7 +202,7 @@ class Version {
       const bad =
         cluster === undefined
           ? this.#random.poisson(own * rate)
-          : this.#clusters(own * rate, seconds, cluster);
+          : this.#clusters(i, own * rate, seconds, cluster);
       const all = bad + this.#random.poisson(own * (1 - rate));
       const pod = (this.#pods[`pod-${i}`] ??= { all: 0, bad: 0 });
       pod.all += all;
@@ -225,14 +228,14 @@ class Version {
   }
 
   /** Bad requests in this time when each incident is tried again: attempts that come later are kept. */
-  #clusters(mean: number, seconds: number, cluster: NonNullable<Nuisance['cluster']>): number {
+  #clusters(pod: number, mean: number, seconds: number, cluster: NonNullable<Nuisance['cluster']>): number {
     let bad = 0;
     const later: number[] = [];
     const place = (time: number) => {
       if (time < seconds) bad++;
       else later.push(time - seconds);
     };
-    for (const time of this.#later) place(time);
+    for (const time of this.#later[pod] ?? []) place(time);
     const incidents = this.#random.poisson(mean / cluster.size);
     for (let i = 0; i < incidents; i++) {
       let time = this.#random.next() * seconds;
@@ -246,7 +249,7 @@ class Version {
         attempt++;
       }
     }
-    this.#later = later;
+    this.#later[pod] = later;
     return bad;
   }
 
@@ -255,8 +258,9 @@ class Version {
     const { scrape, restarts, missing } = this.#nuisance;
     if (restarts !== undefined && this.#random.next() < seconds / restarts) {
       // One pod's counts since the last look are gone.
-      this.#pending.all = Math.round((this.#pending.all * (PODS - 1)) / PODS);
-      this.#pending.bad = Math.min(this.#pending.all, Math.round((this.#pending.bad * (PODS - 1)) / PODS));
+      const kept = 1 - 1 / this.#serving;
+      this.#pending.all = Math.round(this.#pending.all * kept);
+      this.#pending.bad = Math.min(this.#pending.all, Math.round(this.#pending.bad * kept));
     }
     if (missing !== undefined && this.#random.next() < missing) return;
     if (scrape !== undefined) {

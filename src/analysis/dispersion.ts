@@ -15,7 +15,7 @@ interface Span {
 interface Side {
   /** Its last whole spans, the oldest first; at most three. */
   readonly spans: readonly Span[];
-  /** The span that is not yet long enough, or without requests so far. */
+  /** The span that is not yet long enough, or has too few requests so far. */
   readonly open?: (Span & { readonly all: number }) | undefined;
 }
 
@@ -43,6 +43,12 @@ export const NO_DISPERSION: Dispersion = { single: NOTHING, double: NOTHING, can
 
 /** Retries of one request lie within this time: shorter spans would cut clusters apart. */
 const LEAST_SECONDS = 0.5;
+
+/**
+ * A span has at least so many requests: spans that end with a single request are as long as it took to come, and would
+ * scatter by that alone.
+ */
+const LEAST_REQUESTS = 3;
 
 /** What is assumed before anything is seen, and how many events it takes to outweigh that. */
 const PRIOR = { factor: 1.9, events: 0.3 };
@@ -107,7 +113,7 @@ function addSide(
   };
   const last = side.spans.at(-1);
   const counted = admitted(open, last) - (known === undefined ? 0 : admitted(known, last));
-  if (open.seconds < LEAST_SECONDS || open.all === 0) {
+  if (open.seconds < LEAST_SECONDS || open.all < LEAST_REQUESTS) {
     return { counted, dispersion: { ...before, [name]: { ...side, open } } };
   }
   const [a, b, c] = [side.spans.at(-3), side.spans.at(-2), last];

@@ -89,8 +89,24 @@ describe('a verdict', () => {
     const result = judge([0, 1].map((n) => stableToo(n, 60, 3, 2)));
     expect(result.verdict).toBe('Inconclusive');
     expect(result.message).toMatch(
-      /^errors: 6 of 120 .* it may be worse than stable or over the limit of 1%, but evidence \S+ is below 200/,
+      /^errors: 6 of 120 .* it may be worse than stable, but evidence \S+ is below 200/,
     );
+    const over = judge(Array.from({ length: 10 }, (_, n) => stableToo(n, 100, n % 3 === 0 ? 3 : 1, 9)));
+    expect(over.verdict).toBe('Inconclusive');
+    expect(over.message).toMatch(/^errors: 18 of 1,000 at this weight, over the limit of 1%, but evidence/);
+  });
+
+  it('is inconclusive for a while where the counts could come from a version that is five times as bad', () => {
+    const seconds = [stableToo(0, 60, 2, 5)];
+    const held = (share: number) =>
+      evaluate({
+        ...{ spec, candidate: 'new', stable: 'old', previous: undefined, windowFrom: at(0), from: START },
+        reading: { ok: true, intervals: seconds, completeThrough: {} },
+        held: share,
+      }).metrics[0];
+    expect(held(0)?.message).toMatch(/^errors: 2 of 60 .* too few to tell it from a version 5 times as bad$/);
+    expect(held(0)?.verdict).toBe('Inconclusive');
+    expect(held(1)?.verdict).toBe('Pass');
   });
 
   it('fails on evidence even before the minimum is served, with both sides in the sentence', () => {

@@ -7,7 +7,7 @@ import { unexcused } from './excuse.ts';
 import type { Window } from './excuse.ts';
 import { ALPHA, evidenceAbove, evidenceBelow } from './limit.ts';
 import { spreadOf } from './pods.ts';
-import { hypotheses, LN_RATIOS } from './ratios.ts';
+import { GRAVE_RATIO, hypotheses, LN_RATIOS } from './ratios.ts';
 import { costsOf } from './shares.ts';
 import type { Shares } from './shares.ts';
 import { failSentence, inconclusiveSentence, passSentence } from './sentence.ts';
@@ -199,8 +199,6 @@ function log10(ln: number): number {
   return Math.min(MOST_LOG10, Math.max(-MOST_LOG10, ln / Math.LN10));
 }
 
-/** Nobody wants to promote a candidate so many times as bad as stable. */
-const GRAVE_RATIO = 5;
 const LN_GRAVE = Math.log(GRAVE_RATIO);
 
 /**
@@ -228,18 +226,30 @@ function askedFor(expected: number, held: number): number {
  *
  * @param window the candidate's events since its present weight was observed
  */
-export function verdictOf(
+export function verdictOf(weighed: Weighed, window: Window, settings: EventSettings): Verdict {
+  if (weighed.total >= weighed.needed) return 'Fail';
+  return doubtOf(weighed, window, settings) === undefined ? 'Pass' : 'Inconclusive';
+}
+
+/**
+ * What keeps a candidate that doesn't fail from passing: too few requests; a limit that stable itself exceeds; counts over
+ * the limit; counts that favour harm; or too few to tell it from one that is gravely worse.
+ */
+export type Doubt = 'requests' | 'excused' | 'limit' | 'harm' | 'grave';
+
+/** The first reason for doubt; undefined where there is none. */
+export function doubtOf(
   weighed: Weighed,
   window: Window,
   { minRequests, limit, held = 1 }: EventSettings,
-): Verdict {
-  const { total, needed, againstStable, againstLimit, dispersion } = weighed;
-  if (total >= needed) return 'Fail';
-  const leans = againstStable > LEANING || againstLimit > LEANING;
-  const grave = held < 1 && weighed.notGrave < askedFor(weighed.expected, held);
+): Doubt | undefined {
+  const { againstStable, againstLimit, dispersion } = weighed;
   const judged = limit === undefined ? window : unexcused(window);
-  const over = exceeds(judged, limit ?? weighed.limit, dispersion);
-  return judged.all >= minRequests && !leans && !grave && !over ? 'Pass' : 'Inconclusive';
+  if (window.all < minRequests) return 'requests';
+  if (judged.all < minRequests) return 'excused';
+  if (againstStable > LEANING || againstLimit > LEANING) return 'harm';
+  if (exceeds(judged, limit ?? weighed.limit, dispersion)) return 'limit';
+  return held < 1 && weighed.notGrave < askedFor(weighed.expected, held) ? 'grave' : undefined;
 }
 
 /** More bad events than a version at its limit is likely to show: by two standard deviations. */
@@ -261,6 +271,18 @@ export interface Judgement extends RatioEstimate {
   readonly message: string;
 }
 
+/** Most looks see no bad event, and the estimate is the dearest part of a judgement. */
+const estimates = new WeakMap<Shares, { readonly key: string; readonly estimate: RatioEstimate }>();
+
+function estimateOf({ compared, shares }: EventEvidence, dispersion: number, alpha: number): RatioEstimate {
+  const key = `${compared.bad}/${dispersion}/${alpha}`;
+  const known = estimates.get(shares);
+  if (known?.key === key) return known.estimate;
+  const estimate = estimateRatio(logLikelihoods(compared.bad, shares, dispersion), alpha);
+  estimates.set(shares, { key, estimate });
+  return estimate;
+}
+
 /**
  * Judges what has been counted.
  *
@@ -275,10 +297,13 @@ export function judge(
 ): Judgement {
   const weighed = weigh(state, settings);
   const verdict = verdictOf(weighed, window, settings);
-  const estimate = estimateRatio(
-    logLikelihoods(state.compared.bad, state.shares, weighed.dispersion),
-    settings.alpha,
-  );
+  const doubt = doubtOf(weighed, window, settings);
+  const sentence = () => {
+    if (verdict === 'Fail') return failSentence(what, state, weighed, estimate, settings.limit);
+    if (doubt === undefined) return passSentence(what, state, estimate);
+    return inconclusiveSentence(what, state, weighed, window, settings, doubt);
+  };
+  const estimate = estimateOf(state, weighed.dispersion, settings.alpha);
   return {
     ...estimate,
     verdict,
@@ -286,10 +311,6 @@ export function judge(
     needed: weighed.needed,
     dispersion: weighed.dispersion,
     harmless: settings.early === true && harmlessness(state, window, settings) >= weighed.needed,
-    message: {
-      Fail: () => failSentence(what, state, weighed, estimate, settings.limit),
-      Pass: () => passSentence(what, state, estimate),
-      Inconclusive: () => inconclusiveSentence(what, state, weighed, window, settings),
-    }[verdict](),
+    message: sentence(),
   };
 }

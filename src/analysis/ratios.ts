@@ -10,6 +10,9 @@ export const LN_RATIOS: readonly number[] = [
   ...[1.35, 1.5, 1.7, 1.9, 2.1, 2.3, 2.7, 3.1, 3.5, 3.9, 4.4, 4.9, 5.5, 6.2, 6.9],
 ];
 
+/** Nobody wants to promote a candidate so many times as bad as stable. */
+export const GRAVE_RATIO = 5;
+
 /** Nothing larger is looked for. */
 export const MOST_RATIO = 1000;
 

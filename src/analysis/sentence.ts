@@ -3,11 +3,14 @@ import type { RatioEstimate } from './estimate.ts';
 import type { EventEvidence } from './evidence.ts';
 import { unexcused } from './excuse.ts';
 import type { Window } from './excuse.ts';
-import type { EventSettings, Weighed } from './judge.ts';
+import { GRAVE_RATIO } from './ratios.ts';
+import type { Doubt, EventSettings, Weighed } from './judge.ts';
 import type { Counts } from './telemetry.ts';
 
-/** Clusters that the reader should know of: counts alone would suggest more evidence. */
-const NOTABLE_DISPERSION = 1.5;
+/** Clusters that the reader should know of: more than is assumed before anything is seen. */
+const NOTABLE_DISPERSION = 2.5;
+/** A ratio of which no more is known than that it is hardly above 1 needs no words. */
+const NOTABLE_RATIO = 1.1;
 
 /**
  * Why a metric fails: both sides, by how much they differ, and the evidence.
@@ -23,9 +26,10 @@ export function failSentence(
 ): string {
   const { all, bad } = state.candidate;
   const isOver = limit !== undefined && bad > limit * all;
-  const isByShare = limit === undefined && estimate.atLeast <= 1;
+  const isKnown = estimate.ratio !== undefined || estimate.atLeast >= NOTABLE_RATIO;
+  const isByShare = limit === undefined && !isKnown;
   const why = [
-    ...(estimate.atLeast > 1 ? [times(estimate)] : []),
+    ...(isKnown ? [times(estimate)] : []),
     ...(isOver ? [`over the limit of ${formatPercent(limit)}`] : []),
     ...(isByShare ? [`over ${formatPercent(weighed.limit)}`] : []),
   ];
@@ -49,19 +53,23 @@ export function inconclusiveSentence(
   state: EventEvidence,
   weighed: Weighed,
   window: Window,
-  { minRequests, limit }: Pick<EventSettings, 'minRequests' | 'limit'>,
+  { minRequests, limit = weighed.limit }: Pick<EventSettings, 'minRequests' | 'limit'>,
+  doubt: Doubt,
 ): string {
-  if (limit !== undefined && window.all >= minRequests && unexcused(window).all < minRequests) {
-    return `${what}: ${sides(state)}; stable itself is over the limit of ${formatPercent(limit)}, which then says nothing of the candidate`;
+  const allowed = `the limit of ${formatPercent(limit)}`;
+  const evidence = `evidence ${power(weighed.total)} is below ${power(weighed.needed)}${clusters(weighed)}`;
+  switch (doubt) {
+    case 'requests':
+      return `${what}: ${whole(window.all)} of the ${whole(minRequests)} requests that a verdict needs`;
+    case 'excused':
+      return `${what}: ${sides(state)}; stable itself is over ${allowed}, which then says nothing of the candidate`;
+    case 'limit':
+      return `${what}: ${share(unexcused(window))} at this weight, over ${allowed}, but ${evidence}`;
+    case 'harm':
+      return `${what}: ${sides(state)}; it may be worse than stable, but ${evidence}`;
+    case 'grave':
+      return `${what}: ${sides(state)}; too few to tell it from a version ${GRAVE_RATIO} times as bad`;
   }
-  if (window.all < minRequests) {
-    return `${what}: ${whole(window.all)} of the ${whole(minRequests)} requests that a verdict needs`;
-  }
-  const allowed = limit === undefined ? '' : ` or over the limit of ${formatPercent(limit)}`;
-  return (
-    `${what}: ${sides(state)}; it may be worse than stable${allowed}, but evidence ${power(weighed.total)} ` +
-    `is below ${power(weighed.needed)}${clusters(weighed)}`
-  );
 }
 
 function sides({ candidate, stable }: EventEvidence): string {
@@ -86,7 +94,9 @@ function range({ atLeast, atMost }: RatioEstimate): string {
 }
 
 function clusters({ dispersion }: Weighed): string {
-  return dispersion < NOTABLE_DISPERSION ? '' : `; counted as clusters of ${figure(dispersion)}`;
+  return dispersion < NOTABLE_DISPERSION
+    ? ''
+    : `; bad events come about ${figure(dispersion)} at a time, and count once`;
 }
 
 function figure(value: number): string {
@@ -94,7 +104,7 @@ function figure(value: number): string {
 }
 
 function whole(value: number): string {
-  return Math.round(value).toLocaleString('en-US');
+  return String(Math.round(value)).replace(/\B(?=(\d{3})+$)/g, ',');
 }
 
 function duration(seconds: number): string {

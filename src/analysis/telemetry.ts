@@ -23,8 +23,8 @@ export interface Target {
   /** The name of its Deployment: `destination_workload` in Istio's metrics. */
   readonly workload: string;
   /**
-   * True for a candidate: counters that were unknown when its window began count from zero, because nothing of this
-   * revision served before it. False for stable, whose unknown counters may hold years.
+   * True for a candidate and for a fresh baseline: counters that were unknown when its window began count from zero,
+   * because nothing of this workload served before it. False for stable, whose unknown counters may hold years.
    */
   readonly fresh: boolean;
   readonly pods: readonly TargetPod[];

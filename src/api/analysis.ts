@@ -174,6 +174,10 @@ export const analysis = ruled(
       description:
         'How long new pods may fail or be slow two or three times as often as old ones, as caches fill and connections open. 0s: not at all.',
     }),
+    freshBaseline: z.boolean().optional().meta({
+      description:
+        "True: the candidate is compared with new pods of the stable version, as many and as young as its own, in place of the stable pods; for services that are slow while caches fill or compilers warm up. They take part of stable's traffic, and cost as many pods as the candidate has.",
+    }),
     advance: z.enum(['dwell', 'onEvidence']).default('dwell').meta({
       description:
         '`dwell`: a step takes its whole time. `onEvidence`: it ends early once evidence at its weight shows that the candidate is less than three times as bad as stable, or keeps its limit, and nothing leans to worse. Metrics that give a value must have passed as well.',

@@ -14,6 +14,8 @@ export const CATALOGUE = {
   Superseded: 'Another revision replaced the candidate in mid-release; the release starts again with it.',
   ScaledToZero: 'replicas is 0: nothing serves; a new revision goes out with the first pods.',
   WaitingForPods: 'The next weight waits until enough pods of the revision are ready.',
+  WaitingForBaseline:
+    'The next weight waits until enough pods of the fresh baseline are ready (spec.analysis.freshBaseline).',
   WaitingForStable: 'Traffic cannot go back yet: the stable revision has no ready pod.',
   WaitingForTraffic: 'The new weight is written and not yet observed.',
   // Why a release was rolled back.

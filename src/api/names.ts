@@ -8,6 +8,8 @@ export const LABELS = {
   release: 'songbird.dev/release',
   /** The revision of a Deployment and of its pods. */
   revision: 'songbird.dev/revision',
+  /** On the Deployment and the pods of a fresh baseline: the number of the attempt that it was made for. */
+  baseline: 'songbird.dev/baseline',
   app: 'app',
   /** On Jobs of measurements and their pods: name of the CanaryRelease. They are no pods of the release. */
   analysis: 'songbird.dev/analysis',
@@ -29,4 +31,12 @@ export const FIELD_MANAGER = 'songbird';
 /** The name of a revision's Deployment. */
 export function workloadName(release: string, revision: string): string {
   return `${release}-${revision}`;
+}
+
+/**
+ * The name of the Deployment of a fresh baseline. No two attempts share one, so that no pod and no counter of an earlier
+ * baseline can be taken for one of this.
+ */
+export function baselineName(release: string, stable: string, attempt: number): string {
+  return `${workloadName(release, stable)}-baseline-${attempt}`;
 }

@@ -272,7 +272,10 @@ export const canaryReleaseStatus = z.object({
     description: 'The last releases, the latest first.',
     'x-kubernetes-list-type': 'atomic',
   }),
-  replicas: z.int().optional().meta({ description: 'Pods of all revisions; for the scale subresource.' }),
+  replicas: z
+    .int()
+    .optional()
+    .meta({ description: 'Pods of all revisions, a fresh baseline among them; for the scale subresource.' }),
   selector: z.string().optional().meta({ description: 'Selects the pods; for the scale subresource.' }),
   conditions: z
     .array(condition)

@@ -3,6 +3,7 @@ import type { ReleaseCommand } from '../api/index.ts';
 import type { KubeObject } from '../kube/types.ts';
 import { deployments, services, virtualServices } from '../kube/well-known.ts';
 import { TestCluster, healthy } from './cluster.testing.ts';
+import { WRITES, operateWithCrash } from './crash.testing.ts';
 import { canaryReleases, releaseCommands } from './kinds.ts';
 
 let test: TestCluster;
@@ -210,34 +211,6 @@ describe('a crash of the operator', () => {
     }
   });
 });
-
-/**
- * Starts an operator that dies right after its n-th write (the write is applied, its answer never comes), and at that
- * moment another one.
- * @returns how many writes the first one made
- */
-async function operateWithCrash(world: TestCluster, crashAfter: number): Promise<() => number> {
-  const user = 'first';
-  let writes = 0;
-  let dead = false;
-  const never = new Promise<void>(() => undefined);
-  world.cluster.intercept({
-    before: (request) => (dead && request.user === user ? never : undefined),
-    after: ({ verb, user: from }) => {
-      if (from !== user || !WRITES.has(verb)) return undefined;
-      writes++;
-      if (writes !== crashAfter) return undefined;
-      dead = true;
-      void world.operate();
-      return never;
-    },
-    event: ({ user: to }) => (dead && to === user ? 'drop' : 'deliver'),
-  });
-  await world.operate(world.cluster.client({ user }));
-  return () => writes;
-}
-
-const WRITES: ReadonlySet<string> = new Set(['create', 'update', 'patch', 'delete']);
 
 /** Writes by anybody but the cluster's own parts from now on. */
 function countWrites(world: TestCluster): () => string[] {

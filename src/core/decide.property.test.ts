@@ -2,7 +2,7 @@ import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
 import type { CanaryReleaseSpec } from '../api/index.ts';
 import { ACTIONS, type Action } from '../api/index.ts';
-import { type Fate, World } from './world.testing.ts';
+import { BASELINE, type Fate, World } from './world.testing.ts';
 
 /** Something that happens to a release; what it changes, the next pass sees. */
 type Happening = (world: World) => void;
@@ -36,6 +36,7 @@ const STEPS: readonly CanaryReleaseSpec['steps'][] = [
 ];
 
 const revision = fc.constantFrom(...REVISIONS);
+const kindOfPod = fc.constantFrom(...REVISIONS, BASELINE);
 const replicas = fc.constantFrom(0, 1, 2, 3, 10);
 const steps = fc.constantFrom(...STEPS);
 
@@ -76,22 +77,27 @@ const manifest: fc.Arbitrary<Event> = fc.oneof(
   ),
   replicas.map((it) =>
     event(`replicas ${it}`, (world) => {
-      respec(world, { replicas: it });
+      world.respec({ replicas: it });
     }),
   ),
   steps.map((it) =>
     event(`steps ${JSON.stringify(it)}`, (world) => {
-      respec(world, { steps: it });
+      world.respec({ steps: it });
     }),
   ),
   fc.constantFrom('0s', '20s').map((it) =>
     event(`scaleDownDelay ${it}`, (world) => {
-      respec(world, { scaleDownDelay: it });
+      world.respec({ scaleDownDelay: it });
     }),
   ),
   fc.constantFrom(0, 1, 3).map((it) =>
     event(`history ${it}`, (world) => {
-      respec(world, { revisionHistoryLimit: it });
+      world.respec({ revisionHistoryLimit: it });
+    }),
+  ),
+  fc.boolean().map((it) =>
+    event(`freshBaseline ${it}`, (world) => {
+      world.respec({ analysis: { ...world.spec.analysis, freshBaseline: it } });
     }),
   ),
   always('a problem', (world) => {
@@ -125,7 +131,7 @@ const evidence: fc.Arbitrary<Event> = fc.oneof(
   ),
   fc.constantFrom('dwell', 'onEvidence').map((it) =>
     event(`advance ${it}`, (world) => {
-      respec(world, { analysis: { ...world.spec.analysis, advance: it } });
+      world.respec({ analysis: { ...world.spec.analysis, advance: it } });
     }),
   ),
   fc.constantFrom(0, 3000, 90_000).map((it) =>
@@ -139,30 +145,30 @@ const evidence: fc.Arbitrary<Event> = fc.oneof(
 );
 
 const cluster: fc.Arbitrary<Event> = fc.oneof(
-  revision.map((it) =>
+  kindOfPod.map((it) =>
     event(`pods of ${it} fail`, (world) => {
       world.broken.add(it);
-      unready(world, it);
+      world.edit(it, { ready: 0 });
     }),
   ),
-  revision.map((it) =>
+  kindOfPod.map((it) =>
     event(`pods of ${it} start`, (world) => {
       world.broken.delete(it);
     }),
   ),
-  revision.map((it) =>
+  kindOfPod.map((it) =>
     event(`pods of ${it} restart`, (world) => {
-      unready(world, it);
+      world.edit(it, { ready: 0 });
     }),
   ),
   revision.map((it) =>
     event(`Deployment of ${it} is edited`, (world) => {
-      edit(world, it, { drifted: true });
+      world.edit(it, { drifted: true });
     }),
   ),
   fc.tuple(revision, replicas).map(([it, n]) =>
     event(`${it} is scaled to ${n}`, (world) => {
-      edit(world, it, { replicas: n, pods: n });
+      world.edit(it, { replicas: n, pods: n });
     }),
   ),
   revision.map((it) =>
@@ -170,6 +176,14 @@ const cluster: fc.Arbitrary<Event> = fc.oneof(
       world.workloads = without(world.workloads, it);
     }),
   ),
+  fc.constantFrom({ drifted: true }, { replicas: 1, pods: 1, ready: 0 }).map((change) =>
+    event(`baselines edited: ${JSON.stringify(change)}`, (world) => {
+      world.edit(BASELINE, change);
+    }),
+  ),
+  always('baselines deleted', (world) => {
+    world.baselines = {};
+  }),
   always('Service deleted', (world) => {
     world.service = 'absent';
   }),
@@ -279,6 +293,7 @@ const settings = fc.record({
   scaleDownDelay: fc.constantFrom('0s', '20s'),
   revisionHistoryLimit: fc.constantFrom(0, 1, 3),
   inconclusive: fc.constantFrom('rollback' as const, 'pause' as const),
+  freshBaseline: fc.boolean(),
 });
 
 type Settings = typeof settings extends fc.Arbitrary<infer T> ? T : never;
@@ -313,6 +328,9 @@ describe('whatever happens to a release', () => {
           elapse(world, 30);
           expect(world.finalizer).toBe(false);
           expect(world.weights).toBeUndefined();
+          // Nothing serves, or the stable pods are alone, also where an orphaning delete keeps them.
+          const isServed = Object.values(world.workloads).some(({ ready }) => ready > 0);
+          if (isServed || world.spec.replicas === 0) expect(world.baselines).toEqual({});
         }),
         { numRuns: RUNS, seed: SEED },
       );
@@ -321,9 +339,9 @@ describe('whatever happens to a release', () => {
   );
 });
 
-function begin({ inconclusive, ...spec }: Settings): World {
+function begin({ inconclusive, freshBaseline, ...spec }: Settings): World {
   const world = new World(spec);
-  respec(world, { analysis: { ...world.spec.analysis, onInconclusive: inconclusive } });
+  world.respec({ analysis: { ...world.spec.analysis, onInconclusive: inconclusive, freshBaseline } });
   world.slow = true;
   elapse(world, 5);
   world.target = 'v2';
@@ -378,6 +396,7 @@ function expectSettled(world: World): void {
   const told = `settles: ${phase}: ${message}`;
   expect(isTerminal(world), told).toBe(true);
   if (phase === 'Paused') return;
+  expect(world.baselines, `nothing is left behind: ${told}`).toEqual({});
   if (world.spec.replicas > 0) {
     expect(world.weights, told).toEqual({ [stableRevision]: 100 });
     expect(world.subsets, told).toEqual([stableRevision]);
@@ -395,8 +414,9 @@ function isTerminal({ status }: World): boolean {
 }
 
 /** What watches would tell the operator of. */
-function seen({ workloads, weights, subsets, effective, status, effects }: World): string {
-  return JSON.stringify([workloads, weights, subsets, effective, status.phase, status.step, effects.length]);
+function seen({ workloads, baselines, weights, subsets, effective, status, effects }: World): string {
+  const pods = { ...workloads, ...baselines };
+  return JSON.stringify([pods, weights, subsets, effective, status.phase, status.step, effects.length]);
 }
 
 /** Writes, the clearing away of old commands aside. */
@@ -409,25 +429,6 @@ function fitting(action: Action, { status, target }: World): string {
   if (action === 'retry') return status.rejected?.revision ?? target;
   if (action === 'rollbackTo') return status.retired?.[0]?.revision ?? target;
   return status.candidateRevision ?? target;
-}
-
-function respec(world: World, change: Partial<CanaryReleaseSpec>): void {
-  world.spec = { ...world.spec, ...change };
-  world.generation++;
-}
-
-function unready(world: World, it: string): void {
-  edit(world, it, { ready: 0 });
-}
-
-function edit(world: World, it: string, change: Partial<World['workloads'][string]>): void {
-  const workload = world.workloads[it];
-  if (workload === undefined) return;
-  const edited = { ...workload, ...change };
-  world.workloads = {
-    ...world.workloads,
-    [it]: { ...edited, ready: Math.min(edited.ready, edited.replicas) },
-  };
 }
 
 function without<T extends object>(object: T, field: string): T {

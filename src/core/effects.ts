@@ -1,4 +1,5 @@
 import type { CanaryReleaseStatus, StepStatus } from '../api/index.ts';
+import { shortBaseline, surplusBaseline, wantedBaseline } from './baseline.ts';
 import { commandEffect } from './commands.ts';
 import { type Effect, type Observed, ms } from './model.ts';
 import { isBegun, podsFor } from './steps.ts';
@@ -49,6 +50,8 @@ export function teardown(status: CanaryReleaseStatus, observed: Observed): Effec
       return { kind: 'deleteDeployment', revision: candidate };
     }
   }
+  const surplus = surplusBaseline({ ...status, candidateRevision: undefined }, observed);
+  if (surplus !== undefined) return { kind: 'deleteBaseline', name: surplus };
   return routed ? { kind: 'unroute' } : { kind: 'removeFinalizer' };
 }
 
@@ -87,7 +90,7 @@ function mayRise(status: CanaryReleaseStatus, step: StepStatus, observed: Observ
   if (stable === undefined) return staffed || !isServed(observed);
   // A pause holds the weight that it met; one that was reached and lost may come back.
   if (paused !== undefined && !isBegun(step)) return false;
-  return staffed && isMeasured(status, observed);
+  return staffed && isMeasured(status, observed) && shortBaseline(status, observed) === undefined;
 }
 
 /** Requests that are served now would not be served by this revision. At zero replicas nobody is to serve. */
@@ -132,6 +135,7 @@ function buildUp(status: CanaryReleaseStatus, observed: Observed, now: number): 
     deployment(status.stableRevision, observed.spec.replicas, observed) ??
     candidateDeployment(status, observed) ??
     routes(status, observed, now) ??
+    baseline(status, observed) ??
     cleanUp(status, observed, now)
   );
 }
@@ -154,6 +158,15 @@ function deployment(revision: string | undefined, replicas: number, observed: Ob
     return { kind: 'applyDeployment', revision, replicas };
   if (workload === undefined || workload.replicas === replicas) return undefined;
   return { kind: 'scaleDeployment', revision, replicas };
+}
+
+function baseline(status: CanaryReleaseStatus, observed: Observed): Effect | undefined {
+  const wanted = wantedBaseline(status, observed);
+  if (wanted === undefined) return undefined;
+  const { name, revision, attempt, replicas } = wanted;
+  const present = observed.baselines?.[name];
+  const settled = present !== undefined && present.replicas === replicas && !present.drifted;
+  return settled ? undefined : { kind: 'applyBaseline', revision, attempt, replicas };
 }
 
 function routes(status: CanaryReleaseStatus, observed: Observed, now: number): Effect | undefined {
@@ -187,6 +200,8 @@ function wantedSubsets(status: CanaryReleaseStatus, observed: Observed, now: num
 }
 
 function cleanUp(status: CanaryReleaseStatus, observed: Observed, now: number): Effect | undefined {
+  const idle = surplusBaseline(status, observed);
+  if (idle !== undefined) return { kind: 'deleteBaseline', name: idle };
   const unused = (status.retired ?? []).filter(({ revision }) => isUnused(observed, revision));
   const due = unused.filter(({ scaleDownAt }) => ms(scaleDownAt) <= now);
   const running = due.find(({ revision }) => (observed.workloads[revision]?.replicas ?? 0) > 0);

@@ -1,12 +1,13 @@
 import { isDeepStrictEqual } from 'node:util';
 import type { CanaryReleaseStatus, Condition } from '../api/index.ts';
 import { canaryReleaseStatus } from '../api/index.ts';
+import { checkBaseline, checkBaselineGoes, isCompared } from './baseline-invariants.testing.ts';
 import type { Decision, Effect, Observed } from './model.ts';
 import { ms } from './model.ts';
 import { dwellMs, podsFor, stepAfter } from './steps.ts';
 
 /** One pass, as the rules below look at it. */
-interface Pass {
+export interface Pass {
   readonly observed: Observed;
   readonly before: CanaryReleaseStatus;
   readonly after: CanaryReleaseStatus;
@@ -40,10 +41,12 @@ export class Invariants {
       holds('quiet', requeueAt >= now, `looks again at ${requeueAt}, before ${now}`);
     if (effect?.kind === 'route') checkWeights(effect);
     checkBackends(pass);
+    checkBaselineGoes(pass);
     if (observed.deleting) return;
     checkStatus(pass);
     checkBadManifest(pass);
     checkAbortFirst(pass);
+    checkBaseline(pass);
     this.#checkEvidence(pass);
     this.#checkRejected(pass);
   }
@@ -96,6 +99,7 @@ export class Invariants {
     const next = stepAfter(observed.spec.steps, was)?.weight ?? 100;
     holds('no-skip', is === next, `goes from ${was}% to ${is}%, but the next step is ${next}%`);
     if (isOrdered(pass, 'promote') || before.promotion === 'step') return;
+    holds('fresh-baseline', isCompared(pass, was), `goes on from ${was}% without its baseline`);
     const held = this.#held;
     holds('fresh-evidence', held?.weight === was, `goes on from ${was}% without having observed it`);
     checkEvidence(pass, held?.since ?? now, dwellMs(observed.spec, was));
@@ -153,7 +157,8 @@ function checkBeginning({ observed, before, after }: Pass): void {
 }
 
 /** The first stable revision: one that went out to the end, or one that was found serving. */
-function checkFirst({ observed, before }: Pass, stable: string): void {
+function checkFirst(pass: Pass, stable: string): void {
+  const { observed, before } = pass;
   const { traffic, spec, target } = observed;
   const { candidateRevision, attempt, step } = before;
   if (candidateRevision === undefined || attempt === undefined || step?.weight !== 100) {
@@ -162,7 +167,9 @@ function checkFirst({ observed, before }: Pass, stable: string): void {
     holds('no-skip', serves > 0, `${stable} becomes stable, but does not serve`);
     return;
   }
-  holds('no-skip', stable === candidateRevision, `${stable} becomes stable, but is not the candidate`);
+  // Without a stable revision another template takes the first one's place at once, and may be serving already.
+  const isCandidate = stable === candidateRevision || (stable === target && !sameAttempt(pass));
+  holds('no-skip', isCandidate, `${stable} becomes stable, but is not the candidate`);
   if (spec.replicas === 0) return;
   holds('no-skip', weightOf(observed, stable) === 100, 'the first revision is stable before it serves');
   const staffed = readyOf(observed, stable) >= spec.replicas;
@@ -319,7 +326,7 @@ function mustGo(pass: Pass): boolean {
 }
 
 /** True when a person orders, or ordered, to promote whatever the evidence says. */
-function isFull(pass: Pass): boolean {
+export function isFull(pass: Pass): boolean {
   return pass.before.promotion === 'full' || isOrdered(pass, 'promoteFull') || isOrdered(pass, 'rollbackTo');
 }
 
@@ -338,11 +345,11 @@ function isOrdered({ observed, before, after }: Pass, action: string): boolean {
   );
 }
 
-function weightOf(observed: Observed, revision: string | undefined): number {
+export function weightOf(observed: Observed, revision: string | undefined): number {
   return revision === undefined ? 0 : (observed.traffic.weights?.[revision] ?? 0);
 }
 
-function readyOf(observed: Observed, revision: string): number {
+export function readyOf(observed: Observed, revision: string): number {
   return observed.workloads[revision]?.ready ?? 0;
 }
 

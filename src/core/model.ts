@@ -21,6 +21,12 @@ export interface Workload {
   readonly problem?: Problem | undefined;
 }
 
+/** The Deployment of a fresh baseline; see baseline.ts. */
+export interface Baseline extends Workload {
+  /** The revision whose template its pods have. */
+  readonly revision: string;
+}
+
 /** The routes as they stand at the API server. */
 export interface TrafficView {
   /** Percent by revision, zero weights left out; undefined where Songbird has made no route. */
@@ -61,8 +67,10 @@ export interface Observed {
   readonly status: CanaryReleaseStatus;
   /** The revision of `spec.template`. */
   readonly target: string;
-  /** By revision: every Deployment that carries this release's label. */
+  /** By revision: every Deployment that carries this release's label, baselines aside. */
   readonly workloads: Readonly<Record<string, Workload>>;
+  /** By name of the Deployment; left out where there are none. */
+  readonly baselines?: Readonly<Record<string, Baseline>> | undefined;
   /** `foreign`: a Service of someone else, used as it is. */
   readonly service: 'absent' | 'ok' | 'drifted' | 'foreign';
   readonly traffic: TrafficView;
@@ -88,6 +96,14 @@ export type Effect =
   /** Changes the replicas alone: the template of an earlier revision is only in its Deployment. */
   | { readonly kind: 'scaleDeployment'; readonly revision: string; readonly replicas: number }
   | { readonly kind: 'deleteDeployment'; readonly revision: string }
+  /** Creates, scales or corrects a fresh baseline by the template in the stable revision's Deployment. */
+  | {
+      readonly kind: 'applyBaseline';
+      readonly revision: string;
+      readonly attempt: number;
+      readonly replicas: number;
+    }
+  | { readonly kind: 'deleteBaseline'; readonly name: string }
   | {
       readonly kind: 'route';
       readonly weights: Readonly<Record<string, number>>;

@@ -1,5 +1,6 @@
 import type { AnalysisStatus, CanaryReleaseStatus, Reason, StepStatus } from '../api/index.ts';
 import { durationMs, formatDuration } from '../api/index.ts';
+import { shortBaseline } from './baseline.ts';
 import { isMeasured } from './effects.ts';
 import { begin, end, promote } from './lifecycle.ts';
 import { type Observed, iso, ms } from './model.ts';
@@ -121,7 +122,7 @@ export function advance(status: CanaryReleaseStatus, observed: Observed, now: nu
   if (status.stableRevision === undefined) return staffed && serves ? promote(status, observed, now) : status;
   if (step.observedAt === undefined) return status;
   if (status.promotion === undefined) {
-    if (!windowPassed(status, observed, now)) return status;
+    if (!windowPassed(status, observed, now) || shortBaseline(status, observed) !== undefined) return status;
     if (pausesHere(status, observed)) {
       const message = `pause of the step at ${step.weight}%`;
       return { ...status, paused: { by: 'step', message, since: iso(now) } };
@@ -241,6 +242,7 @@ export function waitingFor(status: CanaryReleaseStatus, observed: Observed): Wai
   const isThere = step.observedAt !== undefined;
   return (
     (isThere && step.weight < 100 ? undefined : waitingForPods(candidate, step.weight, observed)) ??
+    waitingForBaseline(candidate, step.weight, status, observed) ??
     (isThere ? undefined : waitingForTraffic(candidate, step.weight, status, observed))
   );
 }
@@ -255,6 +257,24 @@ function waitingForPods(candidate: string, weight: number, observed: Observed): 
   return problem === undefined
     ? { reason: 'WaitingForPods', message: count, stalled: false }
     : { reason: problem.reason, message: `${count}; ${problem.message}`, stalled: true };
+}
+
+function waitingForBaseline(
+  candidate: string,
+  weight: number,
+  status: CanaryReleaseStatus,
+  observed: Observed,
+): Waiting | undefined {
+  const missing = shortBaseline(status, observed);
+  if (missing === undefined) return undefined;
+  // It is made to measure, so it waits for the candidate's pods itself.
+  const cause = waitingForPods(candidate, weight, observed);
+  if (cause !== undefined) return cause;
+  const { name, ready, needed, problem } = missing;
+  const count = `${ready} of ${needed} pods of the fresh baseline (Deployment ${name}) are ready`;
+  if (problem === undefined) return { reason: 'WaitingForBaseline', message: count, stalled: false };
+  const message = `${count}; ${problem.message}; or set spec.analysis.freshBaseline to false`;
+  return { reason: problem.reason, message, stalled: true };
 }
 
 function waitingForTraffic(

@@ -17,7 +17,8 @@ interface Summary {
 /** Completes a status with what people and tools read: phase, message, conditions, scale. */
 export function summarize(status: CanaryReleaseStatus, observed: Observed, now: number): CanaryReleaseStatus {
   const summary = describe(status, observed);
-  const pods = Object.values(observed.workloads).reduce((sum, workload) => sum + workload.pods, 0);
+  const workloads = [...Object.values(observed.workloads), ...Object.values(observed.baselines ?? {})];
+  const pods = workloads.reduce((sum, workload) => sum + workload.pods, 0);
   return {
     ...status,
     observedGeneration: observed.generation,

@@ -1,9 +1,10 @@
 import { isDeepStrictEqual } from 'node:util';
 import type { AnalysisStatus, CanaryReleaseSpec, CanaryReleaseStatus, Verdict } from '../api/index.ts';
-import { canaryReleaseSpec } from '../api/index.ts';
+import { baselineName, canaryReleaseSpec } from '../api/index.ts';
 import { decide } from './decide.ts';
 import { Invariants } from './invariants.testing.ts';
 import type {
+  Baseline,
   Decision,
   Effect,
   Observed,
@@ -13,6 +14,9 @@ import type {
   Workload,
 } from './model.ts';
 import { iso, ms } from './model.ts';
+
+/** What stands for the pods of fresh baselines among the broken ones. */
+export const BASELINE = 'baseline';
 
 const START = Date.UTC(2030, 0, 1);
 
@@ -30,6 +34,7 @@ export class World {
   status: CanaryReleaseStatus = {};
   spec: CanaryReleaseSpec;
   workloads: Record<string, Workload> = {};
+  baselines: Record<string, Baseline> = {};
   jobs: Record<string, 'running' | 'ended'> = {};
   weights: Record<string, number> | undefined = undefined;
   subsets: string[] = [];
@@ -51,7 +56,7 @@ export class World {
   /** So much of the present window was not counted (ms). */
   uncounted = 0;
   commands: PendingCommand[] = [];
-  /** Revisions whose pods never become ready. */
+  /** Revisions whose pods never become ready; {@link BASELINE} for those of baselines. */
   readonly broken = new Set<string>();
   /** Pods get ready, and the mesh takes routes over, only as time passes; a route is several writes. */
   slow = false;
@@ -94,6 +99,7 @@ export class World {
       status: this.status,
       target: this.target,
       workloads: this.workloads,
+      baselines: this.baselines,
       service: this.service,
       traffic: {
         weights: this.weights,
@@ -133,6 +139,9 @@ export class World {
     for (const [revision, workload] of Object.entries(this.workloads)) {
       this.workloads[revision] = { ...workload, ready: this.#couldServe(revision, workload.replicas) };
     }
+    for (const [name, baseline] of Object.entries(this.baselines)) {
+      this.baselines[name] = { ...baseline, ready: this.#couldServe(BASELINE, baseline.replicas) };
+    }
   }
 
   /** Passes until nothing is left to do at this moment. */
@@ -169,6 +178,28 @@ export class World {
     const uid = `uid-${this.#uids++}`;
     const spec = { release: 'app', revision, action, ttl: '1h' };
     this.commands.push({ name: `${action}-${revision}`, uid, spec, createdAt: this.now });
+  }
+
+  /** Someone edits the manifest, the template aside. */
+  respec(change: Partial<CanaryReleaseSpec>): void {
+    this.spec = { ...this.spec, ...change };
+    this.generation++;
+  }
+
+  /** Someone edits a revision's Deployment, or that of {@link BASELINE}, or its pods change; nothing where there is none. */
+  edit(revision: string, change: Partial<Workload>): void {
+    if (revision === BASELINE) {
+      const edited = Object.entries(this.baselines).map(
+        ([name, it]) => [name, { ...it, ...change }] as const,
+      );
+      this.baselines = Object.fromEntries(edited);
+      return;
+    }
+    const workload = this.workloads[revision];
+    if (workload === undefined) return;
+    const edited = { ...workload, ...change };
+    const ready = Math.min(edited.ready, edited.replicas);
+    this.workloads = { ...this.workloads, [revision]: { ...edited, ready } };
   }
 
   get candidateWeight(): number {
@@ -223,6 +254,12 @@ export class World {
       : this.verdict;
   }
 
+  #scaled(kind: string, before: Workload | undefined, replicas: number): Workload {
+    const possible = this.#couldServe(kind, replicas);
+    const ready = this.slow ? Math.min(before?.ready ?? 0, possible) : possible;
+    return { replicas, ready, pods: replicas, drifted: false };
+  }
+
   #couldServe(revision: string, replicas: number): number {
     return this.broken.has(revision) ? 0 : replicas;
   }
@@ -240,14 +277,23 @@ export class World {
         return;
       case 'applyDeployment':
       case 'scaleDeployment': {
-        const { revision, replicas } = effect;
-        const present = this.workloads[revision]?.ready ?? 0;
-        const possible = this.#couldServe(revision, replicas);
-        const ready = this.slow ? Math.min(present, possible) : possible;
-        this.workloads = {
-          ...this.workloads,
-          [revision]: { replicas, ready, pods: replicas, drifted: false },
-        };
+        const { revision } = effect;
+        const scaled = this.#scaled(revision, this.workloads[revision], effect.replicas);
+        this.workloads = { ...this.workloads, [revision]: scaled };
+        return;
+      }
+      case 'applyBaseline': {
+        const { revision, attempt } = effect;
+        const name = baselineName('app', revision, attempt);
+        if (this.workloads[revision] === undefined) throw new Error(`${revision} has no template`);
+        const scaled = this.#scaled(BASELINE, this.baselines[name], effect.replicas);
+        this.baselines = { ...this.baselines, [name]: { ...scaled, revision } };
+        return;
+      }
+      case 'deleteBaseline': {
+        const { [effect.name]: gone, ...rest } = this.baselines;
+        if (gone === undefined) throw new Error(`${effect.name} is not there`);
+        this.baselines = rest;
         return;
       }
       case 'deleteDeployment': {

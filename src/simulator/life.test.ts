@@ -55,6 +55,23 @@ describe('the life of a release', () => {
     expect([life.outcome, life.message]).toEqual(['Paused', 'pause of the step at 5%']);
   });
 
+  it('is compared with a fresh baseline, which has a part of the requests to stable', () => {
+    const fresh = spec({ analysis: { errorRate: { max: '1%' }, freshBaseline: true } });
+    const life = playLife(fresh, new Traffic([load(0.001)], 1), new Dice(SEED));
+    expect([life.outcome, life.passed.map(({ weight }) => weight)]).toEqual(['Promoted', [5, 50, 100]]);
+    // Requests to stable for each one to the candidate, as the verdict tells.
+    const ratio = (change: object) => {
+      const { message } = playLife(spec(change), new Traffic([load(0.005, 1000)], 5), new Dice(SEED));
+      const [, own = '', compared = ''] =
+        / of ([\d,]+) .*on the candidate.* of ([\d,]+) .*on stable/.exec(message) ?? [];
+      return Number(compared.replaceAll(',', '')) / Number(own.replaceAll(',', ''));
+    };
+    // 95% beside 5%; and of those 95% the part of one new pod beside three.
+    expect(ratio({})).toBeGreaterThan(15);
+    expect(ratio({ analysis: fresh.analysis })).toBeGreaterThan(3.5);
+    expect(ratio({ analysis: fresh.analysis })).toBeLessThan(6);
+  });
+
   it('is the same for the same seed', () => {
     const play = () => playLife(spec(), new Traffic([load(0.01)], 5), new Dice(SEED));
     expect(play()).toEqual(play());

@@ -2,13 +2,15 @@ import { evaluate } from '../analysis/evaluate.ts';
 import { eventMetrics } from '../analysis/event-metric.ts';
 import type { Interval } from '../analysis/telemetry.ts';
 import type { AnalysisStatus, CanaryReleaseSpec, CanaryReleaseStatus, Outcome } from '../api/index.ts';
+import { baselineName } from '../api/index.ts';
 import { decide } from '../core/decide.ts';
-import type { Effect, Observed, Workload } from '../core/model.ts';
+import type { Baseline, Effect, Observed, Workload } from '../core/model.ts';
 import { ms } from '../core/model.ts';
 import { heldShare } from '../core/progress.ts';
 import type { Dice } from './dice.ts';
 import type { Requests } from './traffic.ts';
 
+const NAME = 'simulated';
 const STABLE = 'stable';
 const CANDIDATE = 'candidate';
 const START = Date.UTC(2030, 0, 1);
@@ -51,6 +53,7 @@ class Cluster {
   #counted = START;
   #status: CanaryReleaseStatus = { stableRevision: STABLE };
   #workloads: Record<string, Workload>;
+  #baselines: Record<string, Baseline> = {};
   #weights: Record<string, number> = { [STABLE]: 100 };
   #subsets = [STABLE];
   #intervals: Interval[] = [];
@@ -110,7 +113,7 @@ class Cluster {
     const status = this.#status;
     const analysis = this.#analysis();
     return {
-      name: 'simulated',
+      name: NAME,
       generation: 1,
       deleting: false,
       hasFinalizer: true,
@@ -118,6 +121,7 @@ class Cluster {
       status,
       target: CANDIDATE,
       workloads: this.#workloads,
+      baselines: this.#baselines,
       service: 'ok',
       traffic: { weights: this.#weights, subsets: this.#subsets, drifted: false, effective: true },
       problems: [],
@@ -156,7 +160,7 @@ class Cluster {
     const share = (this.#weights[CANDIDATE] ?? 0) / 100;
     const at = [from - START, this.#now - START] as const;
     const candidate = this.#traffic.count('candidate', share, ...at, this.#dice);
-    const stable = this.#traffic.count('stable', 1 - share, ...at, this.#dice);
+    const stable = this.#traffic.count('stable', (1 - share) * this.#comparedShare, ...at, this.#dice);
     this.#intervals.push({
       from,
       to: this.#now,
@@ -170,10 +174,23 @@ class Cluster {
     }
   }
 
+  /** The part of stable's requests that the candidate is compared with (0–1): a fresh baseline's, where one is wanted. */
+  get #comparedShare(): number {
+    if (this.#spec.analysis.freshBaseline !== true) return 1;
+    const fresh = Object.values(this.#baselines).reduce((sum, { ready }) => sum + ready, 0);
+    return fresh === 0 ? 0 : fresh / (fresh + (this.#workloads[STABLE]?.ready ?? 0));
+  }
+
   #apply(effect: Effect): void {
     this.#count();
     if (effect.kind === 'applyDeployment' || effect.kind === 'scaleDeployment') {
       this.#workloads = { ...this.#workloads, [effect.revision]: pods(effect.replicas) };
+    } else if (effect.kind === 'applyBaseline') {
+      const { revision, attempt, replicas } = effect;
+      const name = baselineName(NAME, revision, attempt);
+      this.#baselines = { ...this.#baselines, [name]: { ...pods(replicas), revision } };
+    } else if (effect.kind === 'deleteBaseline') {
+      this.#baselines = {};
     } else if (effect.kind === 'route') {
       this.#weights = { ...effect.weights };
       this.#subsets = [...effect.subsets];

@@ -2,7 +2,9 @@ import {
   type CanaryRelease,
   type Deployment,
   LABELS,
+  type PodTemplate,
   type Service,
+  baselineName,
   ownerRefOf,
   workloadName,
 } from '../api/index.ts';
@@ -14,9 +16,11 @@ import {
 export function deploymentOf(release: CanaryRelease, revision: string, replicas: number): Deployment {
   const { metadata, spec } = release;
   const identity = { [LABELS.release]: metadata.name, [LABELS.revision]: revision };
+  // It would make every pod one of a baseline.
+  const { [LABELS.baseline]: _reserved, ...own } = spec.template.metadata?.labels ?? {};
   const labels = {
     [LABELS.app]: metadata.name,
-    ...spec.template.metadata?.labels,
+    ...own,
     [LABELS.version]: spec.version ?? revision,
     ...identity,
   };
@@ -36,6 +40,46 @@ export function deploymentOf(release: CanaryRelease, revision: string, replicas:
       template: {
         metadata: { labels, ...(annotations === undefined ? {} : { annotations }) },
         spec: spec.template.spec,
+      },
+    },
+  };
+}
+
+/**
+ * The Deployment of a fresh baseline, whole, as it is to be applied: pods like those of the stable revision, behind the same
+ * routes. The stable Deployment's selector takes them in, too; but controllers keep to the pods of their own ReplicaSets.
+ * @param stable the Deployment of the stable revision: its template may be nowhere else any more
+ * @param attempt the release for which it is made
+ */
+export function baselineDeployment(
+  release: CanaryRelease,
+  stable: Deployment,
+  { revision, attempt, replicas }: { revision: string; attempt: number; replicas: number },
+): Deployment {
+  const { name, namespace = '' } = release.metadata;
+  const identity = {
+    [LABELS.release]: name,
+    [LABELS.revision]: revision,
+    [LABELS.baseline]: String(attempt),
+  };
+  const template = stable.spec.template as PodTemplate;
+  const { annotations } = template.metadata ?? {};
+  const labels = { ...template.metadata?.labels, ...identity };
+  return {
+    apiVersion: 'apps/v1',
+    kind: 'Deployment',
+    metadata: {
+      name: baselineName(name, revision, attempt),
+      namespace,
+      labels,
+      ownerReferences: [ownerRefOf(release)],
+    },
+    spec: {
+      replicas,
+      selector: { matchLabels: identity },
+      template: {
+        metadata: { labels, ...(annotations === undefined ? {} : { annotations }) },
+        spec: template.spec,
       },
     },
   };

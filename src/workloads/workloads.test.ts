@@ -1,6 +1,14 @@
 import { describe, expect, it } from 'vitest';
-import { type CanaryRelease, type Pod, type Service, ownerRefOf } from '../api/index.ts';
 import {
+  type CanaryRelease,
+  type Deployment,
+  type Pod,
+  type PodTemplate,
+  type Service,
+  ownerRefOf,
+} from '../api/index.ts';
+import {
+  baselineDeployment,
   checkClaims,
   checkDeploymentName,
   checkService,
@@ -61,6 +69,56 @@ describe('the Deployment of a revision', () => {
       app: 'mine',
       version: 'abc',
     });
+  });
+});
+
+describe('the Deployment of a fresh baseline', () => {
+  const stable = (): Deployment => {
+    const made = deploymentOf(aRelease({ version: 'v1' }), 'abc', 3);
+    const annotations = { 'kubectl.kubernetes.io/restartedAt': 'then' };
+    const template = made.spec.template as PodTemplate;
+    const metadata = { ...template.metadata, annotations };
+    return { ...made, spec: { ...made.spec, paused: true, template: { ...template, metadata } } };
+  };
+  const made = (release = aRelease({ template: { spec: { containers: [{ name: 'x', image: 'new' }] } } })) =>
+    baselineDeployment(release, stable(), { revision: 'abc', attempt: 7, replicas: 2 });
+
+  it("has the pods of stable's own Deployment, whatever spec.template says now", () => {
+    const { spec } = made();
+    const before = stable().spec.template as PodTemplate;
+    const template = spec.template as PodTemplate;
+    expect(template.spec).toEqual(before.spec);
+    expect(template.metadata?.annotations).toEqual(before.metadata?.annotations);
+    expect(template.metadata?.labels).toEqual({
+      ...before.metadata?.labels,
+      'songbird.dev/baseline': '7',
+    });
+    expect(Object.keys(spec).sort()).toEqual(['replicas', 'selector', 'template']);
+  });
+
+  it('has a name and a selector that no other attempt has, and belongs to the release', () => {
+    const { metadata, spec } = made();
+    expect(metadata).toMatchObject({
+      name: 'reviews-abc-baseline-7',
+      labels: { 'songbird.dev/release': 'reviews', 'songbird.dev/baseline': '7', version: 'v1' },
+      ownerReferences: [{ uid: 'uid-reviews', controller: true }],
+    });
+    expect(spec.selector?.matchLabels).toEqual({
+      'songbird.dev/release': 'reviews',
+      'songbird.dev/revision': 'abc',
+      'songbird.dev/baseline': '7',
+    });
+  });
+
+  it('has a mark that no template can claim', () => {
+    const template = {
+      metadata: { labels: { 'songbird.dev/baseline': '7', team: 'shop' } },
+      spec: { containers: [{ name: 'a', image: 'a' }] },
+    };
+    const { spec } = deploymentOf(aRelease({ template }), 'abc', 1);
+    const { labels } = (spec.template as PodTemplate).metadata ?? {};
+    expect(labels).toMatchObject({ team: 'shop' });
+    expect(labels).not.toHaveProperty(['songbird.dev/baseline']);
   });
 });
 

@@ -12,6 +12,7 @@ import { CannotRun, endWithParent, enterNetwork, insideNetwork } from './harness
 import type { OperatorProcess } from './harness/operator.ts';
 import { OURS, RemotePlane } from './harness/remote-plane.ts';
 import { type Testbed, installTools, startTestbed } from './harness/testbed.ts';
+import { baseline } from './scenarios/baseline.ts';
 import { changes } from './scenarios/changes.ts';
 import { Context, type Report, type Scenario } from './scenarios/context.ts';
 import { evidence } from './scenarios/evidence.ts';
@@ -24,6 +25,7 @@ import { templates } from './scenarios/templates.ts';
 const SCENARIOS: readonly Scenario[] = [
   ...releases,
   ...evidence,
+  ...baseline,
   templates,
   jobs,
   ...changes,

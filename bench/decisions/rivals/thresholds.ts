@@ -2,20 +2,14 @@ import { between, failedIfHeld } from './history.ts';
 import type { History } from './history.ts';
 import type { Ladder } from './ladder.ts';
 
-/** Error rates are measured over the last minute: Flagger's default, and the range of Argo's examples with 60 s. */
-const RANGE = 60;
-
-/** Share of the candidate's requests of the last minute that were bad; NaN without requests. */
-function errorRate({ candidateAll, candidateBad }: History, at: number): number {
-  return between(candidateBad, at - RANGE, at) / between(candidateAll, at - RANGE, at);
-}
-
 export interface Thresholds {
   /** Seconds between checks; the first is so long after the first traffic. */
   readonly interval: number;
+  /** Error rates are measured over so many seconds. */
+  readonly range: number;
   /** So many failed checks, counted over the whole release, end it. */
   readonly checks: number;
-  /** Whether a minute without requests is a failed check. */
+  /** Whether a range without requests is a failed check. */
   readonly emptyFails: boolean;
 }
 
@@ -25,11 +19,13 @@ export interface Thresholds {
  */
 function* failures(
   history: History,
-  { interval, checks, emptyFails }: Thresholds,
+  { interval, range, checks, emptyFails }: Thresholds,
 ): Generator<{ value: number; at: number }> {
   const worst: number[] = [];
   for (let at = interval; at <= history.end; at += interval) {
-    const rate = errorRate(history, at);
+    // Not a number without requests.
+    const rate =
+      between(history.candidateBad, at - range, at) / between(history.candidateAll, at - range, at);
     if (Number.isNaN(rate) && !emptyFails) continue;
     worst.push(Number.isNaN(rate) ? Infinity : rate);
     worst.sort((a, b) => b - a);

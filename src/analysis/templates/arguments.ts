@@ -12,7 +12,7 @@ import type { Scope, Value } from './placeholders.ts';
 /** One of the two revisions of a release. */
 export interface Side {
   readonly revision: string;
-  /** Name of its Deployment. */
+  /** Name of its Deployment; of stable's, that of the fresh baseline that stands for it. */
   readonly workload: string;
   /** Value of its pods' `version` label. */
   readonly version: string;

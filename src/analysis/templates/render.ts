@@ -55,7 +55,7 @@ export function measureOf(metric: ResolvedMetric, facts: Facts, windowMs: number
 
 /**
  * The queries for counters of one side of an event metric. They name the side by `revision`, `workload` or `version`:
- * otherwise both sides would be the same.
+ * otherwise both sides would be the same. A fresh baseline has a name of its own in `workload` alone.
  * @throws Unrenderable
  */
 export function eventQueries(
@@ -67,12 +67,17 @@ export function eventQueries(
   if (events === undefined) throw new Error(`${metric.name} counts no events`);
   const own = sideScope('', facts[side]);
   const scope = { ...metric.scope, ...releaseScope(facts), ...own };
+  // The pods of a fresh baseline have the revision and the version of all stable ones.
+  const byWorkload = facts.release.spec.analysis.freshBaseline === true;
+  const names = byWorkload ? ['workload'] : Object.keys(own);
   const render = (name: 'bad' | 'all') => {
     const query = events[name];
-    if (!partsOf(query).some((part) => typeof part !== 'string' && Object.hasOwn(own, part.path))) {
+    if (!partsOf(query).some((part) => typeof part !== 'string' && names.includes(part.path))) {
       throw new Unrenderable(
         'template',
-        `${name} counts both revisions alike: name the one to be counted by {{ revision }}, {{ workload }} or {{ version }}`,
+        byWorkload
+          ? `${name} cannot tell the fresh baseline from the other stable pods: name what is to be counted by {{ workload }}, or set spec.analysis.freshBaseline to false`
+          : `${name} counts both revisions alike: name the one to be counted by {{ revision }}, {{ workload }} or {{ version }}`,
       );
     }
     return renderPromQL(query, scope);

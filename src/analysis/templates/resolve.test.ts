@@ -125,6 +125,18 @@ describe('a measurement knows', () => {
     });
   });
 
+  it('of events against a fresh baseline, its workload, since revision and version are those of all stable pods', () => {
+    const freshBaseline = true;
+    const by = (label: string) => ({ bad: `b{w="{{ ${label} }}"}`, all: `a{w="{{ ${label} }}"}`, max: '1%' });
+    const problems = (label: string) =>
+      resolve({ freshBaseline, metrics: [{ name: 'orders', events: by(label) }] }).problems;
+    expect(problems('workload')).toEqual([]);
+    expect(problems('revision')).toMatchObject([{ reason: 'InvalidSpec' }]);
+    expect(problems('version')[0]?.message).toBe(
+      'spec.analysis.metrics[0].events: bad cannot tell the fresh baseline from the other stable pods: name what is to be counted by {{ workload }}, or set spec.analysis.freshBaseline to false',
+    );
+  });
+
   it('Secrets, in headers and bodies', () => {
     const web = {
       url: 'http://shop/{{ release.name }}',

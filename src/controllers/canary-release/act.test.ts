@@ -312,6 +312,46 @@ describe('a Deployment', () => {
   });
 });
 
+describe('a fresh baseline', () => {
+  const apply: Effect = { kind: 'applyBaseline', revision: 'one', attempt: 2, replicas: 1 };
+  const name = 'cart-one-baseline-2';
+
+  it('is made from the live stable Deployment, scaled, corrected, and deleted with its pods', async () => {
+    await stage.perform({ kind: 'applyDeployment', revision: 'one', replicas: 2 });
+    const image = [{ op: 'replace', path: '/spec/template/spec/containers/0/image', value: 'cart:0' }];
+    await stage.admin.patch(deployments, of('cart-one'), 'json', image);
+    await stage.perform(apply);
+    const template = { spec: { containers: [{ image: 'cart:0' }] } };
+    expect(await stage.live(deployments, name)).toMatchObject({ spec: { replicas: 1, template } });
+    await stage.admin.patch(deployments, of(name), 'merge', { spec: { replicas: 9 } });
+    await stage.perform({ ...apply, replicas: 3 });
+    expect(await stage.live(deployments, name)).toMatchObject({ spec: { replicas: 3, template } });
+    const seen = await stage.see();
+    expect(seen.observed.baselines).toMatchObject({ [name]: { revision: 'one', drifted: false } });
+    expect(stage.waitsWith(seen.baselines[name]?.deployment)).toBe(false);
+    stage.sent.length = 0;
+    await stage.perform({ kind: 'deleteBaseline', name }, seen);
+    const { uid, resourceVersion } = seen.baselines[name]!.deployment.metadata;
+    const preconditions = { uid, resourceVersion };
+    expect(stage.sent).toMatchObject([
+      { verb: 'delete', name, options: { propagationPolicy: 'Background', preconditions } },
+    ]);
+    expect(await failure(stage.live(deployments, name))).toMatchObject({ code: 404 });
+  });
+
+  it('is not made from nothing', async () => {
+    await stage.perform(apply);
+    expect(stage.sent).toEqual([]);
+  });
+
+  it('is named when the API server refuses it', async () => {
+    await stage.perform({ kind: 'applyDeployment', revision: 'one', replicas: 2 });
+    const refused = await failure(stage.perform({ ...apply, replicas: -1 }));
+    expect(refused).toMatchObject({ name: 'RefusedWrite', problem: { reason: 'ApiWriteFailed' } });
+    expect(String(refused)).toContain(`applyBaseline ${name} was refused as invalid`);
+  });
+});
+
 it('routes go before the subsets that they name', async () => {
   const route = {
     kind: 'route',

@@ -6,6 +6,7 @@ import {
   FINALIZER,
   type Problem,
   type VirtualService,
+  baselineName,
   isOwnedBy,
   workloadName,
 } from '../../api/index.ts';
@@ -23,7 +24,7 @@ import { deployments, destinationRules, jobs, services, virtualServices } from '
 import { istioRouter } from '../../traffic/istio/router.ts';
 import type { TrafficWrite } from '../../traffic/router.ts';
 import { measureOf } from '../../analysis/templates/render.ts';
-import { deploymentOf, jobOf, serviceOf } from '../../workloads/index.ts';
+import { baselineDeployment, deploymentOf, jobOf, serviceOf } from '../../workloads/index.ts';
 import { canaryReleases, releaseCommands } from '../kinds.ts';
 import type { Gathered } from './observe.ts';
 
@@ -101,6 +102,10 @@ export class Actor {
         return this.#scale(gathered, effect.revision, effect.replicas);
       case 'deleteDeployment':
         return this.#delete(deployments, release, gathered.deployments[effect.revision]);
+      case 'applyBaseline':
+        return this.#applyBaseline(gathered, effect);
+      case 'deleteBaseline':
+        return this.#delete(deployments, release, gathered.baselines[effect.name]?.deployment);
       case 'route':
         return this.#routing(release, istioRouter.plan(release, effect, istio), effect.urgent);
       case 'unroute':
@@ -113,6 +118,15 @@ export class Actor {
       case 'deleteCommand':
         return this.answer(keyOf(release.metadata), effect);
     }
+  }
+
+  async #applyBaseline(
+    { release, deployments: known }: Gathered,
+    effect: Extract<Effect, { kind: 'applyBaseline' }>,
+  ): Promise<void> {
+    const stable = known[effect.revision];
+    if (stable === undefined) return;
+    await this.#apply(deployments, release, baselineDeployment(release, stable, effect));
   }
 
   async #createJob(
@@ -265,10 +279,16 @@ function unserved(type: ResourceType, cause: unknown): RefusedWrite {
 /** An API server answers with 500 to what it cannot decode, such as a number where text belongs. */
 const UNDECODABLE = /typed patch object|quantities must match|cannot unmarshal|duplicate entries for key/;
 
+/** Of the Deployment that an effect is about. */
+function deploymentName(effect: Effect, { metadata: { name } }: CanaryRelease): string[] {
+  if (effect.kind === 'applyBaseline') return [baselineName(name, effect.revision, effect.attempt)];
+  return 'revision' in effect ? [workloadName(name, effect.revision)] : [];
+}
+
 /** What a person must mend, for the answers that trying again cannot change. */
 function refusal(error: unknown, effect: Effect, release: CanaryRelease): RefusedWrite | undefined {
   if (!isApiError(error)) return undefined;
-  const what = `${effect.kind}${'revision' in effect ? ` ${workloadName(release.metadata.name, effect.revision)}` : ''}`;
+  const what = [effect.kind, ...deploymentName(effect, release)].join(' ');
   if (error.code === 403) {
     const forbidden = error.reason === 'Forbidden' && error.message.includes('cannot ');
     return new RefusedWrite(

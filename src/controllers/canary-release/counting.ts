@@ -6,12 +6,12 @@ import type { ResolvedMetric } from '../../analysis/templates/resolve.ts';
 import {
   ANNOTATIONS,
   type AnalysisStatus,
-  type CanaryRelease,
   type Pod,
   type Problem,
   proportion,
   workloadName,
 } from '../../api/index.ts';
+import { baselineOf } from '../../core/baseline.ts';
 import { nextLookMs } from '../../core/looks.ts';
 import { heldShare } from '../../core/progress.ts';
 import { type Observed, type TelemetryState, ms } from '../../core/model.ts';
@@ -102,17 +102,15 @@ export class Counting {
     };
   }
 
-  #query({ release, observed, pods, metrics }: Gathered, progress: Progress, now: number): TelemetryQuery {
-    const { candidate, stable, from, windowFrom } = progress;
+  #query(gathered: Gathered, progress: Progress, now: number): TelemetryQuery {
+    const { release, observed, metrics } = gathered;
+    const { from, windowFrom } = progress;
     const age = windowFrom === undefined ? Infinity : now - ms(windowFrom);
     const prometheus = prometheusFor(this.#access, metrics);
     return {
       namespace: release.metadata.namespace ?? '',
       release: release.metadata.name,
-      targets: [
-        target(release, candidate, true, pods[candidate] ?? []),
-        target(release, stable, false, pods[stable] ?? []),
-      ],
+      targets: targetsOf(gathered, progress),
       metrics: eventMetrics(observed.spec.analysis),
       from,
       now,
@@ -214,10 +212,23 @@ const NO_ADDRESS: Problem = {
     'spec.analysis.source is prometheus, but no address is known: set spec.analysis.prometheus.address, or start the operator with --prometheus-address',
 };
 
-function target(release: CanaryRelease, revision: string, fresh: boolean, pods: readonly Pod[]): Target {
+/** Whose requests are counted. A fresh baseline stands for stable, or nobody as long as it is not there. */
+function targetsOf(
+  { release: { metadata }, observed, pods, baselines }: Gathered,
+  { candidate, stable }: Progress,
+): Target[] {
+  const nameOf = (revision: string) => workloadName(metadata.name, revision);
+  const own = target(candidate, nameOf(candidate), true, pods[candidate] ?? []);
+  const baseline = baselineOf(observed.status, observed);
+  if (baseline === undefined) return [own, target(stable, nameOf(stable), false, pods[stable] ?? [])];
+  const live = baselines[baseline.name];
+  return live === undefined ? [own] : [own, target(stable, baseline.name, true, live.pods)];
+}
+
+function target(revision: string, workload: string, fresh: boolean, pods: readonly Pod[]): Target {
   return {
     revision,
-    workload: workloadName(release.metadata.name, revision),
+    workload,
     fresh,
     pods: pods.filter(isReady).flatMap((pod) =>
       pod.status?.podIP === undefined

@@ -6,6 +6,7 @@ import {
   secretsOf,
 } from '../../analysis/templates/resolve.ts';
 import type { PrometheusAddress } from '../../analysis/telemetry.ts';
+import { baselineOf } from '../../core/baseline.ts';
 import {
   type AnalysisTemplateObject,
   type CanaryRelease,
@@ -45,10 +46,14 @@ export function metricsOf(
   const isNeeded =
     status.candidateRevision !== undefined ||
     (status.stableRevision !== target && status.rejected?.revision !== target);
+  const baseline = baselineOf(status, { name: metadata.name, spec, workloads: deployments });
   const facts: Facts = {
     release,
     candidate: sideOf(release, status.candidateRevision ?? target, target, deployments),
-    stable: sideOf(release, status.stableRevision ?? target, target, deployments),
+    stable: {
+      ...sideOf(release, status.stableRevision ?? target, target, deployments),
+      ...(baseline === undefined ? {} : { workload: baseline.name }),
+    },
     secret: (ref) => (isNeeded ? lookup(namespace, ref) : { unneeded: true }),
   };
   const templates = templatesIn(namespace, caches);

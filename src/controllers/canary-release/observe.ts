@@ -11,16 +11,18 @@ import {
   type PodTemplate,
   type Problem,
   type ReleaseCommand,
+  baselineName,
   isOwnedBy,
   parseRelease,
   workloadName,
 } from '../../api/index.ts';
-import { type Observed, type PendingCommand, type Workload, ms } from '../../core/model.ts';
+import { type Baseline, type Observed, type PendingCommand, type Workload, ms } from '../../core/model.ts';
 import { contains } from '../../kube/contains.ts';
 import { keyOf } from '../../kube/types.ts';
 import type { IstioLive } from '../../traffic/istio/checks.ts';
 import { istioRouter } from '../../traffic/istio/router.ts';
 import {
+  baselineDeployment,
   checkClaims,
   checkDeploymentName,
   checkService,
@@ -39,15 +41,23 @@ import { type Metrics, type SecretLookup, metricsOf } from './metrics.ts';
 /** A release with the live objects that belong to it, as far as caches know them. */
 export interface Gathered {
   readonly release: CanaryRelease;
-  /** By revision. */
+  /** By revision, baselines aside. */
   readonly deployments: Readonly<Record<string, Deployment>>;
-  /** By revision. */
+  /** By revision, those of baselines aside. */
   readonly pods: Readonly<Record<string, readonly Pod[]>>;
+  /** Fresh baselines by name of the Deployment. */
+  readonly baselines: Readonly<Record<string, LiveBaseline>>;
   readonly istio: IstioLive;
   readonly metrics: Metrics;
   /** Jobs that measure for it, by name. */
   readonly jobs: Readonly<Record<string, Job>>;
   readonly observed: Observed;
+}
+
+/** A fresh baseline as it is in the cluster. */
+interface LiveBaseline {
+  readonly deployment: Deployment;
+  readonly pods: readonly Pod[];
 }
 
 /**
@@ -68,13 +78,7 @@ export function gather(
   const namespace = metadata.namespace ?? '';
   // Of the object as the user wrote it: what a newer schema adds to the parsed one must not start a release.
   const target = revisionOf(object.spec as Pick<CanaryReleaseSpec, 'template' | 'version'>);
-  const deployments = byRevision(
-    caches.deployments.byIndex(INDEX.release, key).filter((it) => isOwnedBy(it, release)),
-  );
-  const pods = Object.groupBy(
-    caches.pods.byIndex(INDEX.release, key),
-    (pod) => pod.metadata.labels?.[LABELS.revision] ?? '',
-  ) as Record<string, Pod[]>;
+  const { deployments, pods, baselines } = runningOf(release, key, caches);
   // What lies where the operator may not look is for Istio to find or to miss.
   const unseen = (other: string) => caches.namespace !== undefined && caches.namespace !== other;
   const istio: IstioLive = {
@@ -108,6 +112,9 @@ export function gather(
         workloadView(release, revision, target, deployment, pods[revision] ?? []),
       ]),
     ),
+    baselines: Object.fromEntries(
+      Object.entries(baselines).map(([name, live]) => [name, baselineView(release, live, deployments)]),
+    ),
     service:
       service === undefined
         ? 'absent'
@@ -130,7 +137,7 @@ export function gather(
     telemetry: { state: 'unused' },
     jobs: Object.fromEntries(Object.entries(jobs).map(([name, job]) => [name, stateOf(job)])),
   };
-  return { release, deployments, pods, istio, metrics, jobs, observed };
+  return { release, deployments, pods, baselines, istio, metrics, jobs, observed };
 }
 
 /** One that is being deleted is as good as gone. */
@@ -138,10 +145,59 @@ function stateOf(job: Job): 'running' | 'ended' {
   return jobResult(job) === undefined && job.metadata.deletionTimestamp === undefined ? 'running' : 'ended';
 }
 
-function byRevision(deployments: readonly Deployment[]): Record<string, Deployment> {
-  return Object.fromEntries(
-    deployments.map((deployment) => [deployment.metadata.labels?.[LABELS.revision] ?? '', deployment]),
-  );
+/**
+ * The release's Deployments and pods. Those of a baseline carry the revision of stable as well: they must not be taken for
+ * its own, on which a rollback relies.
+ */
+function runningOf(
+  release: CanaryRelease,
+  key: string,
+  caches: Caches,
+): Pick<Gathered, 'deployments' | 'pods' | 'baselines'> {
+  const labelOf = ({ metadata }: Deployment | Pod, label: string) => metadata.labels?.[label];
+  const revisionIn = (object: Deployment | Pod) => labelOf(object, LABELS.revision) ?? '';
+  const isOwn = (object: Deployment | Pod) => labelOf(object, LABELS.baseline) === undefined;
+  const owned = caches.deployments.byIndex(INDEX.release, key).filter((it) => isOwnedBy(it, release));
+  const pods = caches.pods.byIndex(INDEX.release, key);
+  const podsOf = (baseline: Deployment) =>
+    pods.filter(
+      (pod) =>
+        revisionIn(pod) === revisionIn(baseline) &&
+        labelOf(pod, LABELS.baseline) === labelOf(baseline, LABELS.baseline),
+    );
+  return {
+    deployments: Object.fromEntries(owned.filter(isOwn).map((it) => [revisionIn(it), it])),
+    pods: Object.groupBy(pods.filter(isOwn), revisionIn) as Record<string, Pod[]>,
+    baselines: Object.fromEntries(
+      owned
+        .filter((it) => !isOwn(it))
+        .map((deployment) => [deployment.metadata.name, { deployment, pods: podsOf(deployment) }]),
+    ),
+  };
+}
+
+function baselineView(
+  release: CanaryRelease,
+  { deployment, pods }: LiveBaseline,
+  deployments: Readonly<Record<string, Deployment>>,
+): Baseline {
+  const { name, labels = {} } = deployment.metadata;
+  const revision = labels[LABELS.revision] ?? '';
+  const attempt = Number(labels[LABELS.baseline]);
+  const replicas = deployment.spec.replicas ?? 1;
+  const stable = deployments[revision];
+  const isNamed = baselineName(release.metadata.name, revision, attempt) === name;
+  return {
+    revision,
+    replicas,
+    ready: pods.filter(isReady).length,
+    pods: pods.length,
+    drifted:
+      stable !== undefined &&
+      isNamed &&
+      !contains(baselineDeployment(release, stable, { revision, attempt, replicas }), deployment),
+    problem: startProblem(pods, deployment),
+  };
 }
 
 function workloadView(

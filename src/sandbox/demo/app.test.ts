@@ -78,6 +78,21 @@ describe('the demo app', () => {
     expect(answers.map(({ statusCode }) => statusCode)).toEqual([503, 503, 200]);
   });
 
+  it('is slow while it is young, from its first request on, and not for ever', async () => {
+    const young = await start({ warmUp: { forMs: 3_600_000, latencyMs: 1, rate: 1 } });
+    await get(young, '/readyz');
+    expect(young.slowed).toBe(0);
+    await statuses(young, 4);
+    expect(young.slowed).toBe(4);
+    // The first request alone takes longer than its youth lasts.
+    const grown = await start({ warmUp: { forMs: 5, latencyMs: 50, rate: 1 } });
+    await statuses(grown, 4);
+    expect(grown.slowed).toBe(1);
+    const warm = await start();
+    await statuses(warm, 2);
+    expect(warm.slowed).toBe(0);
+  });
+
   it('changes its behaviour while it runs, and refuses one that makes no sense', async () => {
     const app = await start();
     const refused = await get(app, '/behaviour', 'PUT', '{"errorRate": 30}');
@@ -142,6 +157,11 @@ describe('behaviourFromEnv', () => {
       errorRate: 0.3,
       latencyMs: 800,
       neverReady: true,
+    });
+    expect(behaviourFromEnv({ WARM_UP_MS: '9000', WARM_UP_LATENCY_MS: '300' }).warmUp).toEqual({
+      forMs: 9000,
+      latencyMs: 300,
+      rate: 1,
     });
     expect(() => behaviourFromEnv({ LATENCY_MS: '1s' })).toThrow(
       'LATENCY_MS is 1s: it must be a number from 0',

@@ -16,6 +16,17 @@ export interface Behaviour {
   readonly latencyRate: number;
 }
 
+/**
+ * A young app is slow, as one whose caches fill: of its first requests this share takes `latencyMs` longer, and the share
+ * falls steadily to none in `forMs`.
+ */
+export interface WarmUp {
+  readonly forMs: number;
+  readonly latencyMs: number;
+  /** 0–1. */
+  readonly rate: number;
+}
+
 /** Where the app listens: a TCP address (port 0 picks a free one) or a Unix socket. */
 export type Listen = { readonly host: string; readonly port: number } | { readonly path: string };
 
@@ -29,6 +40,8 @@ export interface AppOptions extends Partial<Behaviour> {
   readonly readyAfterMs?: number;
   /** `/readyz` never answers 200. */
   readonly neverReady?: boolean;
+  /** How it is while it is young. */
+  readonly warmUp?: WarmUp;
   /** The same seed draws the same errors and delays, request for request. */
   readonly seed?: number;
 }
@@ -41,6 +54,8 @@ export interface App {
   /** Requests answered so far, readiness probes aside. */
   readonly served: number;
   readonly failed: number;
+  /** Requests that it delayed because it was young. */
+  readonly slowed: number;
   behave(change: Partial<Behaviour>): void;
   /**
    * Stops being ready, goes on answering for `drainMs` while it asks clients to close their connections, then closes.
@@ -52,6 +67,7 @@ export interface App {
 }
 
 const WELL: Behaviour = { errorRate: 0, errorStatus: 500, latencyMs: 0, latencyRate: 1 };
+const WARM: WarmUp = { forMs: 0, latencyMs: 0, rate: 1 };
 
 // Longer than proxies keep idle connections, so that none sends a request into a connection that is being closed.
 const KEEP_ALIVE_MS = 65_000;
@@ -74,12 +90,15 @@ class DemoApp implements App {
   readonly #server: Server;
   readonly #neverReady: boolean;
   readonly #readyAfterMs: number;
+  readonly #warmUp: WarmUp;
   #behaviour: Behaviour;
   #readyAt = Infinity;
   #draining = false;
   #listen: Listen;
   #served = 0;
   #failed = 0;
+  #slowed = 0;
+  #firstRequestAt: number | undefined;
 
   constructor(options: AppOptions) {
     const {
@@ -89,6 +108,7 @@ class DemoApp implements App {
       seed = 1,
       neverReady = false,
       readyAfterMs = 0,
+      warmUp = WARM,
       ...behaviour
     } = options;
     this.version = version;
@@ -97,6 +117,7 @@ class DemoApp implements App {
     this.#random = new Random(seed);
     this.#neverReady = neverReady;
     this.#readyAfterMs = readyAfterMs;
+    this.#warmUp = warmUp;
     this.#behaviour = checked({ ...WELL, ...behaviour });
     this.#server = createServer({ keepAliveTimeout: KEEP_ALIVE_MS }, (request, response) => {
       this.#answer(request, response).catch((error: unknown) => {
@@ -119,6 +140,10 @@ class DemoApp implements App {
 
   get failed(): number {
     return this.#failed;
+  }
+
+  get slowed(): number {
+    return this.#slowed;
   }
 
   behave(change: Partial<Behaviour>): void {
@@ -166,7 +191,9 @@ class DemoApp implements App {
       this.#change(body, response);
       return;
     }
+    const isCold = this.#isCold();
     if (slow && latencyMs > 0) await delay(latencyMs);
+    if (isCold) await delay(this.#warmUp.latencyMs);
     this.#served += 1;
     if (bad) this.#failed += 1;
     this.#send(response, bad ? errorStatus : 200, { version: this.version, pod: this.#pod });
@@ -179,6 +206,16 @@ class DemoApp implements App {
     } catch (error) {
       this.#send(response, 400, { error: error instanceof Error ? error.message : String(error) });
     }
+  }
+
+  #isCold(): boolean {
+    const { forMs, rate } = this.#warmUp;
+    this.#firstRequestAt ??= performance.now();
+    const left = 1 - (performance.now() - this.#firstRequestAt) / forMs;
+    // The draws for everything else stay those of the seed.
+    const isCold = forMs > 0 && left > 0 && this.#draw(rate * left);
+    if (isCold) this.#slowed += 1;
+    return isCold;
   }
 
   #draw(rate: number): boolean {
@@ -214,7 +251,8 @@ type Env = Readonly<Record<string, string | undefined>>;
 
 /**
  * What a container's image and env say of the app's behaviour: VERSION (else the image's tag), ERROR_RATE, ERROR_STATUS,
- * LATENCY_MS, LATENCY_RATE, READY_AFTER_MS, NEVER_READY, SEED.
+ * LATENCY_MS, LATENCY_RATE, READY_AFTER_MS, NEVER_READY, SEED, and for a {@link WarmUp} WARM_UP_MS, WARM_UP_LATENCY_MS,
+ * WARM_UP_RATE.
  * @throws RangeError naming the variable that holds no number
  */
 export function behaviourFromEnv(env: Env, image = ''): Omit<AppOptions, 'listen'> {
@@ -228,6 +266,11 @@ export function behaviourFromEnv(env: Env, image = ''): Omit<AppOptions, 'listen
     latencyRate: numberFrom(env, 'LATENCY_RATE', WELL.latencyRate),
     readyAfterMs: numberFrom(env, 'READY_AFTER_MS', 0),
     neverReady: isSet(env['NEVER_READY']),
+    warmUp: {
+      forMs: numberFrom(env, 'WARM_UP_MS', WARM.forMs),
+      latencyMs: numberFrom(env, 'WARM_UP_LATENCY_MS', WARM.latencyMs),
+      rate: numberFrom(env, 'WARM_UP_RATE', WARM.rate),
+    },
     seed: numberFrom(env, 'SEED', 1),
   };
 }

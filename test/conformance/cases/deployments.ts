@@ -83,6 +83,32 @@ export const deploymentCases = cases(
       );
       await replicaSets(c);
     },
+    'one whose selector takes in the pods of another leaves them alone': async (c) => {
+      const path = c.at(DEPLOYMENTS, 'deployments');
+      await c.quietly('POST', path, deployment('a', 2));
+      await kubelet(c, `${path}/a`, 'all are available', settled(2));
+      const labels = { app: 'a', part: 'b' };
+      const made = deployment('b', 1) as { spec: { template: { spec: object } } };
+      const template = { metadata: { labels }, spec: made.spec.template.spec };
+      await c.post(path, { ...made, spec: { replicas: 1, selector: { matchLabels: labels }, template } });
+      await kubelet(c, `${path}/b`, 'the other is available', settled(1));
+      await kubelet(c, `${path}/a`, 'the wide one counts its own alone', settled(2));
+      await replicaSets(c);
+      await pods(c);
+      await c.quietly('PATCH', `${path}/a`, { spec: { replicas: 1 } }, 'application/merge-patch+json');
+      await kubelet(c, `${path}/a`, 'the wide one is scaled', settled(1));
+      await newImage(c, `${path}/a`, 'example.org/app:2');
+      await kubelet(c, `${path}/a`, 'the wide one is rolled', settled(1));
+      await pods(c);
+      await c.delete(`${path}/b`);
+      const ownAlone = (found: Found) => found.items?.length === 1;
+      const only = (body: unknown) => (body as Found).items?.length;
+      const meanwhile = () => report(c);
+      await c.eventually(c.at('v1', 'pods'), 'the pod of the other goes', ownAlone, { only, meanwhile });
+      await kubelet(c, `${path}/a`, 'the wide one has its own', settled(1));
+      await replicaSets(c);
+      await pods(c);
+    },
     'deletion takes ReplicaSets and pods': async (c) => {
       const path = c.at(DEPLOYMENTS, 'deployments');
       await c.quietly('POST', path, deployment('a', 1));

@@ -19,6 +19,7 @@ const KINDS = {
   Namespace: { path: '/api/v1', plural: 'namespaces', cluster: true },
   Node: { path: '/api/v1', plural: 'nodes', cluster: true },
   Pod: { path: '/api/v1', plural: 'pods' },
+  ResourceQuota: { path: '/api/v1', plural: 'resourcequotas' },
   Secret: { path: '/api/v1', plural: 'secrets' },
   Service: { path: '/api/v1', plural: 'services' },
   ServiceAccount: { path: '/api/v1', plural: 'serviceaccounts' },

@@ -5,8 +5,6 @@ import type { OperatorProcess } from '../harness/operator.ts';
 import type { Testbed } from '../harness/testbed.ts';
 
 const GONE_MS = 60_000;
-/** Requests a second. */
-const RATE = 200;
 
 /** What a scenario reports: the line that `--json` prints, less name, verdict and time. */
 export interface Report {
@@ -119,8 +117,12 @@ export class Context {
     }
   }
 
-  /** Brings up v1 and traffic to it: 200 requests a second. */
-  async healthy(spec: Record<string, unknown> = {}, env: Env = {}): Promise<CanaryReleaseStatus> {
+  /** Brings up v1 and traffic to it; answers that take longer than `slowMs` are counted as slow. */
+  async healthy(
+    spec: Record<string, unknown> = {},
+    rate = 200,
+    { env = {}, slowMs = Infinity }: { env?: Env; slowMs?: number } = {},
+  ): Promise<CanaryReleaseStatus> {
     await this.apply(this.manifest('v1', env, spec));
     const status = await this.until(
       'v1 is healthy',
@@ -130,7 +132,7 @@ export class Context {
       const weights = await this.bed.mesh.effectiveWeights(this.host);
       return weights?.[status.stableRevision ?? ''] === 100;
     });
-    this.#load = this.bed.load({ host: this.host, rate: RATE });
+    this.#load = this.bed.load({ host: this.host, rate, slowMs });
     this.#watch = await WeightWatch.start(this);
     return status;
   }

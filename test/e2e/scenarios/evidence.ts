@@ -12,6 +12,8 @@ const DEMO = {
   steps: [{ weight: 5, for: '5s' }, { weight: 40, for: '4s' }, { weight: 60, for: '4s' }, { weight: 100 }],
   progressDeadline: '45s',
 };
+/** Requests a second. */
+const RATE = 200;
 const LONG_STEP_S = 600;
 const AWAY_MS = 4000;
 
@@ -20,7 +22,7 @@ export const evidence: readonly Scenario[] = [
   {
     name: 'bad release by 5% errors, ten times',
     async run(context) {
-      await context.healthy(DEMO);
+      await context.healthy(DEMO, RATE);
       const versions = Array.from({ length: BAD_RELEASES }, (_, index) => `v${index + 2}`);
       for (const version of versions) {
         await context.apply(context.manifest(version, { ERROR_RATE: '0.05' }, DEMO));
@@ -119,7 +121,7 @@ function early(
         progressDeadline: '5m',
       };
       const planned = steps.reduce((sum, step) => sum + (step.for === undefined ? 0 : LONG_STEP_S), 0);
-      await context.healthy(spec, usual);
+      await context.healthy(spec, RATE, { env: usual });
       const started = performance.now();
       await context.apply(context.manifest('v2', usual, spec));
       await context.until(
