@@ -192,6 +192,17 @@ describe('a verdict', () => {
     expect(judgement.message).toContain('at least');
   });
 
+  it('tells no ratio where nothing can be compared: bad events came while stable had no requests', () => {
+    const state = add(emptyEvidence(), ...repeat(10, second(0, 0, 80, 0)), second(50, 50, 0, 0));
+    const judged = judge('errors', state, { all: 50, bad: 50 }, settings);
+    expect(judged).toMatchObject({ verdict: 'Fail', atLeast: 0 });
+    expect(judged.ratio).toBeUndefined();
+    expect(judged.atMost).toBeUndefined();
+    expect(judged.message).toMatch(
+      /^errors: 50 of 50 on the candidate, 0 of 800 on stable; over the limit of 1%; evidence /,
+    );
+  });
+
   it('passes a version as good as stable once enough was served, and says between what ratios it lies', () => {
     const state = add(emptyEvidence(), ...lead, ...repeat(300, second(80, 0, 120, 0)), second(80, 1, 120, 1));
     const judgement = judge('errors', state, { all: 24_080, bad: 1 }, settings);
