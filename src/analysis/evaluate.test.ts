@@ -107,6 +107,10 @@ describe('a verdict', () => {
     expect(held(0)?.message).toMatch(/^errors: 2 of 60 .* too few to tell it from a version 5 times as bad$/);
     expect(held(0)?.verdict).toBe('Inconclusive');
     expect(held(1)?.verdict).toBe('Pass');
+    // At 100% there is nothing more to learn.
+    const alone = { ...second(1, 100), counts: { new: second(1, 100).counts['new'] ?? {} } };
+    seconds.push(alone);
+    expect(held(0)?.verdict).toBe('Pass');
   });
 
   it('fails on evidence even before the minimum is served, with both sides in the sentence', () => {

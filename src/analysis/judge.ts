@@ -69,6 +69,8 @@ export interface Weighed {
   readonly notGrave: number;
   /** Bad events that a healthy candidate would have had by now, without those that only repeat others. */
   readonly expected: number;
+  /** True when the candidate has had enough requests since stable's last one: there is nothing to compare it with. */
+  readonly alone: boolean;
   /** The limit that counts (0–1): the given one, or more where stable itself is near it or over it. */
   readonly limit: number;
   /** By how much counts scatter more than those of independent events. */
@@ -130,6 +132,7 @@ export function weigh(state: EventEvidence, settings: EventSettings): Weighed {
     needed: Math.log10(settings.tests / settings.alpha),
     notGrave: log10(Math.log(good) + most - graveMost),
     expected: state.expected / dispersion,
+    alone: isAlone(state, settings),
     limit,
     dispersion,
   };
@@ -156,6 +159,10 @@ export function harmlessness(state: EventEvidence, window: Counts, settings: Eve
   const counts = { all: window.all / dispersion, bad: window.bad / dispersion };
   // The better of two is an e-value when it is halved.
   return Math.max(byRatio, evidenceBelow(counts, limit)) - Math.log10(2);
+}
+
+function isAlone({ waiting }: EventEvidence, { minRequests }: EventSettings): boolean {
+  return waiting !== undefined && waiting.stable.all === 0 && waiting.candidate.all >= minRequests;
 }
 
 /** An average of two e-values is one, whatever they have in common. */
@@ -249,7 +256,10 @@ export function doubtOf(
   if (judged.all < minRequests) return 'excused';
   if (againstStable > LEANING || againstLimit > LEANING) return 'harm';
   if (exceeds(judged, limit ?? weighed.limit, dispersion)) return 'limit';
-  return held < 1 && weighed.notGrave < askedFor(weighed.expected, held) ? 'grave' : undefined;
+  // More time tells nothing where nothing can be compared any more.
+  return held < 1 && !weighed.alone && weighed.notGrave < askedFor(weighed.expected, held)
+    ? 'grave'
+    : undefined;
 }
 
 /** More bad events than a version at its limit is likely to show: by two standard deviations. */

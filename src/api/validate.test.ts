@@ -39,7 +39,11 @@ describe('a CanaryRelease that works', () => {
         analysis: {
           source: 'proxies',
           minRequests: 50,
-          errorRate: { max: '1%' },
+          errorRate: {},
+          falseRollbacks: '1%',
+          tolerance: '0%',
+          warmUp: '20s',
+          advance: 'dwell',
           onInconclusive: 'rollback',
         },
         progressDeadline: '10m',

@@ -330,7 +330,7 @@ describe('a metric by a Job', () => {
     await test.clock.advance(30_000);
     expect(tries - before).toBeLessThanOrEqual(6);
     test.traffic.bad.add('cart:2');
-    await test.until(({ phase }) => phase === 'RolledBack', 4);
+    await test.until(({ phase }) => phase === 'RolledBack', 6);
   });
 
   it('ends with its release: no Job runs for a candidate that was taken back', async () => {

@@ -1,53 +1,10 @@
 import { describe, expect, it } from 'vitest';
-import type { Target, TelemetryQuery } from '../../analysis/telemetry.ts';
+import type { Target } from '../../analysis/telemetry.ts';
 import { createHttp } from '../http.ts';
-import type { Http } from '../http.ts';
 import { fakeHttp, withServer } from '../testing/http.ts';
+import { type Pod, network, print, query, target } from '../testing/proxies.ts';
 import { sum, warningOf } from '../testing/readings.ts';
 import { ProxiesSource } from './source.ts';
-
-interface Pod {
-  served: number;
-  failed: number;
-  durations?: Record<string, number>;
-  down?: boolean;
-}
-
-function print({ served, failed, durations = {} }: Pod): string {
-  const cluster = 'envoy_cluster_name="inbound|9080||"';
-  return [
-    'envoy_server_live{} 1',
-    `envoy_cluster_upstream_rq{envoy_response_code="200",${cluster}} ${served - failed}`,
-    ...(failed > 0 ? [`envoy_cluster_upstream_rq{envoy_response_code="503",${cluster}} ${failed}`] : []),
-    ...Object.entries(durations).map(
-      ([le, count]) => `envoy_cluster_upstream_rq_time_bucket{${cluster},le="${le}"} ${count}`,
-    ),
-    '',
-  ].join('\n');
-}
-
-/** A network of pods by IP. */
-function network(pods: Record<string, Pod>): { http: Http; scrapes: string[] } {
-  const scrapes: string[] = [];
-  const http = fakeHttp(({ url }) => {
-    const { hostname, port, pathname } = new URL(url);
-    expect(port + pathname).toBe('15090/stats/prometheus');
-    scrapes.push(hostname);
-    const pod = pods[hostname];
-    return pod === undefined || pod.down === true ? undefined : { body: print(pod) };
-  });
-  return { http, scrapes };
-}
-
-function target(revision: string, ips: string[], fresh = false): Target {
-  const pods = ips.map((ip) => ({ name: `pod-${ip}`, uid: `uid-${ip}`, ip, statsPort: 15090 }));
-  return { revision, workload: `reviews-${revision}`, fresh, pods };
-}
-
-function query(now: number, targets: Target[], more: Partial<TelemetryQuery> = {}): TelemetryQuery {
-  const metrics = [{ name: 'errors', kind: 'errors' as const }];
-  return { namespace: 'bookinfo', release: 'reviews', targets, metrics, from: 0, now, ...more };
-}
 
 describe('ProxiesSource', () => {
   it('counts what happens between its reads, by revision, in disjoint intervals', async () => {
