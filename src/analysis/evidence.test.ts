@@ -81,8 +81,9 @@ describe('evidence of an event metric', () => {
           big.reduce((total, interval) => total + interval[side][key], 0);
         expect(state.candidate).toEqual({ all: sum('candidate', 'all'), bad: sum('candidate', 'bad') });
         expect(state.stable).toEqual({ all: sum('stable', 'all'), bad: sum('stable', 'bad') });
-        const weighed = weigh(state, settings);
+        const { alone, ...weighed } = weigh(state, settings);
         for (const value of Object.values(weighed)) expect(Number.isFinite(value)).toBe(true);
+        expect(alone && big.every(({ candidate }) => candidate.all === 0)).toBe(false);
         expect(weighed.dispersion).toBeGreaterThanOrEqual(1);
         expect(Math.abs(weighed.total)).toBeLessThanOrEqual(300);
       }),
