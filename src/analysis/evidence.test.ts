@@ -81,8 +81,9 @@ describe('evidence of an event metric', () => {
           big.reduce((total, interval) => total + interval[side][key], 0);
         expect(state.candidate).toEqual({ all: sum('candidate', 'all'), bad: sum('candidate', 'bad') });
         expect(state.stable).toEqual({ all: sum('stable', 'all'), bad: sum('stable', 'bad') });
-        const weighed = weigh(state, settings);
+        const { alone, ...weighed } = weigh(state, settings);
         for (const value of Object.values(weighed)) expect(Number.isFinite(value)).toBe(true);
+        expect(alone && big.every(({ candidate }) => candidate.all === 0)).toBe(false);
         expect(weighed.dispersion).toBeGreaterThanOrEqual(1);
         expect(Math.abs(weighed.total)).toBeLessThanOrEqual(300);
       }),
@@ -190,6 +191,17 @@ describe('a verdict', () => {
     expect(judgement.ratio).toBeUndefined();
     expect(judgement.atMost).toBeUndefined();
     expect(judgement.message).toContain('at least');
+  });
+
+  it('tells no ratio where nothing can be compared: bad events came while stable had no requests', () => {
+    const state = add(emptyEvidence(), ...repeat(10, second(0, 0, 80, 0)), second(50, 50, 0, 0));
+    const judged = judge('errors', state, { all: 50, bad: 50 }, settings);
+    expect(judged).toMatchObject({ verdict: 'Fail', atLeast: 0 });
+    expect(judged.ratio).toBeUndefined();
+    expect(judged.atMost).toBeUndefined();
+    expect(judged.message).toMatch(
+      /^errors: 50 of 50 on the candidate, 0 of 800 on stable; over the limit of 1%; evidence /,
+    );
   });
 
   it('passes a version as good as stable once enough was served, and says between what ratios it lies', () => {
