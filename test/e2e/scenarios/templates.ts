@@ -20,7 +20,6 @@ export const templates: Scenario = {
   async run(context) {
     const api = await HealthApi.start(TOKEN);
     const { kube } = context.bed;
-    const role = parse(await readFile(SECRETS_ROLE, 'utf8')) as KubeObject;
     try {
       const spec = specOf(context);
       await kube.apply(failedShare());
@@ -36,8 +35,7 @@ export const templates: Scenario = {
       await kube.apply(health(context, api.url));
       await stalled(context, 'SecretUnreadable', 'kubectl apply -k config/secrets');
       expect('no traffic was touched', context.weights.list().length === 0, context.weights.list());
-      await kube.apply(role);
-      await kube.apply(mayReadSecrets(context, role));
+      for (const object of await mayReadSecrets(context)) await kube.apply(object);
       const promoted = await context.until(
         'v2 goes on by itself and is promoted',
         ({ phase, history }) => phase === 'Healthy' && history?.[0]?.version === 'v2',
@@ -79,7 +77,6 @@ export const templates: Scenario = {
       return report;
     } finally {
       await kube.delete('ClusterAnalysisTemplate', '', CLUSTER_TEMPLATE);
-      await kube.delete('ClusterRole', '', role.metadata.name);
       await api.stop();
     }
   },
@@ -174,15 +171,19 @@ function secret({ namespace }: Context): KubeObject & { stringData: object } {
   };
 }
 
-/** Lets the operator read Secrets of this namespace alone. */
-function mayReadSecrets({ namespace }: Context, role: KubeObject) {
-  return {
+/** Lets the operator read Secrets of this namespace alone, by the rules of config/secrets. Goes with the namespace. */
+async function mayReadSecrets({ namespace }: Context): Promise<KubeObject[]> {
+  const { rules } = parse(await readFile(SECRETS_ROLE, 'utf8')) as { rules: object[] };
+  const metadata = { name: 'songbird-secrets', namespace };
+  const role = { ...RBAC, kind: 'Role', metadata, rules };
+  const binding = {
     ...RBAC,
     kind: 'RoleBinding',
-    metadata: { name: role.metadata.name, namespace },
-    roleRef: { apiGroup: 'rbac.authorization.k8s.io', kind: 'ClusterRole', name: role.metadata.name },
+    metadata,
+    roleRef: { apiGroup: 'rbac.authorization.k8s.io', kind: 'Role', name: metadata.name },
     subjects: [{ kind: 'ServiceAccount', name: 'songbird', namespace: 'songbird-system' }],
   };
+  return [role, binding];
 }
 
 async function stalled(context: Context, reason: string, sentence: string): Promise<void> {
