@@ -56,7 +56,7 @@ export function goalsOf(summary: Summary, bounds: Bounds): Goal[] {
         `${figure(100 * promoted)}%; fewer are wanted`,
     });
   }
-  atMost('harmfulPromotionsMax', summary.harmfulPromotionsMax, 0);
+  atMost('harmfulPromotionsMaxInformed', summary.harmfulPromotionsMaxInformed, 0);
   atMost('cells with promotions without a request', summary.blindPromotions, 0);
   atMost('healthyInconclusiveMax', summary.healthyInconclusiveMax, 0.01);
   return goals;

@@ -24,7 +24,7 @@ export interface Ending {
 }
 
 /** The default progressDeadline: so long after its time a step may stay without a verdict. */
-const DEADLINE = 600;
+export const DEADLINE = 600;
 
 /** Stable is watched so long before the candidate gets traffic; a Prometheus knows more of the past. */
 const LEAD_IN = 10;

@@ -1,6 +1,10 @@
+import { defaultSettings } from '../../src/analysis/judge.ts';
+import { SCHEDULES } from './cells.ts';
+import type { Cell, WatchedStep } from './cells.ts';
 import { RULES } from './rivals/rules.ts';
 import type { Rule } from './rivals/rules.ts';
 import type { CellResult, Setting } from './measure.ts';
+import { DEADLINE } from './songbird.ts';
 import { quantile } from './statistics.ts';
 
 /** A rule turned until it rolls back no more healthy releases than Songbird. */
@@ -40,10 +44,13 @@ export interface Summary {
   readonly speedupVsArgoWhereSound: number | undefined;
   readonly tuned: readonly TunedRule[];
   readonly losses: readonly Loss[];
-  /** Of releases with a candidate 5 times as bad or worse that 200 requests reached: the largest share promoted. */
+  /** The largest share promoted of candidates 5 times as bad or worse that 200 requests reached. */
   readonly harmfulPromotionsMax: number | undefined;
+  /** The same where a good version would have had 10 bad requests in their place: there is something to tell it by. */
+  readonly harmfulPromotionsMaxInformed: number | undefined;
+  /** Cells in which releases were promoted without a request. */
   readonly blindPromotions: number;
-  /** The largest share of healthy releases without a verdict, where the steps last long enough for minRequests. */
+  /** The largest share of healthy releases without a verdict, where every step can bring minRequests. */
   readonly healthyInconclusiveMax: number | undefined;
   readonly cells: number;
 }
@@ -52,7 +59,7 @@ export interface Summary {
 export const LEAST_RPS = 10;
 
 /** More than so many false rollbacks, and nobody would use a rule as it is. */
-const SOUND = 0.05;
+export const SOUND = 0.05;
 
 export function summarize(all: readonly CellResult[]): Summary {
   const results = all.filter(({ cell }) => (cell.strength ?? 0) === 0);
@@ -75,12 +82,33 @@ export function summarize(all: readonly CellResult[]): Summary {
     tuned,
     losses: lossesTo(tuned, bad),
     harmfulPromotionsMax: most(bad.map(({ songbird }) => songbird.harmfulPromotions)),
+    harmfulPromotionsMaxInformed: most(
+      bad
+        .filter(({ cell }) => expectedOf(cell) >= INFORMED)
+        .map(({ songbird }) => songbird.harmfulPromotions),
+    ),
     blindPromotions: results.filter(({ songbird }) => songbird.blindPromotions > 0).length,
     healthyInconclusiveMax: most(
-      healthy.filter(({ cell }) => cell.rps >= LEAST_RPS).map(({ songbird }) => songbird.inconclusive),
+      healthy.filter(({ cell }) => canDecide(cell)).map(({ songbird }) => songbird.inconclusive),
     ),
     cells: all.length,
   };
+}
+
+/** So many bad requests of a good version, and it can be told from one five times as bad. */
+const INFORMED = 10;
+
+/** Bad requests that a good version would have as the candidate, over all steps. */
+export function expectedOf({ schedule, rps, base }: Cell): number {
+  const steps: readonly WatchedStep[] = SCHEDULES[schedule];
+  return steps.reduce((sum, { weight, seconds }) => sum + (rps * base * weight * seconds) / 100, 0);
+}
+
+/** Whether every step brings twice the requests that a verdict needs, before its deadline. */
+function canDecide({ schedule, rps, kind }: Cell): boolean {
+  const steps: readonly WatchedStep[] = SCHEDULES[schedule];
+  const needed = 2 * defaultSettings(kind).minRequests;
+  return steps.every(({ weight, seconds }) => (rps * weight * (seconds + DEADLINE)) / 100 >= needed);
 }
 
 function most(values: readonly number[]): number | undefined {
@@ -119,7 +147,8 @@ function soundFor(
   return bad.filter((result) => sound.has(trafficOf(result)));
 }
 
-function trafficOf({ cell }: CellResult): string {
+/** What a cell has in common with its healthy twin. */
+export function trafficOf({ cell }: CellResult): string {
   return [cell.nuisance, cell.kind, cell.schedule, cell.rps, cell.base].join('/');
 }
 

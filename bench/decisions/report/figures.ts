@@ -12,7 +12,7 @@ const COLOURS: Readonly<Record<string, string>> = {
   'argo-0': '#8250df',
   'argo-1': '#a475f9',
   'argo-3': '#c297ff',
-  'argo-5m-3': '#6e40c9',
+  'argo-5m': '#6e40c9',
   kayenta: '#bf8700',
   'z-test': '#0969da',
 };
@@ -30,6 +30,14 @@ export function figures(results: readonly CellResult[]): Figure[] {
 
 const RATIOS = ticks([3, 10, 30, 100, 300], String);
 
+/** The rule with what it does to healthy releases: without that, few failed requests say nothing. */
+function nameOf(name: string, results: readonly CellResult[]): string {
+  const shares = results
+    .filter(({ cell }) => cell.ratio === 1)
+    .map(({ songbird, rivals }) => (name === 'songbird' ? songbird : rivals[name])?.rolledBack ?? 0);
+  return `${name} (${percent(Math.max(0, ...shares))})`;
+}
+
 function failedByRatio(results: readonly CellResult[]): Figure {
   const panels = [10, 100, 1000].map((rps): Panel => {
     const cells = results.filter(
@@ -42,7 +50,7 @@ function failedByRatio(results: readonly CellResult[]): Figure {
         cell.ratio >= 3,
     );
     const line = (name: string, of: (result: CellResult) => number | undefined, dashed = false): Series => ({
-      name,
+      name: name in COLOURS ? nameOf(name, results) : name,
       colour: COLOURS[name] ?? '#59636e',
       points: cells.flatMap((result) => {
         const y = of(result);
@@ -52,6 +60,7 @@ function failedByRatio(results: readonly CellResult[]): Figure {
     });
     return {
       title: `${rps} requests/s`,
+      width: 290,
       x: { label: 'times as bad as stable', from: 2.7, to: 330, ticks: RATIOS },
       y: {
         label: 'failed requests served',
@@ -72,7 +81,7 @@ function failedByRatio(results: readonly CellResult[]): Figure {
     name: 'decisions-failed',
     alt: "Failed requests served before the verdict, by how bad the candidate is, for Songbird, four rivals and Wald's bound",
     svg: figureOf(
-      'Failed requests served before the verdict (stable at 0.1% errors, 5% → 40% → 60%)',
+      'Failed requests served before the verdict (stable at 0.1% errors); in brackets: healthy releases rolled back, worst cell',
       "For 10, 100 and 1,000 requests a second. Songbird stays near Wald's bound; Flagger and Argo serve the more the busier the service is.",
       panels,
     ),
@@ -96,11 +105,12 @@ function falseRollbacks(results: readonly CellResult[]): Figure {
   });
   const panel = (title: string, series: readonly Series[]): Panel => ({
     title,
+    width: 205,
     x: {
       label: 'bad requests a second, both versions',
-      from: 0.00007,
-      to: 70,
-      ticks: ticks([0.0001, 0.001, 0.01, 0.1, 1, 10], String),
+      from: 0.00005,
+      to: 100,
+      ticks: ticks([0.0001, 0.01, 1, 100], String),
     },
     y: SHARES,
     series,
@@ -114,53 +124,53 @@ function falseRollbacks(results: readonly CellResult[]): Figure {
       'Songbird stays below 1% in all cells. The thresholds of Flagger and Argo roll back nearly all healthy releases of services that are near 1%, and the peeking z-test between 5% and all.',
       [
         panel('Songbird', [dots('songbird', ({ songbird }) => songbird.rolledBack)]),
-        panel('Flagger and Argo', [rival('flagger'), rival('argo-0')]),
-        panel('Tests', [rival('kayenta'), rival('z-test')]),
+        panel('Flagger', [rival('flagger')]),
+        panel('Argo', [rival('argo-0')]),
+        panel('Kayenta, z-test', [rival('kayenta'), rival('z-test')]),
       ],
     ),
   };
 }
+
+const SHOWN = ['flagger', 'flagger-10s-2', 'argo-0', 'argo-1', 'kayenta', 'z-test'];
 
 /** For each rule and setting: the worst share of healthy releases rolled back, and how many requests bad ones fail. */
 function tradeOff(results: readonly CellResult[]): Figure {
   const busy = results.filter(({ cell }) => cell.rps >= LEAST_RPS);
   const healthy = busy.filter(({ cell }) => cell.ratio === 1);
   const bad = busy.filter(({ cell }) => cell.ratio >= 10);
-  const middle = (values: readonly number[]) => quantile(values, 0.5);
-  const rules = Object.keys(results[0]?.settings ?? {});
-  const curves = rules.map((name): Series => {
-    const settings = results[0]?.settings[name] ?? [];
-    return {
-      name,
-      colour: COLOURS[name] ?? '#59636e',
-      points: settings.map((_, i) => [
-        Math.max(0.001, ...healthy.map(({ settings: own }) => own[name]?.[i]?.rolledBack ?? 0)),
-        middle(
-          bad.map(
-            ({ settings: own, songbird }) => (own[name]?.[i]?.failedInHour ?? NaN) / songbird.failedInHour,
-          ),
+  const curves = SHOWN.map((name): Series => ({
+    name,
+    colour: COLOURS[name] ?? '#59636e',
+    points: (results[0]?.settings[name] ?? []).map((_, i) => [
+      Math.max(SHARES_FROM, ...healthy.map(({ settings }) => settings[name]?.[i]?.rolledBack ?? 0)),
+      quantile(
+        bad.map(
+          ({ settings, songbird }) => (settings[name]?.[i]?.failedInHour ?? NaN) / songbird.failedInHour,
         ),
-      ]),
-    };
-  });
+        0.5,
+      ),
+    ]),
+  }));
   const own: Series = {
     name: 'songbird',
     colour: COLOURS['songbird'] ?? '',
-    points: [[Math.max(...healthy.map(({ songbird }) => songbird.rolledBack)), 1]],
+    points: [[Math.max(SHARES_FROM, ...healthy.map(({ songbird }) => songbird.rolledBack)), 1]],
     dots: true,
   };
   return {
     name: 'decisions-trade-off',
     alt: 'For each rule at many settings, the worst share of healthy releases rolled back against the failed requests of bad releases in an hour',
     svg: figureOf(
-      'Rules at all settings',
-      'Across: healthy releases rolled back in the worst cell. Up: failed requests in the hour after the first traffic, times those with Songbird, the median over bad cells. No setting of any rule comes near Songbird in both.',
+      'Every rule at all its settings',
+      'Across: healthy releases rolled back in the worst cell. Up: failed requests in the hour after the first traffic, times those with Songbird, the median over bad cells.',
       [
         {
           title: '',
+          width: 620,
           x: {
-            label: 'healthy rolled back, worst cell',
-            from: 0.001,
+            label: 'healthy releases rolled back, worst cell',
+            from: SHARES_FROM,
             to: 1,
             ticks: ticks([0.001, 0.01, 0.1, 1], percent),
           },
@@ -176,3 +186,5 @@ function tradeOff(results: readonly CellResult[]): Figure {
     ),
   };
 }
+
+const SHARES_FROM = 0.001;

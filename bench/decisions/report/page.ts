@@ -92,9 +92,14 @@ function inShort(cells: readonly CellResult[]): string {
     ],
     ["Argo's", '', figure(summary.speedupVsArgo)],
     [
-      'healthy releases without a verdict, worst cell of 10 requests/s and more',
+      'healthy releases without a verdict, worst cell in which `minRequests` can come',
       '≤ 1%',
       percent(summary.healthyInconclusiveMax),
+    ],
+    [
+      'versions 5 times as bad and worse promoted, worst cell with 10 bad requests to be expected of a good one',
+      'none',
+      summary.harmfulPromotionsMaxInformed === 0 ? 'none' : percent(summary.harmfulPromotionsMaxInformed),
     ],
     ['promotions without a request', 'none', summary.blindPromotions === 0 ? 'none' : 'some'],
   ];

@@ -21,9 +21,11 @@ export interface Panel {
   readonly x: Axis;
   readonly y: Axis;
   readonly series: readonly Series[];
+  /** In pixels. */
+  readonly width: number;
 }
 
-const PANEL = { width: 290, height: 240 };
+const PANEL_HEIGHT = 240;
 const MARGIN = { left: 62, top: 66, right: 16, bottom: 88 };
 const FONT =
   "font-family=\"-apple-system, 'Segoe UI', 'Noto Sans', Helvetica, Arial, 'DejaVu Sans', sans-serif\"";
@@ -33,9 +35,13 @@ const GRID = '#d0d7de';
 
 /** A figure of panels side by side, with one legend; readable on light and dark pages. */
 export function figureOf(title: string, description: string, panels: readonly Panel[]): string {
-  const width = panels.length * (PANEL.width + MARGIN.left) + MARGIN.right;
-  const height = PANEL.height + MARGIN.top + MARGIN.bottom;
-  const body = panels.map((panel, i) => panelOf(panel, MARGIN.left + i * (PANEL.width + MARGIN.left)));
+  const height = PANEL_HEIGHT + MARGIN.top + MARGIN.bottom;
+  let width = MARGIN.right;
+  const body = panels.map((panel) => {
+    const left = width - MARGIN.right + MARGIN.left;
+    width = left + panel.width + MARGIN.right;
+    return panelOf(panel, left);
+  });
   return [
     `<svg xmlns="http://www.w3.org/2000/svg" viewBox="0 0 ${width} ${height}" width="${width}" height="${height}" role="img" aria-labelledby="title desc" ${FONT} font-size="12" fill="${INK}">`,
     `<title id="title">${escape(title)}</title>`,
@@ -49,13 +55,13 @@ export function figureOf(title: string, description: string, panels: readonly Pa
   ].join('\n');
 }
 
-function panelOf({ title, x, y, series }: Panel, left: number): string {
+function panelOf({ title, x, y, series, width }: Panel, left: number): string {
   const place = {
-    x: (value: number) => left + PANEL.width * position(value, x),
-    y: (value: number) => MARGIN.top + PANEL.height * (1 - position(value, y)),
+    x: (value: number) => left + width * position(value, x),
+    y: (value: number) => MARGIN.top + PANEL_HEIGHT * (1 - position(value, y)),
   };
-  const bottom = MARGIN.top + PANEL.height;
-  const right = left + PANEL.width;
+  const bottom = MARGIN.top + PANEL_HEIGHT;
+  const right = left + width;
   return [
     `<text x="${left}" y="${MARGIN.top - 14}" font-weight="600">${escape(title)}</text>`,
     ...x.ticks.flatMap(({ at, text }) => [
@@ -66,9 +72,9 @@ function panelOf({ title, x, y, series }: Panel, left: number): string {
       `<line x1="${left}" y1="${round(place.y(at))}" x2="${right}" y2="${round(place.y(at))}" stroke="${GRID}" stroke-width="0.5"/>`,
       `<text x="${left - 6}" y="${round(place.y(at) + 4)}" text-anchor="end" fill="${MUTED}">${escape(text)}</text>`,
     ]),
-    `<rect x="${left}" y="${MARGIN.top}" width="${PANEL.width}" height="${PANEL.height}" fill="none" stroke="${MUTED}" stroke-width="0.75"/>`,
-    `<text x="${left + PANEL.width / 2}" y="${bottom + 36}" text-anchor="middle" fill="${MUTED}">${escape(x.label)}</text>`,
-    `<text transform="translate(${left - 46} ${MARGIN.top + PANEL.height / 2}) rotate(-90)" text-anchor="middle" fill="${MUTED}">${escape(y.label)}</text>`,
+    `<rect x="${left}" y="${MARGIN.top}" width="${width}" height="${PANEL_HEIGHT}" fill="none" stroke="${MUTED}" stroke-width="0.75"/>`,
+    `<text x="${left + width / 2}" y="${bottom + 36}" text-anchor="middle" fill="${MUTED}">${escape(x.label)}</text>`,
+    `<text transform="translate(${left - 46} ${MARGIN.top + PANEL_HEIGHT / 2}) rotate(-90)" text-anchor="middle" fill="${MUTED}">${escape(y.label)}</text>`,
     ...series.map((one) => seriesOf(one, { x, y }, place)),
   ].join('\n');
 }

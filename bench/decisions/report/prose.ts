@@ -83,9 +83,9 @@ ${table(
       '`docs/features/analysis.md`; the default failureLimit is 0; the interval is the user’s',
     ],
     [
-      'argo-5m-3',
-      'every 5 min the rate of the last 5 min, failureLimit 3',
-      'its example of a background analysis, with this limit',
+      'argo-5m',
+      'every 5 min the rate of the last 5 min, failureLimit 0',
+      'its examples of background analyses; their failureLimit of 3 would take 20 min to act',
     ],
     [
       'kayenta',

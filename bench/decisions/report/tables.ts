@@ -1,8 +1,7 @@
-import { NUISANCES, SCHEDULES } from '../cells.ts';
-import type { Cell, WatchedStep } from '../cells.ts';
+import { NUISANCES } from '../cells.ts';
 import type { CellResult } from '../measure.ts';
 import { mean, quantile } from '../statistics.ts';
-import { waldRatioOf } from '../summary.ts';
+import { expectedOf, SOUND, trafficOf, waldRatioOf } from '../summary.ts';
 import { figure, percent, seconds, table, times } from './text.ts';
 
 const most = (values: readonly number[]) => Math.max(0, ...values);
@@ -43,8 +42,13 @@ export function failedTable(cells: readonly CellResult[]): string {
       result.cell.ratio >= 3 &&
       result.cell.ratio !== 5,
   );
+  const twins = new Map(
+    cells.filter(({ cell }) => cell.ratio === 1).map((result) => [trafficOf(result), result]),
+  );
   const rows = shown.map((result) => {
     const { cell, songbird, rivals } = result;
+    const wrong = (name: string) =>
+      (twins.get(trafficOf(result))?.rivals[name]?.rolledBack ?? 0) > SOUND ? ' †' : '';
     return [
       String(cell.rps),
       percent(cell.base),
@@ -53,13 +57,16 @@ export function failedTable(cells: readonly CellResult[]): string {
       `${seconds(songbird.delayP50)}, ${seconds(songbird.delayP95)}`,
       `**${figure(songbird.failed)}**`,
       times(waldRatioOf(result)),
-      ...['flagger', 'flagger-10s-2', 'argo-0', 'argo-5m-3', 'kayenta', 'z-test'].map((name) =>
-        figure(rivals[name]?.failed),
+      ...['flagger', 'flagger-10s-2', 'argo-0', 'argo-5m', 'kayenta', 'z-test'].map(
+        (name) => figure(rivals[name]?.failed) + wrong(name),
       ),
     ];
   });
   const head = ['Requests/s', 'Stable', 'Bad', 'Found', 'After (p50, p95)', 'Failed', 'Bound'];
-  return table([...head, 'Flagger', '10 s × 2', 'Argo', '5 m × 4', 'Kayenta', 'z-test'], rows);
+  return [
+    table([...head, 'Flagger', '10 s × 2', 'Argo', '5 min', 'Kayenta', 'z-test'], rows),
+    `† rolls back more than ${percent(SOUND)} of the healthy releases with the same traffic`,
+  ].join('\n\n');
 }
 
 export function boundTable(cells: readonly CellResult[]): string {
@@ -70,16 +77,19 @@ export function boundTable(cells: readonly CellResult[]): string {
     ['19 to 30', 15, 50],
     ['95 to 300', 50, 1000],
   ] as const;
-  const rows = groups.map(([name, from, below]) => {
+  const rows = groups.flatMap(([name, from, below]) => {
     const ratios = cells
       .filter(({ cell }) => cell.nuisance === 'none' && cell.ratio >= from && cell.ratio < below)
       .flatMap((result) => waldRatioOf(result) ?? []);
+    if (ratios.length === 0) return [];
     return [
-      `${name} ×`,
-      String(ratios.length),
-      times(quantile(ratios, 0.5)),
-      times(quantile(ratios, 0.95)),
-      times(most(ratios)),
+      [
+        `${name} ×`,
+        String(ratios.length),
+        times(quantile(ratios, 0.5)),
+        times(quantile(ratios, 0.95)),
+        times(most(ratios)),
+      ],
     ];
   });
   return table(['Bad', 'Cells', 'Median', '95% of cells', 'Worst'], rows);
@@ -106,12 +116,6 @@ export function belowThree(cells: readonly CellResult[]): string {
     'Two good versions differ by half now and then: other pods, other nodes, other callers. Songbird looks for versions that are at least twice as bad, more where `tolerance` is set. What it finds of those just below and there:',
     table(['Requests/s', 'Stable', 'Bad', 'Rolled back', 'Inconclusive', 'Promoted', 'After (p50)'], rows),
   ].join('\n\n');
-}
-
-/** Bad requests that a good version would have had as the candidate, over all steps. */
-function expectedOf({ schedule, rps, base }: Cell): number {
-  const steps: readonly WatchedStep[] = SCHEDULES[schedule];
-  return steps.reduce((sum, { weight, seconds: long }) => sum + (rps * base * weight * long) / 100, 0);
 }
 
 export function harmfulTable(cells: readonly CellResult[]): string {
@@ -144,17 +148,20 @@ export function harmfulTable(cells: readonly CellResult[]): string {
 
 export function inconclusiveTable(cells: readonly CellResult[]): string {
   const rates = [...new Set(cells.map(({ cell }) => cell.rps))].sort((a, b) => a - b);
-  const rows = rates.map((rps) => {
+  const rows = rates.flatMap((rps) => {
     const own = cells.filter(({ cell }) => cell.rps === rps && cell.ratio === 1);
+    if (own.length === 0) return [];
     const worst = own.reduce((found, one) =>
       found.songbird.inconclusive >= one.songbird.inconclusive ? found : one,
     );
     return [
-      String(rps),
-      String(own.length),
-      percent(mean(own.map(({ songbird }) => songbird.inconclusive))),
-      percent(worst.songbird.inconclusive),
-      worst.cell.name,
+      [
+        String(rps),
+        String(own.length),
+        percent(mean(own.map(({ songbird }) => songbird.inconclusive))),
+        percent(worst.songbird.inconclusive),
+        worst.cell.name,
+      ],
     ];
   });
   return [
