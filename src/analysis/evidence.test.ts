@@ -275,6 +275,15 @@ describe('a verdict', () => {
     expect(verdictOf(weighed, excused, settings)).toBe('Pass');
   });
 
+  it('does not hold a limit against the candidate before the source has told of stable as well', () => {
+    const slow = { ...defaultSettings('slow'), limit: 0.05 };
+    const told = (seconds: number) =>
+      add(emptyEvidence(), ...repeat(Math.round(seconds / 0.5), { ...second(40, 10, 0, 0), seconds: 0.5 }));
+    expect(weigh(told(2), slow).againstLimit).toBe(0);
+    expect(weigh(told(7), slow).againstLimit).toBeGreaterThan(2);
+    expect(weigh(told(2), { ...slow, silence: 0 }).againstLimit).toBeGreaterThan(2);
+  });
+
   it('shares the error budget among metrics', () => {
     const state = add(emptyEvidence(), ...lead, second(10, 0, 190, 0));
     expect(weigh(state, settings).needed).toBe(2);
