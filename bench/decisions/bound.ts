@@ -58,7 +58,7 @@ export class Bound {
 
   /** False only when evidence cannot have reached its limit. */
   mayFail(state: EventEvidence): boolean {
-    const { alpha } = this.#settings;
+    const { alpha, silence } = this.#settings;
     // Where pods are counted, equality may have less; that its share is more than α is certain.
     const equality = state.pods === undefined ? this.#equality : alpha;
     const needed = Math.log(equality / alpha) - ROUNDING;
@@ -67,7 +67,7 @@ export class Bound {
       if (this.#most / dispersion >= needed) return true;
     }
     // No limit that counts is smaller, and what is within it is no evidence.
-    if (state.counted <= LEAST_LIMIT * state.candidate.all) return false;
+    if (silence === 0 && state.counted <= LEAST_LIMIT * state.candidate.all) return false;
     return limitEvidence(state, this.#settings, dispersionFactor(state.dispersion)) >= Math.log10(1 / alpha);
   }
 }

@@ -2,7 +2,7 @@ import { ANY, LN_RATIOS } from './ratios.ts';
 
 /** How many times as often the candidate's requests are bad as stable's. */
 export interface RatioEstimate {
-  /** The likeliest ratio; undefined while it may be anything large, because stable has had no bad event. */
+  /** The likeliest ratio; undefined while it may be anything, or anything large because stable has had no bad event. */
   readonly ratio?: number | undefined;
   /** Holds the true ratio with probability 1 − α at all looks at once. */
   readonly atLeast: number;
@@ -17,6 +17,8 @@ export interface RatioEstimate {
  * @param logs ln of the likelihood at each of {@link LN_RATIOS}
  */
 export function estimateRatio(logs: readonly number[], alpha: number): RatioEstimate {
+  // No bad event at a time when both sides had traffic: each ratio is as likely as any other.
+  if (logs.every((log) => log === at(logs, 0))) return { atLeast: 0 };
   const last = logs.length - 1;
   let top = 0;
   for (let i = 1; i <= last; i++) if (at(logs, i) > at(logs, top)) top = i;

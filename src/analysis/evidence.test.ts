@@ -81,10 +81,9 @@ describe('evidence of an event metric', () => {
           big.reduce((total, interval) => total + interval[side][key], 0);
         expect(state.candidate).toEqual({ all: sum('candidate', 'all'), bad: sum('candidate', 'bad') });
         expect(state.stable).toEqual({ all: sum('stable', 'all'), bad: sum('stable', 'bad') });
-        const weighed = weigh(state, settings);
-        for (const value of Object.values(weighed)) {
-          if (typeof value === 'number') expect(value).toSatisfy(Number.isFinite);
-        }
+        const { alone, ...weighed } = weigh(state, settings);
+        for (const value of Object.values(weighed)) expect(Number.isFinite(value)).toBe(true);
+        expect(alone && big.every(({ candidate }) => candidate.all === 0)).toBe(false);
         expect(weighed.dispersion).toBeGreaterThanOrEqual(1);
         expect(Math.abs(weighed.total)).toBeLessThanOrEqual(300);
       }),
@@ -194,6 +193,17 @@ describe('a verdict', () => {
     expect(judgement.message).toContain('at least');
   });
 
+  it('tells no ratio where nothing can be compared: bad events came while stable had no requests', () => {
+    const state = add(emptyEvidence(), ...repeat(10, second(0, 0, 80, 0)), second(50, 50, 0, 0));
+    const judged = judge('errors', state, { all: 50, bad: 50 }, settings);
+    expect(judged).toMatchObject({ verdict: 'Fail', atLeast: 0 });
+    expect(judged.ratio).toBeUndefined();
+    expect(judged.atMost).toBeUndefined();
+    expect(judged.message).toMatch(
+      /^errors: 50 of 50 on the candidate, 0 of 800 on stable; over the limit of 1%; evidence /,
+    );
+  });
+
   it('passes a version as good as stable once enough was served, and says between what ratios it lies', () => {
     const state = add(emptyEvidence(), ...lead, ...repeat(300, second(80, 0, 120, 0)), second(80, 1, 120, 1));
     const judgement = judge('errors', state, { all: 24_080, bad: 1 }, settings);
@@ -263,6 +273,15 @@ describe('a verdict', () => {
     expect(verdictOf(weighed, { all: 2000, bad: 100 }, settings)).toBe('Inconclusive');
     const excused = { all: 2000, bad: 100, excused: { all: 1000, bad: 99 } };
     expect(verdictOf(weighed, excused, settings)).toBe('Pass');
+  });
+
+  it('does not hold a limit against the candidate before the source has told of stable as well', () => {
+    const slow = { ...defaultSettings('slow'), limit: 0.05 };
+    const told = (seconds: number) =>
+      add(emptyEvidence(), ...repeat(Math.round(seconds / 0.5), { ...second(40, 10, 0, 0), seconds: 0.5 }));
+    expect(weigh(told(2), slow).againstLimit).toBe(0);
+    expect(weigh(told(7), slow).againstLimit).toBeGreaterThan(2);
+    expect(weigh(told(2), { ...slow, silence: 0 }).againstLimit).toBeGreaterThan(2);
   });
 
   it('shares the error budget among metrics', () => {

@@ -31,8 +31,15 @@ export interface EventEvidence {
   readonly expected: number;
   readonly dispersion: Dispersion;
   /** Events, bad ones as they count, that wait for the other side to have requests as well: only then can they be compared. */
-  readonly waiting?: { readonly candidate: Counts; readonly stable: Counts } | undefined;
+  readonly waiting?: Waiting | undefined;
   readonly pods?: Pods | undefined;
+}
+
+/** Events of one side, and since when the other has had none (seconds). */
+interface Waiting {
+  readonly candidate: Counts;
+  readonly stable: Counts;
+  readonly seconds: number;
 }
 
 const NONE: Counts = { all: 0, bad: 0 };
@@ -96,10 +103,7 @@ export function addInterval(before: EventEvidence, interval: EventInterval, warm
   const watching = started || starts;
   // What waited at another weight is not compared with what comes at this one.
   const waiting = fresh ? undefined : before.waiting;
-  const events = {
-    candidate: add(waiting?.candidate ?? NONE, { all: candidate.all, bad: added.candidate }),
-    stable: add(waiting?.stable ?? NONE, { all: stable.all, bad: added.stable }),
-  };
+  const events = waitingWith(waiting, interval, added);
   const comparable = watching && events.candidate.all > 0 && events.stable.all > 0;
   const here = fresh ? NOWHERE : before.here;
   const sums = comparable
@@ -127,6 +131,18 @@ export function addInterval(before: EventEvidence, interval: EventInterval, warm
     dispersion: added.dispersion,
     waiting: watching && !comparable ? events : undefined,
     pods: pods === undefined ? before.pods : addPods(before.pods, pods.candidate, pods.stable),
+  };
+}
+
+function waitingWith(
+  waiting: Waiting | undefined,
+  { candidate, stable, seconds }: EventInterval,
+  counted: { readonly candidate: number; readonly stable: number },
+): Waiting {
+  return {
+    candidate: add(waiting?.candidate ?? NONE, { all: candidate.all, bad: counted.candidate }),
+    stable: add(waiting?.stable ?? NONE, { all: stable.all, bad: counted.stable }),
+    seconds: (waiting?.seconds ?? 0) + seconds,
   };
 }
 

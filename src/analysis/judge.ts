@@ -24,6 +24,11 @@ export interface EventSettings {
   /** The largest share of bad events allowed (0–1), whatever stable does; undefined where the release names none. */
   readonly limit?: number | undefined;
   readonly warmUp: WarmUp;
+  /**
+   * So long may a source be silent about stable while it tells of the candidate (seconds): before that is over, nobody knows
+   * whether a limit is exceeded by both.
+   */
+  readonly silence: number;
   /** Requests that the candidate must have served at its present weight before it passes. */
   readonly minRequests: number;
   /** A candidate so many times as bad as stable would be harmful; what is shown to be better than that is harmless. */
@@ -44,6 +49,7 @@ export function defaultSettings(kind: EventMetric['kind']): EventSettings {
     tests: 1,
     tolerance: 0,
     warmUp: WARM_UP[kind],
+    silence: SILENCE[kind],
     minRequests: 50,
     harmfulRatio: 3,
   };
@@ -54,6 +60,9 @@ const WARM_UP: Readonly<Record<EventMetric['kind'], WarmUp>> = {
   errors: { ratio: 2, seconds: 10, chance: 0.25 },
   slow: { ratio: 3, seconds: 10, chance: 0.5 },
 };
+
+/** Proxies count requests as they come. They bring their histograms of durations up to date every 5 s, each at times of its own. */
+const SILENCE: Readonly<Record<EventMetric['kind'], number>> = { errors: 0, slow: 6 };
 
 /** The evidence as numbers; all evidence is log10 of an e-value. */
 export interface Weighed {
@@ -135,6 +144,13 @@ export function weigh(state: EventEvidence, settings: EventSettings): Weighed {
   };
 }
 
+/** The candidate's events that the limit is held against: those of stable's silence once that is more than its rhythm. */
+function heldToLimit({ candidate, counted, waiting }: EventEvidence, { silence }: EventSettings): Counts {
+  const isTooSoon = waiting !== undefined && waiting.stable.all === 0 && waiting.seconds < silence;
+  const early = isTooSoon ? waiting.candidate : { all: 0, bad: 0 };
+  return { all: candidate.all - early.all, bad: counted - early.bad };
+}
+
 /**
  * Evidence (log10 of an e-value) that the candidate does no harm: that it is less than `harmfulRatio` times as bad as
  * stable (a version as good as stable against the likeliest of the harmful ones), or that it keeps its limit. By what was
@@ -164,8 +180,8 @@ function isAlone({ waiting }: EventEvidence, { minRequests }: EventSettings): bo
 
 /** Evidence (log10) that the candidate exceeds the limit that counts. */
 export function limitEvidence(state: EventEvidence, settings: EventSettings, dispersion: number): number {
-  const events = { all: state.candidate.all / dispersion, bad: state.counted / dispersion };
-  return evidenceAbove(events, effectiveLimit(state, settings));
+  const { all, bad } = heldToLimit(state, settings);
+  return evidenceAbove({ all: all / dispersion, bad: bad / dispersion }, effectiveLimit(state, settings));
 }
 
 /** An average of two e-values is one, whatever they have in common. */

@@ -27,7 +27,7 @@ const evidence = z.object({
     candidate: spans,
     stable: spans,
   }),
-  waiting: z.object({ candidate: counts, stable: counts }).optional(),
+  waiting: z.object({ candidate: counts, stable: counts, seconds: number }).optional(),
   pods: z.object({ candidate: side, stable: side }).optional(),
 });
 

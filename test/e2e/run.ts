@@ -15,11 +15,23 @@ import { type Testbed, installTools, startTestbed } from './harness/testbed.ts';
 import { baseline } from './scenarios/baseline.ts';
 import { changes } from './scenarios/changes.ts';
 import { Context, type Report, type Scenario } from './scenarios/context.ts';
+import { evidence } from './scenarios/evidence.ts';
 import { faults } from './scenarios/faults.ts';
+import { jobs } from './scenarios/jobs.ts';
 import { manifests } from './scenarios/manifests.ts';
 import { releases } from './scenarios/releases.ts';
+import { templates } from './scenarios/templates.ts';
 
-const SCENARIOS: readonly Scenario[] = [...releases, ...changes, ...faults, ...manifests, ...baseline];
+const SCENARIOS: readonly Scenario[] = [
+  ...releases,
+  ...evidence,
+  ...baseline,
+  templates,
+  jobs,
+  ...changes,
+  ...faults,
+  ...manifests,
+];
 
 const HELP = `npm run e2e -- [options]
 

@@ -1,3 +1,4 @@
+import { createHash } from 'node:crypto';
 import { join } from 'node:path';
 import { setTimeout as delay } from 'node:timers/promises';
 import { Client } from 'undici';
@@ -30,7 +31,10 @@ export interface ContainerOptions {
   readonly onChange: () => void;
 }
 
-/** Runs one container of a pod as a process of the demo app, as a kubelet would: pull, start, probe, restart. */
+/**
+ * Runs one container of a pod as a process, as a kubelet would: pull, start, probe, restart. The process is the demo app,
+ * or the container's `command`.
+ */
 export class ContainerRunner {
   readonly #options: ContainerOptions;
   readonly #stopping = new AbortController();
@@ -38,6 +42,7 @@ export class ContainerRunner {
   #lastState: ContainerState | undefined;
   #ready = false;
   #restarts = 0;
+  #over = false;
   #program: Program | undefined;
   #finished: Promise<void> = Promise.resolve();
 
@@ -58,6 +63,11 @@ export class ContainerRunner {
       state: this.#state,
       ...(this.#lastState === undefined ? {} : { lastState: this.#lastState }),
     };
+  }
+
+  /** True once its process has ended and is not to be started again, by the pod's restart policy. */
+  get over(): boolean {
+    return this.#over;
   }
 
   /** The process id of the app, while it runs. */
@@ -101,7 +111,7 @@ export class ContainerRunner {
       const env = await this.#environment();
       if (env === undefined) continue;
       await this.#runOnce(env);
-      if (this.#aborted()) return;
+      if (this.#aborted() || this.#over) return;
       this.#lastState = this.#state;
       const backoff =
         this.#restarts === 0 ? 0 : Math.min(CRASH_BACKOFF_MS * 2 ** (this.#restarts - 1), LONGEST_BACKOFF_MS);
@@ -131,7 +141,8 @@ export class ContainerRunner {
     const { processes, pod, container } = this.#options;
     const name = `${pod.metadata.namespace ?? ''}_${pod.metadata.name}.${container.name}`;
     const variables = Object.entries(env).map(([key, value]) => `${key}=${value}`);
-    const program = await processes.start(name, 'env', ['-i', ...variables, process.execPath, APP]);
+    const { command = [process.execPath, APP], args = [] } = container;
+    const program = await processes.start(name, 'env', ['-i', ...variables, ...command, ...args]);
     this.#program = program;
     const startedAt = now();
     this.#ready = container.readinessProbe === undefined;
@@ -147,6 +158,8 @@ export class ContainerRunner {
     this.#ready = false;
     const exitCode = exitCodeOf(how);
     const reason = exitCode === 0 ? 'Completed' : 'Error';
+    const { restartPolicy = 'Always' } = pod.spec;
+    this.#over = restartPolicy === 'Never' || (restartPolicy === 'OnFailure' && exitCode === 0);
     this.#set({ terminated: { exitCode, reason, startedAt, finishedAt: now() } });
   }
 
@@ -182,6 +195,8 @@ export class ContainerRunner {
     const { kube, pod, container, socket } = this.#options;
     try {
       return {
+        // Otherwise all pods would fail in step, as none of different machines do.
+        SEED: seedOf(pod.metadata.name),
         ...(await environmentOf(kube, pod.metadata.namespace ?? '', container)),
         IMAGE: container.image,
         HOSTNAME: pod.metadata.name,
@@ -251,6 +266,11 @@ async function environmentOf(
     }
   }
   return env;
+}
+
+/** Four bytes of the name's hash: each pod draws its own errors and delays. */
+function seedOf(name: string): string {
+  return String(createHash('sha256').update(name).digest().readUInt32BE());
 }
 
 async function answers(client: Client, path: string, timeoutMs: number): Promise<boolean> {

@@ -25,11 +25,18 @@ const KINDS = {
   ServiceAccount: { path: '/api/v1', plural: 'serviceaccounts' },
   Deployment: { path: '/apis/apps/v1', plural: 'deployments' },
   ReplicaSet: { path: '/apis/apps/v1', plural: 'replicasets' },
+  Job: { path: '/apis/batch/v1', plural: 'jobs' },
   Lease: { path: '/apis/coordination.k8s.io/v1', plural: 'leases' },
   Role: { path: '/apis/rbac.authorization.k8s.io/v1', plural: 'roles' },
   RoleBinding: { path: '/apis/rbac.authorization.k8s.io/v1', plural: 'rolebindings' },
   DestinationRule: { path: '/apis/networking.istio.io/v1', plural: 'destinationrules' },
   VirtualService: { path: '/apis/networking.istio.io/v1', plural: 'virtualservices' },
+  AnalysisTemplate: { path: '/apis/songbird.dev/v1alpha1', plural: 'analysistemplates' },
+  ClusterAnalysisTemplate: {
+    path: '/apis/songbird.dev/v1alpha1',
+    plural: 'clusteranalysistemplates',
+    cluster: true,
+  },
   CanaryRelease: { path: '/apis/songbird.dev/v1alpha1', plural: 'canaryreleases' },
   ReleaseCommand: { path: '/apis/songbird.dev/v1alpha1', plural: 'releasecommands' },
 } as const satisfies Record<string, { path: string; plural: string; cluster?: boolean }>;

@@ -27,6 +27,9 @@ export interface EnvVar {
 export interface Container {
   name: string;
   image: string;
+  /** In place of the app: a program of this machine, for pods that end. */
+  command?: string[];
+  args?: string[];
   env?: EnvVar[];
   envFrom?: {
     prefix?: string;
@@ -47,7 +50,12 @@ export interface Probe {
 }
 
 export interface Pod extends KubeObject {
-  spec: { nodeName?: string; containers: Container[]; initContainers?: Container[] };
+  spec: {
+    nodeName?: string;
+    restartPolicy?: 'Always' | 'OnFailure' | 'Never';
+    containers: Container[];
+    initContainers?: Container[];
+  };
   status?: {
     phase?: string;
     podIP?: string;

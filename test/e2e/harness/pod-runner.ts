@@ -10,10 +10,12 @@ import type { Envoy } from './envoy.ts';
 import { Refused } from './kube.ts';
 import type { Kube } from './kube.ts';
 import { NODE_IP } from './network.ts';
-import type { Condition, Pod } from './objects.ts';
+import type { Condition, ContainerStatus, Pod } from './objects.ts';
 import { sidecarBootstrap } from './sidecar.ts';
 
 const RETRY_MS = 300;
+/** A pod whose label of this name is "false" gets no proxy, as in Istio. */
+const INJECT = 'sidecar.istio.io/inject';
 
 export interface PodOptions {
   readonly kube: Kube;
@@ -55,6 +57,7 @@ export class PodRunner {
       const { kube, processes, pod } = options;
       const onChange = () => {
         this.#publish();
+        if (this.#isOver()) this.#endSidecar();
       };
       const socket = join(this.#dir, `${index}.sock`);
       return new ContainerRunner({ kube, processes, pod, container, socket, onChange });
@@ -88,7 +91,7 @@ export class PodRunner {
     }
     await this.#options.admit(async () => {
       if (this.#ended()) return;
-      await this.#startSidecar();
+      if (this.#isProxied()) await this.#startSidecar();
       if (this.#ended()) return;
       for (const container of this.containers) container.start();
     });
@@ -122,6 +125,22 @@ export class PodRunner {
     await rm(this.#dir, { recursive: true, force: true });
   }
 
+  #isProxied(): boolean {
+    return this.#options.pod.metadata.labels?.[INJECT] !== 'false';
+  }
+
+  /** True when all containers have ended for good: the pod has succeeded or failed. */
+  #isOver(): boolean {
+    return this.containers.every((container) => container.over);
+  }
+
+  /** As a native sidecar, the proxy doesn't keep a pod from ending. */
+  #endSidecar(): void {
+    this.#sidecar?.stop().catch((error: unknown) => {
+      this.#options.log(`node: the proxy of ${this.name}: ${messageOf(error)}`);
+    });
+  }
+
   #ended(): boolean {
     return this.#terminating !== undefined || this.#stopped.signal.aborted;
   }
@@ -145,7 +164,7 @@ export class PodRunner {
     this.#sidecarUp = true;
     void this.#sidecar.program.ended.then((how) => {
       this.#sidecarUp = false;
-      if (!this.#ended()) log(`node: the proxy of ${this.name} ended by itself (${how})`);
+      if (!this.#ended() && !this.#isOver()) log(`node: the proxy of ${this.name} ended by itself (${how})`);
       this.#publish();
     });
   }
@@ -197,13 +216,14 @@ export class PodRunner {
 
   #status(): object {
     const statuses = this.containers.map((container) => container.status);
-    const ready = !this.#ended() && this.#sidecarUp && statuses.every((status) => status.ready);
-    const running = statuses.some((status) => status.state.waiting === undefined || status.restartCount > 0);
+    const served = this.#sidecarUp || !this.#isProxied();
+    const ready = !this.#ended() && served && statuses.every((status) => status.ready);
+    const why = this.#isOver() ? 'PodCompleted' : 'ContainersNotReady';
     this.#condition('Initialized', this.#options.pod.spec.initContainers === undefined, 'PodInitializing');
-    this.#condition('ContainersReady', ready, 'ContainersNotReady');
-    this.#condition('Ready', ready, 'ContainersNotReady');
+    this.#condition('ContainersReady', ready, why);
+    this.#condition('Ready', ready, why);
     return {
-      phase: running ? 'Running' : 'Pending',
+      phase: this.#phase(statuses),
       hostIP: NODE_IP,
       podIP: this.ip,
       podIPs: [{ ip: this.ip }],
@@ -211,6 +231,14 @@ export class PodRunner {
       conditions: this.#conditions,
       containerStatuses: statuses,
     };
+  }
+
+  #phase(statuses: readonly ContainerStatus[]): string {
+    if (this.#isOver()) {
+      return statuses.every(({ state }) => state.terminated?.exitCode === 0) ? 'Succeeded' : 'Failed';
+    }
+    const running = statuses.some((status) => status.state.waiting === undefined || status.restartCount > 0);
+    return running ? 'Running' : 'Pending';
   }
 
   #condition(type: string, value: boolean, reason: string): void {

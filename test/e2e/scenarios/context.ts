@@ -160,7 +160,6 @@ export class Context {
     return { requests, failed, weights, summary, ...(notes === undefined ? {} : { notes }) };
   }
 
-  /** Ends what the scenario left running. */
   /** Deletes the releases, and waits until the operator has let them go. */
   async clear(): Promise<void> {
     const { kube } = this.bed;
@@ -173,6 +172,7 @@ export class Context {
     });
   }
 
+  /** Ends what the scenario left running. */
   async close(): Promise<void> {
     await this.#load?.stop();
     await this.#watch?.stop();

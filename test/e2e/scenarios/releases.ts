@@ -1,7 +1,10 @@
 import { type Scenario, expect, isTrue } from './context.ts';
+import { expectExplained } from './why.ts';
 
 const GOOD_REQUESTS = 5000;
 const DETECTED_MS = 10_000;
+/** The goal at 30% errors and 200 requests a second: failed requests after the candidate first gets traffic. */
+const MOST_FAILED = 12;
 
 export const releases: readonly Scenario[] = [
   {
@@ -83,6 +86,8 @@ export const releases: readonly Scenario[] = [
         (report.summary.byVersion['v1']?.failed ?? 0) === 0,
         report.summary,
       );
+      expect(`at most ${MOST_FAILED} requests failed`, report.failed <= MOST_FAILED, report.summary);
+      await expectExplained(context, 'errors');
       return { ...report, notes: { detectedMs: detected, why: status.rejected?.message ?? '' } };
     },
   },
