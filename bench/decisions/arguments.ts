@@ -10,6 +10,8 @@ export interface Options {
   readonly workers: number;
   readonly json: boolean;
   readonly quick: boolean;
+  /** Whether all cells are run. */
+  readonly whole: boolean;
   /** Whether docs/decisions.md and its images are written. */
   readonly write: boolean;
   /** Files with the lines of earlier runs, to be written instead of running. */
@@ -41,9 +43,9 @@ export function optionsOf(args: readonly string[]): Options {
     throw new UsageError('Give at most one of --cell, --quick, --limits and --write.');
   }
   if (from.length > 0 && !write) throw new UsageError('--from is for --write only.');
-  const seed = whole('--seed', numbers.seed, 1, 0);
+  const seed = wholeNumber('--seed', numbers.seed, 1, 0);
   const tasks = (cells: readonly Cell[], mode: keyof typeof RELEASES) => {
-    const releases = whole('--releases', numbers.releases, RELEASES[mode], 1);
+    const releases = wholeNumber('--releases', numbers.releases, RELEASES[mode], 1);
     return cells.map((one) => ({ cell: one, seed, releases }));
   };
   return {
@@ -55,7 +57,8 @@ export function optionsOf(args: readonly string[]): Options {
             ...(quick ? tasks(quickCells(), 'quick') : []),
             ...(limits || write ? tasks(limitCells(), 'limits') : []),
           ],
-    workers: whole('--workers', numbers.workers, availableParallelism(), 1),
+    workers: wholeNumber('--workers', numbers.workers, availableParallelism(), 1),
+    whole: cell === undefined && !quick && !limits,
     ...{ json, quick, write, from },
   };
 }
@@ -83,7 +86,7 @@ function parse(args: readonly string[]) {
 
 const MOST = 2 ** 31 - 1;
 
-function whole(name: string, text: string | undefined, otherwise: number, least: number): number {
+function wholeNumber(name: string, text: string | undefined, otherwise: number, least: number): number {
   if (text === undefined) return otherwise;
   const value = /^\d+$/.test(text) ? Number(text) : NaN;
   if (value >= least && value <= MOST) return value;

@@ -11,10 +11,10 @@ import { summarize } from './summary.ts';
 
 /** Measures what was asked for, tells it, and returns the exit code: 1 where a goal is missed. */
 async function run(options: Options): Promise<number> {
-  const { json, quick, write } = options;
+  const { json, quick, whole, write } = options;
   const results = options.from.length > 0 ? await readResults(options.from) : await measureTasks(options);
   const summary = summarize(results);
-  const goals = goalsOf(summary, quick ? QUICK : WHOLE);
+  const goals = goalsOf(summary, quick ? QUICK : { ...WHOLE, rivals: whole });
   const missed = goals.filter(({ met }) => !met);
   const first = results[0];
   if (json && first !== undefined) process.stdout.write(`${summaryLine(summary, first)}\n`);
@@ -32,10 +32,8 @@ async function measureTasks({ tasks, workers, json }: Options): Promise<CellResu
   return await measureAll(tasks, workers, (result) => {
     count++;
     process.stdout.write(`${json ? jsonLine(result) : cellLine(result)}\n`);
-    if (json || process.stderr.isTTY) {
-      const minutes = ((performance.now() - started) / 60_000).toFixed(1);
-      process.stderr.write(`${count} of ${tasks.length} cells, ${minutes} min: ${result.cell.name}\n`);
-    }
+    const minutes = ((performance.now() - started) / 60_000).toFixed(1);
+    process.stderr.write(`${count} of ${tasks.length} cells, ${minutes} min: ${result.cell.name}\n`);
   });
 }
 
