@@ -235,7 +235,7 @@ describe('counts over time', () => {
   it('whose state cannot be read begin their evidence anew, and keep what was counted', () => {
     const half = judge([0, 1, 2].map((n) => second(n, 20, 15)));
     expect(judge([second(3, 20)], half).verdict).toBe('Fail');
-    for (const state of [undefined, {}, { evidence: [1] }, { evidence: { age: 'old' } }]) {
+    for (const state of [undefined, {}, { evidence: [1] }, { evidence: { age: 'old' }, counts: 'errors' }]) {
       const lost = { ...half, metrics: half.metrics.map((metric) => ({ ...metric, state })) };
       const next = judge([second(3, 20)], lost);
       expect(next.verdict).toBe('Inconclusive');
@@ -255,6 +255,25 @@ describe('counts over time', () => {
     const [errors] = judge(uneven).metrics;
     const state = metricState.parse(errors?.state);
     expect(state.evidence.pods?.stable).toMatchObject({ serving: 2, deviations: { 'old-2': [270, 150] } });
+  });
+
+  it('of a new window begin with the first interval of it, however late that is told', () => {
+    const state = (status: AnalysisStatus) => metricState.parse(status.metrics[0]?.state).evidence;
+    const first = judge(Array.from({ length: 30 }, (_, n) => stableToo(n, 40, 1, 5)));
+    const nothingNew = judge([], first, at(30));
+    expect(state(nothingNew).here.bad).toBeGreaterThan(0);
+    const late = judge([stableToo(33, 40, 0, 0)], nothingNew, at(30));
+    expect(state(late).here.bad).toBe(0);
+    expect(state(late).age).toBe(1);
+    expect(late).toEqual(judge([stableToo(33, 40, 0, 0)], first, at(30)));
+  });
+
+  it('of another definition do not count', () => {
+    const first = judge([second(0, 60, 0, 5)]);
+    const stricter = { ...spec, latency: { p99: '250ms' } };
+    const [errors, slow] = judge([second(1, 60)], first, at(0), stricter).metrics;
+    expect(errors?.candidate.all).toBe(120);
+    expect(slow?.candidate).toEqual({ all: 60, bad: 0 });
   });
 
   it('say how long nobody counted, as after a restart of the operator', () => {

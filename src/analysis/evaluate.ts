@@ -45,7 +45,6 @@ export function evaluate(input: Evaluation): AnalysisStatus {
     ),
   );
   const through = Math.max(...reading.intervals.map(({ to }) => to), timeOf(previous?.through) ?? input.from);
-  const complete = Math.max(reading.completeThrough[candidate] ?? 0, timeOf(previous?.completeThrough) ?? 0);
   const uncounted = uncountedMs(input, previous, sameWindow);
   const verdict = overall(metrics);
   const decisive = metrics.filter((metric) => metric.verdict === verdict).map(({ message }) => message);
@@ -54,7 +53,8 @@ export function evaluate(input: Evaluation): AnalysisStatus {
     ...(windowFrom === undefined ? {} : { windowFrom }),
     ...(uncounted === 0 ? {} : { uncountedMs: uncounted }),
     through: new Date(through).toISOString(),
-    ...(complete === 0 ? {} : { completeThrough: new Date(complete).toISOString() }),
+    ...laterOf('completeThrough', reading.completeThrough[candidate], previous?.completeThrough),
+    ...laterOf('stableThrough', reading.completeThrough[stable], previous?.stableThrough),
     verdict,
     message: [...decisive, ...(reading.warning === undefined ? [] : [reading.warning])].join('; '),
     metrics,
@@ -81,6 +81,16 @@ function uncountedMs(
   const known = Math.max(opened, timeOf(previous?.completeThrough) ?? 0);
   const again = reading.completeFrom?.[candidate] ?? 0;
   return before + Math.max(0, again - known);
+}
+
+/** Data that were complete once stay so. */
+function laterOf(
+  field: 'completeThrough' | 'stableThrough',
+  now: number | undefined,
+  before: string | undefined,
+): Pick<AnalysisStatus, 'completeThrough' | 'stableThrough'> {
+  const latest = Math.max(now ?? 0, timeOf(before) ?? 0);
+  return latest === 0 ? {} : { [field]: new Date(latest).toISOString() };
 }
 
 function timeOf(text: string | undefined): number | undefined {

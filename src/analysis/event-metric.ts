@@ -1,19 +1,22 @@
 import type { AnalysisSpec, MetricStatus } from '../api/index.ts';
 import { durationMs, proportion } from '../api/index.ts';
 import type { RatioEstimate } from './estimate.ts';
-import type { EventEvidence, EventInterval, WarmUp } from './evidence.ts';
+import type { EventInterval, WarmUp } from './evidence.ts';
 import { addInterval } from './evidence.ts';
 import { addRecent, isExcused } from './excuse.ts';
 import type { Recent, Window } from './excuse.ts';
 import type { EventSettings } from './judge.ts';
 import { defaultSettings, judge } from './judge.ts';
-import { recall, remember } from './memory.ts';
+import { isAbout, recall, remember } from './memory.ts';
+import type { Memory } from './memory.ts';
 import type { Counts, EventMetric, Interval } from './telemetry.ts';
 
 /** A metric of which the release gives the queries: bad events among all, whatever they are. */
 export interface QueriedMetric {
   readonly name: string;
   readonly kind: 'queried';
+  /** Changes with its queries. */
+  readonly definition?: string | undefined;
 }
 
 /** A metric of `spec.analysis` itself. */
@@ -67,12 +70,14 @@ const NONE: Counts = { all: 0, bad: 0 };
 /** Adds intervals to what status holds of a metric, and judges it. */
 export function judgeEvents(
   metric: JudgedMetric,
-  old: MetricStatus | undefined,
+  known: MetricStatus | undefined,
   course: Course,
 ): MetricStatus {
+  const counts = countedBy(metric);
+  const old = isAbout(known?.state, counts) ? known : undefined;
   const settings = settingsOf(metric, course);
   const before = recall(old?.state, { candidate: old?.candidate ?? NONE, stable: old?.stable ?? NONE });
-  const evidence = addAll(metric.name, before.evidence, course, settings.warmUp);
+  const { evidence, windowFrom } = addAll(metric.name, before, course, settings.warmUp);
   const { recent, all, bad, excused } = windowOf(metric, old, before.recent, course);
   const what = metric.kind === 'slow' ? `slower than ${metric.slowerThanMs} ms` : metric.name;
   const judged = judge(what, evidence, { all, bad, excused }, settings);
@@ -90,8 +95,14 @@ export function judgeEvents(
     ratio: ratioOf(judged),
     dispersion: round(judged.dispersion),
     ...(judged.harmless ? { harmless: true } : {}),
-    state: remember({ evidence, recent }),
+    state: remember({ evidence, recent, windowFrom }, counts),
   };
+}
+
+/** What a metric counts, limits aside: when this changes in mid-release, what was counted before is about something else. */
+function countedBy(metric: JudgedMetric): string {
+  if (metric.kind === 'slow') return `slower than ${metric.slowerThanMs} ms`;
+  return metric.kind === 'queried' ? (metric.definition ?? 'queried') : metric.kind;
 }
 
 /** How this metric is judged in a release. */
@@ -115,26 +126,23 @@ export function settingsOf(
 
 function addAll(
   name: string,
-  before: EventEvidence,
-  { candidate, stable, windowFrom, sameWindow, intervals }: Course,
+  before: Memory,
+  { candidate, stable, windowFrom, intervals }: Course,
   warmUp: WarmUp,
-): EventEvidence {
-  return intervals.reduce((evidence, interval, index) => {
+): Pick<Memory, 'evidence' | 'windowFrom'> {
+  return intervals.reduce<Pick<Memory, 'evidence' | 'windowFrom'>>((sum, interval) => {
+    // Windows open when weights change: what came before cannot be compared with what comes after.
+    const fresh = windowFrom !== undefined && windowFrom !== sum.windowFrom && interval.to > windowFrom;
     const events = {
       candidate: countsOf(interval, candidate, name),
       stable: countsOf(interval, stable, name),
       seconds: (interval.to - interval.from) / 1000,
       pods: podsOf(interval, candidate, stable, name),
-      // Windows open when weights change: what came before cannot be compared with what comes after.
-      fresh: !sameWindow && windowFrom !== undefined && isFirstAfter(windowFrom, intervals, index),
+      fresh,
     };
-    return addInterval(evidence, events, warmUp);
+    const evidence = addInterval(sum.evidence, events, warmUp);
+    return { evidence, windowFrom: fresh ? windowFrom : sum.windowFrom };
   }, before);
-}
-
-function isFirstAfter(opened: number, intervals: readonly Interval[], index: number): boolean {
-  const before = intervals[index - 1];
-  return (intervals[index]?.to ?? 0) > opened && (before === undefined || before.to <= opened);
 }
 
 /** The candidate's events since its present weight was observed: none that may have happened before. */

@@ -159,7 +159,7 @@ function heldToLimit({ candidate, counted, waiting }: EventEvidence, { silence }
  * @param window the candidate's events at its present weight
  */
 export function harmlessness(state: EventEvidence, window: Counts, settings: EventSettings): number {
-  const { tolerance, harmfulRatio, limit } = settings;
+  const { tolerance, harmfulRatio, limit = IMPLIED_LIMIT } = settings;
   const dispersion = dispersionFactor(state.dispersion);
   const logs = logLikelihoods(state.here.bad, state.here.shares, dispersion);
   const { healthy } = hypotheses(tolerance, spreadOf(state.pods, dispersion), state.mostRatio);
@@ -168,7 +168,7 @@ export function harmlessness(state: EventEvidence, window: Counts, settings: Eve
   const most = Math.max(...logs);
   const good = logs.reduce((sum, log, i) => sum + (healthy[i] ?? 0) * Math.exp(log - most), 0);
   const byRatio = log10(Math.log(good) + most - harmful);
-  if (limit === undefined || limit <= 0) return byRatio;
+  if (limit <= 0) return byRatio;
   const counts = { all: window.all / dispersion, bad: window.bad / dispersion };
   // The better of two is an e-value when it is halved.
   return Math.max(byRatio, evidenceBelow(counts, limit)) - Math.log10(2);
@@ -206,11 +206,11 @@ function logLikelihoods(bad: number, shares: Shares, dispersion: number): number
  */
 function effectiveLimit(
   { compared, expected, stable }: EventEvidence,
-  { limit = IMPLIED_LIMIT }: EventSettings,
+  { limit = IMPLIED_LIMIT, tolerance }: EventSettings,
 ): number {
   const inAll = stable.all === 0 ? 0 : stable.bad / stable.all;
   const meanwhile = compared.all === 0 ? 0 : expected / compared.all;
-  return Math.min(MOST_LIMIT, Math.max(limit, OVER_STABLE * Math.max(inAll, meanwhile)));
+  return Math.min(MOST_LIMIT, Math.max(limit, OVER_STABLE * (1 + tolerance) * Math.max(inAll, meanwhile)));
 }
 
 const MOST_LIMIT = 0.99;

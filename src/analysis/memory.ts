@@ -8,16 +8,39 @@ import type { Counts } from './telemetry.ts';
 export interface Memory {
   readonly evidence: EventEvidence;
   readonly recent: Recent | undefined;
+  /** When the window was observed to which the latest events belong (ms since the epoch). */
+  readonly windowFrom: number | undefined;
 }
 
-/** For status: without the events of both sides, which are there in their own right. */
-export function remember({ evidence, recent }: Memory): Record<string, unknown> {
+/**
+ * For status: without the events of both sides, which are there in their own right.
+ *
+ * @param counts what is counted, in a few words that change when it does
+ */
+export function remember({ evidence, recent, windowFrom }: Memory, counts: string): Record<string, unknown> {
   const { candidate, stable, ...rest } = evidence;
-  return { evidence: rest, ...(recent === undefined ? {} : { recent }) };
+  return {
+    evidence: rest,
+    ...(recent === undefined ? {} : { recent }),
+    ...(windowFrom === undefined ? {} : { windowFrom: new Date(windowFrom).toISOString() }),
+    counts,
+  };
 }
 
 /** Statuses are read far more often than written, and those that were just written are known. */
 const known = new WeakMap<object, MetricState | undefined>();
+
+function read(state: Readonly<Record<string, unknown>> | undefined): MetricState | undefined {
+  if (state === undefined) return undefined;
+  if (!known.has(state)) known.set(state, metricState.safeParse(state).data);
+  return known.get(state);
+}
+
+/** False where status is about something else that had the same name. */
+export function isAbout(state: Readonly<Record<string, unknown>> | undefined, counts: string): boolean {
+  const before = read(state)?.counts;
+  return before === undefined || before === counts;
+}
 
 /**
  * What {@link remember} gave. What another version wrote otherwise, or somebody has edited, is forgotten: evidence then
@@ -29,7 +52,10 @@ export function recall(
   state: Readonly<Record<string, unknown>> | undefined,
   counts: { readonly candidate: Counts; readonly stable: Counts },
 ): Memory {
-  if (state !== undefined && !known.has(state)) known.set(state, metricState.safeParse(state).data);
-  const valid = state === undefined ? undefined : known.get(state);
-  return { evidence: { ...(valid?.evidence ?? emptyEvidence()), ...counts }, recent: valid?.recent };
+  const valid = read(state);
+  return {
+    evidence: { ...(valid?.evidence ?? emptyEvidence()), ...counts },
+    recent: valid?.recent,
+    windowFrom: valid?.windowFrom === undefined ? undefined : Date.parse(valid.windowFrom),
+  };
 }

@@ -27,11 +27,11 @@ export function failSentence(
   const { all, bad } = state.candidate;
   const isOver = limit !== undefined && bad > limit * all;
   const isKnown = estimate.ratio !== undefined || estimate.atLeast >= NOTABLE_RATIO;
-  const isByShare = limit === undefined && !isKnown;
+  const isByShare = limit === undefined && weighed.againstLimit > weighed.againstStable;
   const why = [
     ...(isKnown ? [times(estimate)] : []),
     ...(isOver ? [`over the limit of ${formatPercent(limit)}`] : []),
-    ...(isByShare ? [`over ${formatPercent(weighed.limit)}`] : []),
+    ...(isByShare ? [`over ${formatPercent(weighed.limit)}, which is too much for any version`] : []),
   ];
   return [
     `${what}: ${sides(state)}`,
@@ -44,7 +44,7 @@ export function failSentence(
 export function passSentence(what: string, state: EventEvidence, estimate: RatioEstimate): string {
   const { compared, stable } = state;
   const known = compared.bad + stable.bad > 0 && compared.all > 0;
-  return `${what}: ${sides(state)}${known ? `; ${range(estimate)} as often` : ''}`;
+  return `${what}: ${sides(state)}${known ? range(estimate) : ''}`;
 }
 
 /** Why there is no verdict yet. */
@@ -88,9 +88,9 @@ function times({ ratio, atLeast, atMost }: RatioEstimate): string {
 }
 
 function range({ atLeast, atMost }: RatioEstimate): string {
-  return atMost === undefined
-    ? `at least ${figure(atLeast)} times`
-    : `between ${figure(atLeast)} and ${figure(atMost)} times`;
+  const [low, high] = [figure(atLeast), atMost === undefined ? undefined : figure(atMost)];
+  if (high === undefined) return low === '0' ? '' : `; at least ${low} times as often`;
+  return low === '0' ? `; at most ${high} times as often` : `; between ${low} and ${high} times as often`;
 }
 
 function clusters({ dispersion }: Weighed): string {

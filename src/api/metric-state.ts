@@ -32,5 +32,12 @@ const evidence = z.object({
 });
 
 /** What an event metric goes on from, besides its counts; see src/analysis/evidence.ts and excuse.ts. */
-export const metricState = z.object({ evidence, recent: counts.optional() });
+export const metricState = z.object({
+  evidence,
+  recent: counts.optional(),
+  /** The window to which the latest events belong (RFC 3339). */
+  windowFrom: z.string().optional(),
+  /** What is counted: counts of something else are not gone on with. */
+  counts: z.string(),
+});
 export type MetricState = z.output<typeof metricState>;

@@ -132,6 +132,9 @@ const analysis = z.object({
   completeThrough: time.optional().meta({
     description: 'Up to this time the data of the candidate are complete: every proxy or series answered.',
   }),
+  stableThrough: time.optional().meta({
+    description: 'The same of the stable revision, with which the candidate is compared.',
+  }),
   queriedThrough: time.optional().meta({
     description: 'The same as `through`, for metrics that count events by queries of the release.',
   }),

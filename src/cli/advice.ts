@@ -18,8 +18,11 @@ export function adviceFor(
   return [...neverPasses(spec, load, good), ...neverFails(spec, load, badRatio, good, bad)];
 }
 
+/** Where fewer good versions go out, their manifest does not fit the service (0–1). */
+const LEAST_PROMOTED = 0.5;
+
 function neverPasses(spec: CanaryReleaseSpec, load: Load, good: Outcomes): string[] {
-  if (good.promoted.count > 0) return [];
+  if (good.promoted.low > LEAST_PROMOTED) return [];
   if (good.rolledBack.count === good.runs || isOverLimit(spec, load)) {
     return [
       `No version as good as the present one would go out: it breaks the limits itself (${good.example ?? ''}). Set limits above what the service does today.`,
@@ -60,6 +63,11 @@ function neverFails(
   bad: Outcomes,
 ): string[] {
   if (badRatio <= SAME || bad.rolledBack.count > 0 || good.promoted.count === 0) return [];
+  if (Object.values(load.bad).every((rate) => rate === 0)) {
+    return [
+      'A service without any bad events has nothing that could come oftener: give the share that a bad version would have, such as --error-rate 0.1%.',
+    ];
+  }
   const watched = spec.steps.reduce((sum, { weight }) => sum + (dwellMs(spec, weight) * weight) / 100, 0);
   const shares = Object.entries(load.bad).map(([metric, rate]) => {
     const expected = (watched / 1000) * load.perSecond * Math.min(1, rate * badRatio);

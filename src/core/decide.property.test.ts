@@ -123,6 +123,7 @@ const evidence: fc.Arbitrary<Event> = fc.oneof(
   always('telemetry back', (world) => {
     world.telemetry = { state: 'readable', counted: true };
     world.dataEnd = undefined;
+    world.stableEnd = undefined;
   }),
   fc.boolean().map((it) =>
     event(it ? 'evidence of harmlessness' : 'no evidence of harmlessness', (world) => {
@@ -139,6 +140,9 @@ const evidence: fc.Arbitrary<Event> = fc.oneof(
       world.uncounted = it;
     }),
   ),
+  always('data of stable end here', (world) => {
+    world.stableEnd = world.now;
+  }),
   always('data end here', (world) => {
     world.dataEnd = world.now;
   }),
@@ -364,6 +368,7 @@ function heal(world: World): void {
   world.refusedWrite = undefined;
   world.verdict = 'Pass';
   world.telemetry = { state: 'readable', counted: true };
+  world.stableEnd = undefined;
   world.dataEnd = undefined;
   world.uncounted = 0;
   world.effective = true;

@@ -366,4 +366,6 @@ function checkEvidence({ observed, before, now }: Pass, since: number, dwell: nu
   holds('fresh-evidence', now >= dwellEnd, `goes on ${dwellEnd - now} ms before its time`);
   const complete = ms(analysis?.completeThrough ?? '');
   holds('no-data-no-promotion', complete >= dwellEnd, 'goes on before the data of the window are complete');
+  const compared = before.step?.weight === 100 || ms(analysis?.stableThrough ?? '') >= dwellEnd;
+  holds('no-data-no-promotion', compared, 'goes on before the data of stable are complete');
 }

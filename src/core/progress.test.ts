@@ -64,6 +64,20 @@ describe('a step is not over', () => {
     expect(world.candidateWeight).toBe(100);
   });
 
+  it('before the data of stable are there, with which it is compared', () => {
+    const world = midway();
+    world.stableEnd = world.now;
+    world.run(60);
+    expect(world.candidateWeight).toBe(40);
+    world.stableEnd = undefined;
+    world.settle();
+    expect(world.candidateWeight).toBe(100);
+    // Nothing is compared there.
+    world.stableEnd = world.now;
+    world.run(15);
+    expect(world.status.stableRevision).toBe('v2');
+  });
+
   it('before it was watched for its whole time: what nobody counted, as after a restart, does not count', () => {
     const world = World.healthy();
     world.release('v2');
@@ -87,7 +101,8 @@ describe('a step is not over', () => {
     const world = midway();
     const observed = world.observe();
     const completeThrough = '2099-01-01T00:00:00.000Z';
-    const analysis = observed.analysis && { ...observed.analysis, completeThrough };
+    const later = { completeThrough, stableThrough: completeThrough };
+    const analysis = observed.analysis && { ...observed.analysis, ...later };
     expect(analysis?.verdict).toBe('Pass');
     expect(advance(world.status, { ...observed, analysis }, world.now).step?.weight).toBe(40);
     expect(advance(world.status, { ...observed, analysis }, world.now + 10_000).step?.weight).toBe(100);

@@ -194,7 +194,9 @@ function windowPassed(status: CanaryReleaseStatus, observed: Observed, now: numb
   if (dwellEnd === undefined || now < dwellEnd) return false;
   // Metrics that give a value have measured in this window, or their verdict is no Pass.
   if (analysis.metrics.length === 0) return true;
-  return analysis.completeThrough !== undefined && ms(analysis.completeThrough) >= dwellEnd;
+  // At 100% there is nothing of stable to compare with.
+  const needed = [analysis.completeThrough, ...(step.weight === 100 ? [] : [analysis.stableThrough])];
+  return needed.every((through) => through !== undefined && ms(through) >= dwellEnd);
 }
 
 function isHarmless({ metrics }: AnalysisStatus): boolean {

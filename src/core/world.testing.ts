@@ -50,6 +50,8 @@ export class World {
   telemetry: TelemetryState = { state: 'readable', counted: true };
   /** The source's data end here (ms since the epoch); at the present when undefined. */
   dataEnd: number | undefined = undefined;
+  /** Those of stable end here at the latest. */
+  stableEnd: number | undefined = undefined;
   verdict: Verdict = 'Pass';
   /** The evidence at the present weight shows that the candidate is harmless. */
   harmless = false;
@@ -227,6 +229,7 @@ export class World {
       ...(this.uncounted === 0 || step?.observedAt === undefined ? {} : { uncountedMs: this.uncounted }),
       through: end,
       completeThrough: end,
+      stableThrough: iso(Math.min(this.now, this.dataEnd ?? Infinity, this.stableEnd ?? Infinity)),
       verdict,
       message: `the test says ${verdict}`,
       metrics: [

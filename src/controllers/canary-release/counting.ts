@@ -173,15 +173,18 @@ function queriesOf({ metrics }: Gathered, { candidate, stable, queriedFrom: from
   return { candidate, stable, metrics: queries, from };
 }
 
-function queriedMetric({ name, spec }: ResolvedMetric): JudgedMetric {
+function queriedMetric({ name, spec, definition }: ResolvedMetric): JudgedMetric {
   const max = spec.events?.max;
-  return { name, kind: 'queried', ...(max === undefined ? {} : { limit: proportion(max) }) };
+  return { name, kind: 'queried', definition, ...(max === undefined ? {} : { limit: proportion(max) }) };
+}
+
+function earlier(field: string, a: string | undefined, b: string | undefined): Record<string, string> {
+  return a === undefined || b === undefined ? {} : { [field]: ms(a) < ms(b) ? a : b };
 }
 
 /** What two sources counted, as one. */
 function joined(builtIn: AnalysisStatus, queried: AnalysisStatus): AnalysisStatus {
-  const { completeThrough: a, ...rest } = builtIn;
-  const { completeThrough: b } = queried;
+  const { completeThrough, stableThrough, ...rest } = builtIn;
   const verdict = worst([builtIn.verdict, queried.verdict]);
   const messages = [builtIn, queried]
     .filter((part) => part.verdict === verdict)
@@ -189,7 +192,8 @@ function joined(builtIn: AnalysisStatus, queried: AnalysisStatus): AnalysisStatu
   return {
     ...rest,
     queriedThrough: queried.through,
-    ...(a === undefined || b === undefined ? {} : { completeThrough: ms(a) < ms(b) ? a : b }),
+    ...earlier('completeThrough', completeThrough, queried.completeThrough),
+    ...earlier('stableThrough', stableThrough, queried.stableThrough),
     verdict,
     message: messages.join('; '),
     metrics: [...builtIn.metrics, ...queried.metrics],

@@ -135,6 +135,8 @@ export class NodeAgent {
       this.#end(ended.terminate(grace ?? DEFAULT_GRACE_SECONDS));
     } else if (runner === undefined) {
       this.#runnerOf(pod, uid).start();
+    } else {
+      runner.correct(pod);
     }
   }
 

@@ -169,6 +169,15 @@ export class PodRunner {
     });
   }
 
+  /** Says it again where somebody else has written it otherwise, as a controller does that takes this node for lost. */
+  correct({ status }: Pod): void {
+    const readyOf = (conditions: readonly Condition[] = []) =>
+      conditions.find(({ type }) => type === 'Ready')?.status;
+    if (this.#written === '' || readyOf(status?.conditions) === readyOf(this.#conditions)) return;
+    this.#written = '';
+    this.#publish();
+  }
+
   /** Tells the API server the present status, again and again until it has taken it. */
   #publish(): void {
     if (this.#writing) return;
