@@ -46,6 +46,8 @@ export class PodRunner {
   #conditions: Condition[];
   #written = '';
   #writing = false;
+  /** Somebody else has written over what was written here. */
+  #disputed = false;
 
   constructor(options: PodOptions) {
     this.#options = options;
@@ -173,8 +175,8 @@ export class PodRunner {
   correct({ status }: Pod): void {
     const readyOf = (conditions: readonly Condition[] = []) =>
       conditions.find(({ type }) => type === 'Ready')?.status;
-    if (this.#written === '' || readyOf(status?.conditions) === readyOf(this.#conditions)) return;
-    this.#written = '';
+    if (readyOf(status?.conditions) === readyOf(this.#conditions)) return;
+    this.#disputed = true;
     this.#publish();
   }
 
@@ -186,8 +188,11 @@ export class PodRunner {
       for (;;) {
         const status = this.#status();
         const text = JSON.stringify(status);
-        if (text === this.#written || this.#stopped.signal.aborted) break;
+        if ((text === this.#written && !this.#disputed) || this.#stopped.signal.aborted) break;
+        // Before the write: an answer that comes after news of the next dispute must not settle that one too.
+        this.#disputed = false;
         if (await this.#attempt(() => this.#patch(status))) this.#written = text;
+        else this.#disputed = true;
       }
       this.#writing = false;
     })();
