@@ -1,16 +1,20 @@
 import type { EventEvidence } from '../../src/analysis/evidence.ts';
 import { dispersionFactor } from '../../src/analysis/dispersion.ts';
 import { limitEvidence } from '../../src/analysis/judge.ts';
-import type { EventSettings } from '../../src/analysis/judge.ts';
+import type { EventSettings, Weighed } from '../../src/analysis/judge.ts';
 import { PRIOR_SPREAD } from '../../src/analysis/pods.ts';
 import { hypotheses, LN_RATIOS, MOST_RATIO } from '../../src/analysis/ratios.ts';
 import { costsOf } from '../../src/analysis/shares.ts';
+import type { Shares } from '../../src/analysis/shares.ts';
 
 /** Ratios that count as harmful are no smaller. */
 const LN_LEAST_HARM = Math.log(2);
 
 /** Of the limits here: what is implied where none is given. */
 const LEAST_LIMIT = 0.01;
+
+/** Two kinds of evidence that are so far from the limit (log10) don't reach it together. */
+const MARGIN = 0.1;
 
 /** For what sums of floating-point numbers lose. */
 const ROUNDING = 1e-6;
@@ -29,6 +33,8 @@ export class Bound {
   /** Upper bound of the largest log-likelihood of a harmful ratio, undispersed. */
   #most = 0;
   #stable = 0;
+  /** What evidence against stable rested on when it was weighed, and what it was (log10). */
+  #latest: { shares: Shares; dispersion: number; againstStable: number } | undefined;
 
   constructor(settings: EventSettings) {
     this.#settings = settings;
@@ -47,7 +53,8 @@ export class Bound {
   }
 
   /** Sets the bound to what is true now. */
-  reset({ compared, shares }: EventEvidence): void {
+  reset({ compared, shares }: EventEvidence, { againstStable, dispersion }: Weighed): void {
+    this.#latest = { shares, dispersion, againstStable };
     const costs = costsOf(shares);
     let most = -Infinity;
     LN_RATIOS.forEach((ln, i) => {
@@ -62,12 +69,19 @@ export class Bound {
     // Where pods are counted, equality may have less; that its share is more than α is certain.
     const equality = state.pods === undefined ? this.#equality : alpha;
     const needed = Math.log(equality / alpha) - ROUNDING;
-    if (this.#most > 0 && this.#most >= needed) {
-      const dispersion = dispersionFactor(state.dispersion);
-      if (this.#most / dispersion >= needed) return true;
-    }
+    const dispersion = dispersionFactor(state.dispersion);
+    if (this.#most > 0 && this.#most / dispersion >= needed && !this.#isAsBefore(state, dispersion))
+      return true;
     // No limit that counts is smaller, and what is within it is no evidence.
     if (silence === 0 && state.counted <= LEAST_LIMIT * state.candidate.all) return false;
-    return limitEvidence(state, this.#settings, dispersionFactor(state.dispersion)) >= Math.log10(1 / alpha);
+    return limitEvidence(state, this.#settings, dispersion) >= Math.log10(1 / alpha) - MARGIN;
+  }
+
+  /** Whether evidence against stable is what it was when it was weighed, and was some way from its limit. */
+  #isAsBefore({ shares, pods }: EventEvidence, dispersion: number): boolean {
+    const latest = this.#latest;
+    if (latest === undefined || pods !== undefined) return false;
+    if (latest.shares !== shares || latest.dispersion !== dispersion) return false;
+    return latest.againstStable < Math.log10(1 / this.#settings.alpha) - MARGIN;
   }
 }

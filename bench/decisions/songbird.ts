@@ -123,7 +123,7 @@ class Analysis {
   get hasFailed(): boolean {
     if (!this.#bound.mayFail(this.#state)) return false;
     this.#weighed = weigh(this.#state, this.#settings);
-    this.#bound.reset(this.#state);
+    this.#bound.reset(this.#state, this.#weighed);
     return this.#weighed.total >= this.#weighed.needed;
   }
 
