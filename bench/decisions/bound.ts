@@ -65,6 +65,8 @@ export class Bound {
 
   /** False only when evidence cannot have reached its limit. */
   mayFail(state: EventEvidence): boolean {
+    // Evidence that begins anew at a weight is not bounded by that of the whole release.
+    if (state.here.number > 1) return true;
     const { alpha, silence } = this.#settings;
     // Where pods are counted, equality may have less; that its share is more than α is certain.
     const equality = state.pods === undefined ? this.#equality : alpha;

@@ -284,6 +284,26 @@ describe('a verdict', () => {
     expect(weigh(told(2), { ...slow, silence: 0 }).againstLimit).toBeGreaterThan(2);
   });
 
+  it('fails a version whose fault shows only at a later weight, however much was good before', () => {
+    const good = repeat(600, second(500, 1, 500, 1));
+    const start = (interval: EventInterval): EventInterval => ({ ...interval, fresh: true });
+    const secondsToFail = (interval: EventInterval, before: readonly EventInterval[]) => {
+      let state = add(emptyEvidence(), ...lead, ...before, start(interval));
+      for (let seconds = 1; seconds <= 120; seconds++) {
+        const weighed = weigh(state, settings);
+        if (weighed.total >= weighed.needed) return seconds;
+        state = add(state, interval);
+      }
+      return Infinity;
+    };
+    // All traffic, so that there is no stable to compare with.
+    expect(secondsToFail(second(1000, 300, 0, 0), [])).toBeLessThanOrEqual(2);
+    expect(secondsToFail(second(1000, 300, 0, 0), good)).toBeLessThanOrEqual(3);
+    expect(secondsToFail(second(1000, 50, 0, 0), good)).toBeLessThanOrEqual(5);
+    // Five times as bad as stable, from the second weight on.
+    expect(secondsToFail(second(700, 7, 300, 0.6), good)).toBeLessThanOrEqual(20);
+  });
+
   it('shares the error budget among metrics', () => {
     const state = add(emptyEvidence(), ...lead, second(10, 0, 190, 0));
     expect(weigh(state, settings).needed).toBe(2);

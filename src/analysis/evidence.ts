@@ -23,8 +23,8 @@ export interface EventEvidence {
   readonly mostRatio: number;
   /** Bad events of both sides, as they count, by the candidate's share of the requests among which they were. */
   readonly shares: Shares;
-  /** The same at the present weight alone, and the candidate's bad events among them. */
-  readonly here: { readonly bad: number; readonly shares: Shares };
+  /** What was counted at the present weight alone. */
+  readonly here: Stretch;
   /** ln of the likelihood of a healthy version that needs to warm up, against one that doesn't. */
   readonly warmUp: number;
   /** Bad events that a healthy candidate would have had: stable's rate in each interval times its requests. */
@@ -35,6 +35,19 @@ export interface EventEvidence {
   readonly pods?: Pods | undefined;
 }
 
+/** What was counted at one weight. A fault that shows only there must not drown in what was good before. */
+export interface Stretch {
+  /** Counts the weights of a release from 1; 0 before the candidate's first traffic. */
+  readonly number: number;
+  /** The candidate's events, and its bad ones as they count. */
+  readonly all: number;
+  readonly counted: number;
+  /** Its bad events among those that could be compared. */
+  readonly bad: number;
+  readonly shares: Shares;
+  readonly warmUp: number;
+}
+
 /** Events of one side, and since when the other has had none (seconds). */
 interface Waiting {
   readonly candidate: Counts;
@@ -43,7 +56,7 @@ interface Waiting {
 }
 
 const NONE: Counts = { all: 0, bad: 0 };
-const NOWHERE: EventEvidence['here'] = { bad: 0, shares: {} };
+const NOWHERE: Stretch = { number: 0, all: 0, counted: 0, bad: 0, shares: {}, warmUp: 0 };
 
 export function emptyEvidence(): EventEvidence {
   return {
@@ -105,7 +118,12 @@ export function addInterval(before: EventEvidence, interval: EventInterval, warm
   const waiting = fresh ? undefined : before.waiting;
   const events = waitingWith(waiting, interval, added);
   const comparable = watching && events.candidate.all > 0 && events.stable.all > 0;
-  const here = fresh ? NOWHERE : before.here;
+  const known = fresh ? { ...NOWHERE, number: before.here.number + 1 } : before.here;
+  const here = {
+    ...known,
+    all: known.all + (watching ? candidate.all : 0),
+    counted: known.counted + (watching ? added.candidate : 0),
+  };
   const sums = comparable
     ? compare(before, here, events, excessAt(age + seconds / 2, warmUp))
     : {
@@ -154,7 +172,7 @@ function excessAt(age: number, { ratio, seconds }: WarmUp): number {
 /** What events of the same time, with requests on both sides, add to the comparison; bad ones as they count. */
 function compare(
   before: EventEvidence,
-  here: EventEvidence['here'],
+  here: Stretch,
   { candidate, stable }: { readonly candidate: Counts; readonly stable: Counts },
   excess: number,
 ): Pick<EventEvidence, 'compared' | 'shares' | 'here' | 'warmUp' | 'expected'> {
@@ -163,11 +181,17 @@ function compare(
   const { shares, warmUp, expected } = before;
   if (bad === 0) return { compared, shares, here, warmUp, expected };
   const share = candidate.all / (candidate.all + stable.all);
+  const warmer = candidate.bad * Math.log1p(excess) - bad * Math.log1p(excess * share);
   return {
     compared,
     shares: addBad(shares, share, bad),
-    here: { bad: here.bad + candidate.bad, shares: addBad(here.shares, share, bad) },
-    warmUp: warmUp + candidate.bad * Math.log1p(excess) - bad * Math.log1p(excess * share),
+    here: {
+      ...here,
+      bad: here.bad + candidate.bad,
+      shares: addBad(here.shares, share, bad),
+      warmUp: here.warmUp + warmer,
+    },
+    warmUp: warmUp + warmer,
     expected: expected + ((candidate.all * stable.bad) / stable.all) * (1 + excess),
   };
 }

@@ -8,6 +8,7 @@ import type { Window } from './excuse.ts';
 import { ALPHA, evidenceAbove, evidenceBelow } from './limit.ts';
 import { spreadOf } from './pods.ts';
 import { GRAVE_RATIO, hypotheses, LN_RATIOS } from './ratios.ts';
+import type { Hypotheses } from './ratios.ts';
 import { costsOf } from './shares.ts';
 import type { Shares } from './shares.ts';
 import { failSentence, inconclusiveSentence, passSentence } from './sentence.ts';
@@ -108,8 +109,47 @@ const LEAST_LN = -700;
 export function weigh(state: EventEvidence, settings: EventSettings): Weighed {
   const dispersion = dispersionFactor(state.dispersion);
   const spread = spreadOf(state.pods, dispersion);
-  const logs = logLikelihoods(state.compared.bad, state.shares, dispersion);
-  const { healthy, harmful } = hypotheses(settings.tolerance, spread, state.mostRatio);
+  const hypothesis = hypotheses(settings.tolerance, spread, state.mostRatio);
+  const { compared, shares, warmUp, here } = state;
+  const whole = compare({ bad: compared.bad, shares, warmUp }, hypothesis, dispersion, settings);
+  const limit = effectiveLimit(state, settings);
+  const againstLimit = limitEvidence(state, settings, dispersion);
+  const own =
+    here.number < 2
+      ? undefined
+      : {
+          againstStable: compare(here, hypothesis, dispersion, settings).againstStable,
+          againstLimit: evidenceAbove(
+            divided(heldToLimit({ all: here.all, bad: here.counted }, state, settings), dispersion),
+            limit,
+          ),
+        };
+  const total = both(whole.againstStable, againstLimit);
+  return {
+    againstStable: Math.max(whole.againstStable, own?.againstStable ?? -Infinity),
+    againstLimit: Math.max(againstLimit, own?.againstLimit ?? -Infinity),
+    total: withOwn(
+      total,
+      own === undefined ? undefined : both(own.againstStable, own.againstLimit),
+      here.number,
+    ),
+    needed: Math.log10(settings.tests / settings.alpha),
+    notGrave: whole.notGrave,
+    expected: state.expected / dispersion,
+    alone: isAlone(state, settings),
+    limit,
+    dispersion,
+  };
+}
+
+/** What the comparison with stable says of these events (log10). */
+function compare(
+  { bad, shares, warmUp }: { readonly bad: number; readonly shares: Shares; readonly warmUp: number },
+  { healthy, harmful }: Hypotheses,
+  dispersion: number,
+  settings: EventSettings,
+): { againstStable: number; notGrave: number } {
+  const logs = logLikelihoods(bad, shares, dispersion);
   let most = -Infinity;
   for (const log of logs) most = Math.max(most, log);
   let good = 0;
@@ -126,29 +166,37 @@ export function weigh(state: EventEvidence, settings: EventSettings): Weighed {
   }
   const healthyLog = lnPlus(
     Math.log1p(-settings.warmUp.chance) + Math.log(good) + most,
-    Math.log(settings.warmUp.chance) + state.warmUp / dispersion,
+    Math.log(settings.warmUp.chance) + warmUp / dispersion,
   );
-  const againstStable = log10(Math.log(worse) + most - healthyLog);
-  const limit = effectiveLimit(state, settings);
-  const againstLimit = limitEvidence(state, settings, dispersion);
   return {
-    againstStable,
-    againstLimit,
-    total: both(againstStable, againstLimit),
-    needed: Math.log10(settings.tests / settings.alpha),
+    againstStable: log10(Math.log(worse) + most - healthyLog),
     notGrave: log10(Math.log(good) + most - graveMost),
-    expected: state.expected / dispersion,
-    alone: isAlone(state, settings),
-    limit,
-    dispersion,
   };
 }
 
-/** The candidate's events that the limit is held against: those of stable's silence once that is more than its rhythm. */
-function heldToLimit({ candidate, counted, waiting }: EventEvidence, { silence }: EventSettings): Counts {
+/** How much of the stake is kept for evidence that begins anew at each weight after the first. */
+const OWN_SHARE = 0.05;
+
+/**
+ * Evidence that began anew at the present weight beside that of the whole release: the mean of e-values with shares that
+ * are fixed beforehand is one. All weights together have OWN_SHARE: the kth has 1/(k·(k − 1)) of it.
+ */
+function withOwn(whole: number, own: number | undefined, number: number): number {
+  const kept = Math.log1p(-OWN_SHARE) + whole * Math.LN10;
+  if (own === undefined) return log10(kept);
+  const share = OWN_SHARE / (number * (number - 1));
+  return log10(lnPlus(kept, Math.log(share) + own * Math.LN10));
+}
+
+function divided({ all, bad }: Counts, by: number): Counts {
+  return { all: all / by, bad: bad / by };
+}
+
+/** Of the candidate's events those that the limit is held against: of stable's silence only once it is more than its rhythm. */
+function heldToLimit({ all, bad }: Counts, { waiting }: EventEvidence, { silence }: EventSettings): Counts {
   const isTooSoon = waiting !== undefined && waiting.stable.all === 0 && waiting.seconds < silence;
   const early = isTooSoon ? waiting.candidate : { all: 0, bad: 0 };
-  return { all: candidate.all - early.all, bad: counted - early.bad };
+  return { all: all - early.all, bad: bad - early.bad };
 }
 
 /**
@@ -180,8 +228,8 @@ function isAlone({ waiting }: EventEvidence, { minRequests }: EventSettings): bo
 
 /** Evidence (log10) that the candidate exceeds the limit that counts. */
 export function limitEvidence(state: EventEvidence, settings: EventSettings, dispersion: number): number {
-  const { all, bad } = heldToLimit(state, settings);
-  return evidenceAbove({ all: all / dispersion, bad: bad / dispersion }, effectiveLimit(state, settings));
+  const counts = heldToLimit({ all: state.candidate.all, bad: state.counted }, state, settings);
+  return evidenceAbove(divided(counts, dispersion), effectiveLimit(state, settings));
 }
 
 /** An average of two e-values is one, whatever they have in common. */

@@ -18,7 +18,7 @@ const evidence = z.object({
   age: number,
   mostRatio: number,
   shares,
-  here: z.object({ bad: number, shares }),
+  here: z.object({ number, all: number, counted: number, bad: number, shares, warmUp: number }),
   warmUp: number,
   expected: number,
   dispersion: z.object({
