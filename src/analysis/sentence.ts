@@ -26,10 +26,10 @@ export function failSentence(
 ): string {
   const { all, bad } = state.candidate;
   const isOver = limit !== undefined && bad > limit * all;
-  const isKnown = estimate.ratio !== undefined || estimate.atLeast >= NOTABLE_RATIO;
-  const isByShare = limit === undefined && weighed.againstLimit > weighed.againstStable;
+  const isWorse = estimate.atLeast >= NOTABLE_RATIO;
+  const isByShare = limit === undefined && !isWorse && weighed.againstLimit > weighed.againstStable;
   const why = [
-    ...(isKnown ? [times(estimate)] : []),
+    ...(isWorse || estimate.ratio !== undefined ? [times(estimate)] : []),
     ...(isOver ? [`over the limit of ${formatPercent(limit)}`] : []),
     ...(isByShare ? [`over ${formatPercent(weighed.limit)}, which is too much for any version`] : []),
   ];
