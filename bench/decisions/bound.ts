@@ -13,11 +13,46 @@ const LN_LEAST_HARM = Math.log(2);
 /** Of the limits here: what is implied where none is given. */
 const LEAST_LIMIT = 0.01;
 
-/** Two kinds of evidence that are so far from the limit (log10) don't reach it together. */
-const MARGIN = 0.1;
-
 /** For what sums of floating-point numbers lose. */
 const ROUNDING = 1e-6;
+
+/** What evidence (log10) loses or gains at most when nothing but the largest ratio that is possible has changed. */
+const MARGIN = 0.1;
+
+/** Bad requests among those that could be compared. */
+interface Compared {
+  readonly bad: number;
+  readonly shares: Shares;
+}
+
+/** Upper bound of the largest log-likelihood (undispersed) of a harmful ratio. */
+class Most {
+  #value = 0;
+  #of: Shares = {};
+
+  /** Takes note of bad requests that came while the candidate had a certain share of all: at most by so much it grew. */
+  add(bad: number, each: number): void {
+    if (bad > 0) this.#value += bad * each;
+  }
+
+  clear(): void {
+    this.#value = 0;
+  }
+
+  /** Whether the likelihood may exceed this; where the bound says so, by the likelihood itself. */
+  mayExceed(ln: number, { bad, shares }: Compared): boolean {
+    if (this.#value <= ln) return false;
+    if (this.#of !== shares) {
+      const costs = costsOf(shares);
+      this.#value = -Infinity;
+      LN_RATIOS.forEach((ratio, i) => {
+        if (ratio >= LN_LEAST_HARM) this.#value = Math.max(this.#value, bad * ratio - (costs[i] ?? 0));
+      });
+      this.#of = shares;
+    }
+    return this.#value > ln;
+  }
+}
 
 /**
  * Tells cheaply when evidence cannot have reached its limit, so that the bench need not weigh it at each of its 10^10 looks.
@@ -25,16 +60,17 @@ const ROUNDING = 1e-6;
  * Evidence against stable is the likelihood of harmful ratios, a mean, over that of healthy ones, of which equality has a
  * share and the likelihood 1. So it is at most the largest likelihood of a harmful ratio over that share. And none can have
  * become larger than it was by more than 1 / (the candidate's share of the requests) for each of its bad requests since.
+ * Evidence in all is less than the largest of its parts: those of the whole release and those of the present weight.
  */
 export class Bound {
   readonly #settings: EventSettings;
   /** What equality has among the healthy hypotheses where nothing is known of the pods. */
   readonly #equality: number;
-  /** Upper bound of the largest log-likelihood of a harmful ratio, undispersed. */
-  #most = 0;
+  readonly #whole = new Most();
+  readonly #here = new Most();
   #stable = 0;
   /** What evidence against stable rested on when it was weighed, and what it was (log10). */
-  #latest: { shares: Shares; dispersion: number; againstStable: number } | undefined;
+  #latest: { whole: Shares; here: Shares; dispersion: number; againstStable: number } | undefined;
 
   constructor(settings: EventSettings) {
     this.#settings = settings;
@@ -44,46 +80,49 @@ export class Bound {
 
   /** Takes note of an interval in which stable had so many requests. */
   add(before: EventEvidence, after: EventEvidence, stable: number): void {
+    if (before.here.number !== after.here.number) this.#here.clear();
     this.#stable += stable;
     const all = after.compared.all - before.compared.all;
     if (all === 0) return;
     const bad = after.compared.bad - before.compared.bad;
-    if (bad > 0) this.#most += bad * Math.log((all + this.#stable) / all);
+    const each = Math.log((all + this.#stable) / all);
+    this.#whole.add(bad, each);
+    this.#here.add(bad, each);
     this.#stable = 0;
   }
 
-  /** Sets the bound to what is true now. */
-  reset({ compared, shares }: EventEvidence, { againstStable, dispersion }: Weighed): void {
-    this.#latest = { shares, dispersion, againstStable };
-    const costs = costsOf(shares);
-    let most = -Infinity;
-    LN_RATIOS.forEach((ln, i) => {
-      if (ln >= LN_LEAST_HARM) most = Math.max(most, compared.bad * ln - (costs[i] ?? 0));
-    });
-    this.#most = most;
+  /** Takes note of what the evidence was. */
+  weighed({ shares, here }: EventEvidence, { againstStable, dispersion }: Weighed): void {
+    this.#latest = { whole: shares, here: here.shares, dispersion, againstStable };
   }
 
   /** False only when evidence cannot have reached its limit. */
   mayFail(state: EventEvidence): boolean {
-    // Evidence that begins anew at a weight is not bounded by that of the whole release.
-    if (state.here.number > 1) return true;
     const { alpha, silence } = this.#settings;
-    // Where pods are counted, equality may have less; that its share is more than α is certain.
-    const equality = state.pods === undefined ? this.#equality : alpha;
-    const needed = Math.log(equality / alpha) - ROUNDING;
     const dispersion = dispersionFactor(state.dispersion);
-    if (this.#most > 0 && this.#most / dispersion >= needed && !this.#isAsBefore(state, dispersion))
-      return true;
+    if (this.#mayFailAgainstStable(state, dispersion)) return true;
+    const { here, candidate, counted } = state;
     // No limit that counts is smaller, and what is within it is no evidence.
-    if (silence === 0 && state.counted <= LEAST_LIMIT * state.candidate.all) return false;
-    return limitEvidence(state, this.#settings, dispersion) >= Math.log10(1 / alpha) - MARGIN;
+    const isWithin = counted <= LEAST_LIMIT * candidate.all && here.counted <= LEAST_LIMIT * here.all;
+    if (silence === 0 && isWithin) return false;
+    const evidence = (all: number, bad: number) =>
+      limitEvidence({ all, bad }, state, this.#settings, dispersion);
+    const needed = Math.log10(1 / alpha) - ROUNDING;
+    return evidence(candidate.all, counted) >= needed || evidence(here.all, here.counted) >= needed;
   }
 
-  /** Whether evidence against stable is what it was when it was weighed, and was some way from its limit. */
-  #isAsBefore({ shares, pods }: EventEvidence, dispersion: number): boolean {
-    const latest = this.#latest;
-    if (latest === undefined || pods !== undefined) return false;
-    if (latest.shares !== shares || latest.dispersion !== dispersion) return false;
-    return latest.againstStable < Math.log10(1 / this.#settings.alpha) - MARGIN;
+  #mayFailAgainstStable(state: EventEvidence, dispersion: number): boolean {
+    const { compared, shares, here, pods } = state;
+    const { alpha } = this.#settings;
+    // Where pods are counted, equality may have less; that its share is more than α is certain.
+    const equality = pods === undefined ? this.#equality : alpha;
+    const ln = Math.max(0, (Math.log(equality / alpha) - ROUNDING) * dispersion);
+    const mayExceed =
+      this.#whole.mayExceed(ln, { bad: compared.bad, shares }) ||
+      (here.number > 1 && this.#here.mayExceed(ln, here));
+    if (!mayExceed || pods !== undefined || this.#latest === undefined) return mayExceed;
+    const { whole, here: latest, dispersion: before, againstStable } = this.#latest;
+    const isAsBefore = whole === shares && latest === here.shares && before === dispersion;
+    return !isAsBefore || againstStable >= Math.log10(1 / alpha) - MARGIN;
   }
 }

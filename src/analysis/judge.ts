@@ -112,17 +112,14 @@ export function weigh(state: EventEvidence, settings: EventSettings): Weighed {
   const hypothesis = hypotheses(settings.tolerance, spread, state.mostRatio);
   const { compared, shares, warmUp, here } = state;
   const whole = compare({ bad: compared.bad, shares, warmUp }, hypothesis, dispersion, settings);
-  const limit = effectiveLimit(state, settings);
-  const againstLimit = limitEvidence(state, settings, dispersion);
+  const limitOf = (counts: Counts) => limitEvidence(counts, state, settings, dispersion);
+  const againstLimit = limitOf({ all: state.candidate.all, bad: state.counted });
   const own =
     here.number < 2
       ? undefined
       : {
           againstStable: compare(here, hypothesis, dispersion, settings).againstStable,
-          againstLimit: evidenceAbove(
-            divided(heldToLimit({ all: here.all, bad: here.counted }, state, settings), dispersion),
-            limit,
-          ),
+          againstLimit: limitOf({ all: here.all, bad: here.counted }),
         };
   const total = both(whole.againstStable, againstLimit);
   return {
@@ -137,7 +134,7 @@ export function weigh(state: EventEvidence, settings: EventSettings): Weighed {
     notGrave: whole.notGrave,
     expected: state.expected / dispersion,
     alone: isAlone(state, settings),
-    limit,
+    limit: effectiveLimit(state, settings),
     dispersion,
   };
 }
@@ -188,10 +185,6 @@ function withOwn(whole: number, own: number | undefined, number: number): number
   return log10(lnPlus(kept, Math.log(share) + own * Math.LN10));
 }
 
-function divided({ all, bad }: Counts, by: number): Counts {
-  return { all: all / by, bad: bad / by };
-}
-
 /** Of the candidate's events those that the limit is held against: of stable's silence only once it is more than its rhythm. */
 function heldToLimit({ all, bad }: Counts, { waiting }: EventEvidence, { silence }: EventSettings): Counts {
   const isTooSoon = waiting !== undefined && waiting.stable.all === 0 && waiting.seconds < silence;
@@ -226,10 +219,15 @@ function isAlone({ waiting }: EventEvidence, { minRequests }: EventSettings): bo
   return waiting !== undefined && waiting.stable.all === 0 && waiting.candidate.all >= minRequests;
 }
 
-/** Evidence (log10) that the candidate exceeds the limit that counts. */
-export function limitEvidence(state: EventEvidence, settings: EventSettings, dispersion: number): number {
-  const counts = heldToLimit({ all: state.candidate.all, bad: state.counted }, state, settings);
-  return evidenceAbove(divided(counts, dispersion), effectiveLimit(state, settings));
+/** Evidence (log10) of these events of the candidate that it exceeds the limit that counts; bad ones as they count. */
+export function limitEvidence(
+  counts: Counts,
+  state: EventEvidence,
+  settings: EventSettings,
+  dispersion: number,
+): number {
+  const { all, bad } = heldToLimit(counts, state, settings);
+  return evidenceAbove({ all: all / dispersion, bad: bad / dispersion }, effectiveLimit(state, settings));
 }
 
 /** An average of two e-values is one, whatever they have in common. */
