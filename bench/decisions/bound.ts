@@ -1,4 +1,4 @@
-import type { EventEvidence } from '../../src/analysis/evidence.ts';
+import type { EventEvidence, Tally } from '../../src/analysis/evidence.ts';
 import { dispersionFactor } from '../../src/analysis/dispersion.ts';
 import { limitEvidence } from '../../src/analysis/judge.ts';
 import type { EventSettings, Weighed } from '../../src/analysis/judge.ts';
@@ -19,12 +19,6 @@ const ROUNDING = 1e-6;
 /** What evidence (log10) loses or gains at most when nothing but the largest ratio that is possible has changed. */
 const MARGIN = 0.1;
 
-/** Bad requests among those that could be compared. */
-interface Compared {
-  readonly bad: number;
-  readonly shares: Shares;
-}
-
 /** Upper bound of the largest log-likelihood (undispersed) of a harmful ratio. */
 class Most {
   #value = 0;
@@ -40,13 +34,14 @@ class Most {
   }
 
   /** Whether the likelihood may exceed this; where the bound says so, by the likelihood itself. */
-  mayExceed(ln: number, { bad, shares }: Compared): boolean {
+  mayExceed(ln: number, { compared, shares }: Tally): boolean {
     if (this.#value <= ln) return false;
     if (this.#of !== shares) {
       const costs = costsOf(shares);
       this.#value = -Infinity;
       LN_RATIOS.forEach((ratio, i) => {
-        if (ratio >= LN_LEAST_HARM) this.#value = Math.max(this.#value, bad * ratio - (costs[i] ?? 0));
+        if (ratio >= LN_LEAST_HARM)
+          this.#value = Math.max(this.#value, compared.bad * ratio - (costs[i] ?? 0));
       });
       this.#of = shares;
     }
@@ -101,25 +96,21 @@ export class Bound {
     const { alpha, silence } = this.#settings;
     const dispersion = dispersionFactor(state.dispersion);
     if (this.#mayFailAgainstStable(state, dispersion)) return true;
-    const { here, candidate, counted } = state;
+    const { here } = state;
     // No limit that counts is smaller, and what is within it is no evidence.
-    const isWithin = counted <= LEAST_LIMIT * candidate.all && here.counted <= LEAST_LIMIT * here.all;
-    if (silence === 0 && isWithin) return false;
-    const evidence = (all: number, bad: number) =>
-      limitEvidence({ all, bad }, state, this.#settings, dispersion);
+    const isWithin = ({ candidate, counted }: Tally) => counted <= LEAST_LIMIT * candidate.all;
+    if (silence === 0 && isWithin(state) && isWithin(here)) return false;
     const needed = Math.log10(1 / alpha) - ROUNDING;
-    return evidence(candidate.all, counted) >= needed || evidence(here.all, here.counted) >= needed;
+    return [state, here].some((tally) => limitEvidence(tally, state, this.#settings, dispersion) >= needed);
   }
 
   #mayFailAgainstStable(state: EventEvidence, dispersion: number): boolean {
-    const { compared, shares, here, pods } = state;
+    const { shares, here, pods } = state;
     const { alpha } = this.#settings;
     // Where pods are counted, equality may have less; that its share is more than α is certain.
     const equality = pods === undefined ? this.#equality : alpha;
     const ln = Math.max(0, (Math.log(equality / alpha) - ROUNDING) * dispersion);
-    const mayExceed =
-      this.#whole.mayExceed(ln, { bad: compared.bad, shares }) ||
-      (here.number > 1 && this.#here.mayExceed(ln, here));
+    const mayExceed = this.#whole.mayExceed(ln, state) || (here.number > 1 && this.#here.mayExceed(ln, here));
     if (!mayExceed || pods !== undefined || this.#latest === undefined) return mayExceed;
     const { whole, here: latest, dispersion: before, againstStable } = this.#latest;
     const isAsBefore = whole === shares && latest === here.shares && before === dispersion;

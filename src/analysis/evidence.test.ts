@@ -304,6 +304,17 @@ describe('a verdict', () => {
     expect(secondsToFail(second(700, 7, 300, 0.6), good)).toBeLessThanOrEqual(20);
   });
 
+  it('does not hold an outage that strikes both sides at a later weight against the limit', () => {
+    const good = repeat(300, second(5, 0, 95, 0));
+    const start = { ...second(40, 20, 60, 30), fresh: true };
+    let state = add(emptyEvidence(), ...lead, ...good, start);
+    for (let seconds = 1; seconds <= 60; seconds++) {
+      const weighed = weigh(state, settings);
+      expect(weighed.total).toBeLessThan(weighed.needed);
+      state = add(state, second(40, 20, 60, 30));
+    }
+  });
+
   it('shares the error budget among metrics', () => {
     const state = add(emptyEvidence(), ...lead, second(10, 0, 190, 0));
     expect(weigh(state, settings).needed).toBe(2);

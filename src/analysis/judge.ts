@@ -2,7 +2,7 @@ import type { Verdict } from '../api/index.ts';
 import { dispersionFactor } from './dispersion.ts';
 import { estimateRatio } from './estimate.ts';
 import type { RatioEstimate } from './estimate.ts';
-import type { EventEvidence, WarmUp } from './evidence.ts';
+import type { EventEvidence, Tally, WarmUp } from './evidence.ts';
 import { unexcused } from './excuse.ts';
 import type { Window } from './excuse.ts';
 import { ALPHA, evidenceAbove, evidenceBelow } from './limit.ts';
@@ -108,28 +108,18 @@ const LEAST_LN = -700;
 /** Weighs what has been counted. May be asked after every interval: looking often costs nothing. */
 export function weigh(state: EventEvidence, settings: EventSettings): Weighed {
   const dispersion = dispersionFactor(state.dispersion);
-  const spread = spreadOf(state.pods, dispersion);
-  const hypothesis = hypotheses(settings.tolerance, spread, state.mostRatio);
-  const { compared, shares, warmUp, here } = state;
-  const whole = compare({ bad: compared.bad, shares, warmUp }, hypothesis, dispersion, settings);
-  const limitOf = (counts: Counts) => limitEvidence(counts, state, settings, dispersion);
-  const againstLimit = limitOf({ all: state.candidate.all, bad: state.counted });
-  const own =
-    here.number < 2
-      ? undefined
-      : {
-          againstStable: compare(here, hypothesis, dispersion, settings).againstStable,
-          againstLimit: limitOf({ all: here.all, bad: here.counted }),
-        };
-  const total = both(whole.againstStable, againstLimit);
+  const hypothesis = hypotheses(settings.tolerance, spreadOf(state.pods, dispersion), state.mostRatio);
+  const evidenceOf = (tally: Tally) => ({
+    ...compare(tally, hypothesis, dispersion, settings),
+    againstLimit: limitEvidence(tally, state, settings, dispersion),
+  });
+  const whole = evidenceOf(state);
+  // The time at its first weight is the whole release.
+  const own = state.here.number < 2 ? whole : evidenceOf(state.here);
   return {
-    againstStable: Math.max(whole.againstStable, own?.againstStable ?? -Infinity),
-    againstLimit: Math.max(againstLimit, own?.againstLimit ?? -Infinity),
-    total: withOwn(
-      total,
-      own === undefined ? undefined : both(own.againstStable, own.againstLimit),
-      here.number,
-    ),
+    againstStable: Math.max(whole.againstStable, own.againstStable),
+    againstLimit: Math.max(whole.againstLimit, own.againstLimit),
+    total: withOwn(both(whole), both(own), state.here.number),
     needed: Math.log10(settings.tests / settings.alpha),
     notGrave: whole.notGrave,
     expected: state.expected / dispersion,
@@ -141,12 +131,12 @@ export function weigh(state: EventEvidence, settings: EventSettings): Weighed {
 
 /** What the comparison with stable says of these events (log10). */
 function compare(
-  { bad, shares, warmUp }: { readonly bad: number; readonly shares: Shares; readonly warmUp: number },
+  { compared, shares, warmUp }: Tally,
   { healthy, harmful }: Hypotheses,
   dispersion: number,
   settings: EventSettings,
 ): { againstStable: number; notGrave: number } {
-  const logs = logLikelihoods(bad, shares, dispersion);
+  const logs = logLikelihoods(compared.bad, shares, dispersion);
   let most = -Infinity;
   for (const log of logs) most = Math.max(most, log);
   let good = 0;
@@ -178,18 +168,21 @@ const OWN_SHARE = 0.05;
  * Evidence that began anew at the present weight beside that of the whole release: the mean of e-values with shares that
  * are fixed beforehand is one. All weights together have OWN_SHARE: the kth has 1/(k·(k − 1)) of it.
  */
-function withOwn(whole: number, own: number | undefined, number: number): number {
+function withOwn(whole: number, own: number, number: number): number {
   const kept = Math.log1p(-OWN_SHARE) + whole * Math.LN10;
-  if (own === undefined) return log10(kept);
-  const share = OWN_SHARE / (number * (number - 1));
-  return log10(lnPlus(kept, Math.log(share) + own * Math.LN10));
+  if (number < 2) return log10(kept);
+  return log10(lnPlus(kept, Math.log(OWN_SHARE / (number * (number - 1))) + own * Math.LN10));
 }
 
 /** Of the candidate's events those that the limit is held against: of stable's silence only once it is more than its rhythm. */
-function heldToLimit({ all, bad }: Counts, { waiting }: EventEvidence, { silence }: EventSettings): Counts {
+function heldToLimit(
+  { candidate, counted }: Tally,
+  { waiting }: EventEvidence,
+  { silence }: EventSettings,
+): Counts {
   const isTooSoon = waiting !== undefined && waiting.stable.all === 0 && waiting.seconds < silence;
   const early = isTooSoon ? waiting.candidate : { all: 0, bad: 0 };
-  return { all: all - early.all, bad: bad - early.bad };
+  return { all: candidate.all - early.all, bad: counted - early.bad };
 }
 
 /**
@@ -202,7 +195,7 @@ function heldToLimit({ all, bad }: Counts, { waiting }: EventEvidence, { silence
 export function harmlessness(state: EventEvidence, window: Counts, settings: EventSettings): number {
   const { tolerance, harmfulRatio, limit = IMPLIED_LIMIT } = settings;
   const dispersion = dispersionFactor(state.dispersion);
-  const logs = logLikelihoods(state.here.bad, state.here.shares, dispersion);
+  const logs = logLikelihoods(state.here.compared.bad, state.here.shares, dispersion);
   const { healthy } = hypotheses(tolerance, spreadOf(state.pods, dispersion), state.mostRatio);
   const lnHarmful = Math.log(harmfulRatio);
   const harmful = Math.max(...logs.filter((_, i) => (LN_RATIOS[i] ?? 0) >= lnHarmful));
@@ -219,19 +212,23 @@ function isAlone({ waiting }: EventEvidence, { minRequests }: EventSettings): bo
   return waiting !== undefined && waiting.stable.all === 0 && waiting.candidate.all >= minRequests;
 }
 
-/** Evidence (log10) of these events of the candidate that it exceeds the limit that counts; bad ones as they count. */
+/**
+ * Evidence (log10) that the candidate exceeds the limit that counts, by the whole release or by the time at its present
+ * weight. Where stable was bad in that time, the limit is higher: what struck both in it is not the candidate's fault.
+ */
 export function limitEvidence(
-  counts: Counts,
+  tally: Tally,
   state: EventEvidence,
   settings: EventSettings,
   dispersion: number,
 ): number {
-  const { all, bad } = heldToLimit(counts, state, settings);
-  return evidenceAbove({ all: all / dispersion, bad: bad / dispersion }, effectiveLimit(state, settings));
+  const { all, bad } = heldToLimit(tally, state, settings);
+  const limit = Math.max(effectiveLimit(state, settings), effectiveLimit(tally, settings));
+  return evidenceAbove({ all: all / dispersion, bad: bad / dispersion }, limit);
 }
 
 /** An average of two e-values is one, whatever they have in common. */
-function both(againstStable: number, againstLimit: number): number {
+function both({ againstStable, againstLimit }: Pick<Weighed, 'againstStable' | 'againstLimit'>): number {
   return log10(
     lnPlus(
       Math.log1p(-LIMIT_SHARE) + againstStable * Math.LN10,
@@ -251,7 +248,7 @@ function logLikelihoods(bad: number, shares: Shares, dispersion: number): number
  * all and in the same intervals.
  */
 function effectiveLimit(
-  { compared, expected, stable }: EventEvidence,
+  { compared, expected, stable }: Tally,
   { limit = IMPLIED_LIMIT, tolerance }: EventSettings,
 ): number {
   const inAll = stable.all === 0 ? 0 : stable.bad / stable.all;
