@@ -85,6 +85,8 @@ export interface Weighed {
   readonly limit: number;
   /** By how much counts scatter more than those of independent events. */
   readonly dispersion: number;
+  /** True when the time at the present weight alone tells more than the whole release. */
+  readonly here: boolean;
 }
 
 /** How the error budget is divided between the two questions. */
@@ -126,6 +128,7 @@ export function weigh(state: EventEvidence, settings: EventSettings): Weighed {
     alone: isAlone(state, settings),
     limit: effectiveLimit(state, settings),
     dispersion,
+    here: both(own) > both(whole),
   };
 }
 
@@ -346,7 +349,7 @@ export interface Judgement extends RatioEstimate {
 /** Most looks see no bad event, and the estimate is the dearest part of a judgement. */
 const estimates = new WeakMap<Shares, { readonly key: string; readonly estimate: RatioEstimate }>();
 
-function estimateOf({ compared, shares }: EventEvidence, dispersion: number, alpha: number): RatioEstimate {
+function estimateOf({ compared, shares }: Tally, dispersion: number, alpha: number): RatioEstimate {
   const key = `${compared.bad}/${dispersion}/${alpha}`;
   const known = estimates.get(shares);
   if (known?.key === key) return known.estimate;
@@ -371,11 +374,15 @@ export function judge(
   const verdict = verdictOf(weighed, window, settings);
   const doubt = doubtOf(weighed, window, settings);
   const sentence = () => {
-    if (verdict === 'Fail') return failSentence(what, state, weighed, estimate, settings.limit);
-    if (doubt === undefined) return passSentence(what, state, estimate);
-    return inconclusiveSentence(what, state, weighed, window, settings, doubt);
+    if (verdict === 'Fail') return failSentence(what, told, weighed, estimate, settings.limit);
+    if (doubt === undefined) return passSentence(what, told, estimate);
+    return inconclusiveSentence(what, told, weighed, window, settings, doubt);
   };
-  const estimate = estimateOf(state, weighed.dispersion, settings.alpha);
+  const here = weighed.here && (verdict === 'Fail' || doubt === 'harm');
+  const told = here
+    ? { ...state.here, here, seconds: state.age }
+    : { ...state, here, seconds: state.watched };
+  const estimate = estimateOf(told, weighed.dispersion, settings.alpha);
   return {
     ...estimate,
     verdict,
