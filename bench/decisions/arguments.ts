@@ -14,7 +14,7 @@ export interface Options {
   readonly whole: boolean;
   /** Whether docs/decisions.md and its images are written. */
   readonly write: boolean;
-  /** Files with the lines of earlier runs, to be written instead of running. */
+  /** Files with the lines of earlier runs: their cells are not run again. */
   readonly from: readonly string[];
 }
 
@@ -22,7 +22,7 @@ export interface Options {
 export class UsageError extends Error {}
 
 export const USAGE = `npm run bench:decisions -- [--json] [--seed N] [--cell NAME]... [--releases N] [--workers N]
-                           [--quick | --limits | --write [--from FILE]...]
+                           [--quick | --limits | --write] [--from FILE]...
 
   --json        one JSON line a cell, and a last one for the whole
   --seed N      another seed (1 by default)
@@ -32,7 +32,7 @@ export const USAGE = `npm run bench:decisions -- [--json] [--seed N] [--cell NAM
   --quick       a choice of cells
   --limits      healthy cells with nuisances turned up
   --write       all cells and those of --limits, into docs/decisions.md
-  --from FILE   with --write: the lines of an earlier run with --json instead of running`;
+  --from FILE   lines of earlier runs with --json: their cells are not run again`;
 
 const RELEASES = { whole: 10_000, quick: 1000, limits: 2000 };
 
@@ -42,7 +42,6 @@ export function optionsOf(args: readonly string[]): Options {
   if ([quick, limits, write, cell !== undefined].filter(Boolean).length > 1) {
     throw new UsageError('Give at most one of --cell, --quick, --limits and --write.');
   }
-  if (from.length > 0 && !write) throw new UsageError('--from is for --write only.');
   const seed = wholeNumber('--seed', numbers.seed, 1, 0);
   const tasks = (cells: readonly Cell[], mode: keyof typeof RELEASES) => {
     const releases = wholeNumber('--releases', numbers.releases, RELEASES[mode], 1);

@@ -164,7 +164,6 @@ describe('the command line', () => {
     [['--releases', '1.5'], 'not "1.5"'],
     [['--cell', 'none/errors/5-40-60/100rps/1%/x11'], 'There is no cell "none/errors/5-40-60/100rps/1%/x11"'],
     [['--quick', '--limits'], 'at most one of'],
-    [['--from', 'x'], '--from is for --write'],
     [['--nonsense'], '--nonsense'],
     [['nonsense'], 'nonsense'],
   ])('refuses %j in a sentence', (args, text) => {

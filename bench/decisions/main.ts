@@ -12,7 +12,7 @@ import { summarize } from './summary.ts';
 /** Measures what was asked for, tells it, and returns the exit code: 1 where a goal is missed. */
 async function run(options: Options): Promise<number> {
   const { json, quick, whole, write } = options;
-  const results = options.from.length > 0 ? await readResults(options.from) : await measureTasks(options);
+  const results = await measureTasks(options, await readResults(options.from));
   const summary = summarize(results);
   const goals = goalsOf(summary, quick ? QUICK : { ...WHOLE, rivals: whole });
   const missed = goals.filter(({ met }) => !met);
@@ -26,15 +26,28 @@ async function run(options: Options): Promise<number> {
   return missed.length === 0 ? 0 : 1;
 }
 
-async function measureTasks({ tasks, workers, json }: Options): Promise<CellResult[]> {
+/** Measures the tasks that are not known already; tells of all of them, those that are known first. */
+async function measureTasks(
+  { tasks, workers, json }: Options,
+  known: readonly CellResult[],
+): Promise<CellResult[]> {
   const started = performance.now();
   let count = 0;
-  return await measureAll(tasks, workers, (result) => {
+  const tell = (result: CellResult) => {
     count++;
     process.stdout.write(`${json ? jsonLine(result) : cellLine(result)}\n`);
     const minutes = ((performance.now() - started) / 60_000).toFixed(1);
     process.stderr.write(`${count} of ${tasks.length} cells, ${minutes} min: ${result.cell.name}\n`);
-  });
+  };
+  const done = tasks.flatMap(
+    ({ cell, seed, releases }) =>
+      known.find((one) => one.cell.name === cell.name && one.seed === seed && one.releases === releases) ??
+      [],
+  );
+  done.forEach(tell);
+  const names = new Set(done.map(({ cell }) => cell.name));
+  const rest = tasks.filter(({ cell }) => !names.has(cell.name));
+  return [...done, ...(await measureAll(rest, workers, tell))];
 }
 
 async function readResults(files: readonly string[]): Promise<CellResult[]> {

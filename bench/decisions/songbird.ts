@@ -3,7 +3,7 @@ import { defaultSettings, verdictOf, weigh } from '../../src/analysis/judge.ts';
 import type { EventSettings, Weighed } from '../../src/analysis/judge.ts';
 import { addRecent, isExcused } from '../../src/analysis/excuse.ts';
 import type { Recent } from '../../src/analysis/excuse.ts';
-import type { EventInterval } from '../../src/analysis/evidence.ts';
+import type { EventEvidence, EventInterval } from '../../src/analysis/evidence.ts';
 import type { Verdict } from '../../src/api/index.ts';
 import { nextLookMs } from '../../src/core/looks.ts';
 import type { WatchedStep } from './cells.ts';
@@ -88,7 +88,7 @@ class Analysis {
   readonly #settings: EventSettings;
   readonly #bound: Bound;
   #state = emptyEvidence();
-  #weighed: Weighed;
+  #latest: { readonly state: EventEvidence; readonly weighed: Weighed } | undefined;
   #window = { all: 0, bad: 0 };
   #excused = { all: 0, bad: 0 };
   #recent: Recent | undefined;
@@ -96,7 +96,6 @@ class Analysis {
   constructor(settings: EventSettings) {
     this.#settings = settings;
     this.#bound = new Bound(settings);
-    this.#weighed = weigh(this.#state, settings);
   }
 
   add(interval: EventInterval): void {
@@ -122,15 +121,21 @@ class Analysis {
 
   get hasFailed(): boolean {
     if (!this.#bound.mayFail(this.#state)) return false;
-    this.#weighed = weigh(this.#state, this.#settings);
-    this.#bound.reset(this.#state);
-    return this.#weighed.total >= this.#weighed.needed;
+    const weighed = this.#weigh();
+    this.#bound.weighed(this.#state, weighed);
+    return weighed.total >= weighed.needed;
   }
 
   /** @param held share of the time for which the step may be held that is over */
   verdict(held: number): Verdict {
-    this.#weighed = weigh(this.#state, this.#settings);
     const window = { ...this.#window, excused: this.#excused };
-    return verdictOf(this.#weighed, window, { ...this.#settings, held });
+    return verdictOf(this.#weigh(), window, { ...this.#settings, held });
+  }
+
+  #weigh(): Weighed {
+    if (this.#latest?.state !== this.#state) {
+      this.#latest = { state: this.#state, weighed: weigh(this.#state, this.#settings) };
+    }
+    return this.#latest.weighed;
   }
 }

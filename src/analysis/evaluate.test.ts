@@ -261,9 +261,9 @@ describe('counts over time', () => {
     const state = (status: AnalysisStatus) => metricState.parse(status.metrics[0]?.state).evidence;
     const first = judge(Array.from({ length: 30 }, (_, n) => stableToo(n, 40, 1, 5)));
     const nothingNew = judge([], first, at(30));
-    expect(state(nothingNew).here.bad).toBeGreaterThan(0);
+    expect(state(nothingNew).here.compared.bad).toBeGreaterThan(0);
     const late = judge([stableToo(33, 40, 0, 0)], nothingNew, at(30));
-    expect(state(late).here.bad).toBe(0);
+    expect(state(late).here.compared.bad).toBe(0);
     expect(state(late).age).toBe(1);
     expect(late).toEqual(judge([stableToo(33, 40, 0, 0)], first, at(30)));
   });

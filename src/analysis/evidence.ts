@@ -7,32 +7,42 @@ import { addBad } from './shares.ts';
 import type { Shares } from './shares.ts';
 import type { Counts } from './telemetry.ts';
 
-/** What has been counted for one event metric since its release began. Small, JSON-safe, never changed in place. */
-export interface EventEvidence {
+/** What has been counted over some time. */
+export interface Tally {
   readonly candidate: Counts;
   readonly stable: Counts;
   /** The candidate's bad events that count: of an incident that shows many times over, a few. */
   readonly counted: number;
   /** The candidate's events of the intervals in which stable had traffic as well; bad ones as they count. */
   readonly compared: Counts;
+  /** Bad events of both sides, as they count, by the candidate's share of the requests among which they were. */
+  readonly shares: Shares;
+  /** ln of the likelihood of a healthy version that needs to warm up, against one that doesn't. */
+  readonly warmUp: number;
+  /** Bad events that a healthy candidate would have had: stable's rate in each interval times its requests. */
+  readonly expected: number;
+}
+
+/** What has been counted for one event metric since its release began. Small, JSON-safe, never changed in place. */
+export interface EventEvidence extends Tally {
+  /** What of it was counted at the present weight: a fault that shows only there must not drown in what was good before. */
+  readonly here: Stretch;
   /** Seconds since the candidate's first traffic. */
   readonly watched: number;
   /** Seconds since its first traffic at its present weight. */
   readonly age: number;
   /** No ratio of bad rates can be larger: stable's rate before the candidate's first traffic times it would exceed 1. */
   readonly mostRatio: number;
-  /** Bad events of both sides, as they count, by the candidate's share of the requests among which they were. */
-  readonly shares: Shares;
-  /** The same at the present weight alone, and the candidate's bad events among them. */
-  readonly here: { readonly bad: number; readonly shares: Shares };
-  /** ln of the likelihood of a healthy version that needs to warm up, against one that doesn't. */
-  readonly warmUp: number;
-  /** Bad events that a healthy candidate would have had: stable's rate in each interval times its requests. */
-  readonly expected: number;
   readonly dispersion: Dispersion;
   /** Events, bad ones as they count, that wait for the other side to have requests as well: only then can they be compared. */
   readonly waiting?: Waiting | undefined;
   readonly pods?: Pods | undefined;
+}
+
+/** The time at one weight. */
+export interface Stretch extends Tally {
+  /** Counts the weights of a release from 1; 0 before the candidate's first traffic. */
+  readonly number: number;
 }
 
 /** Events of one side, and since when the other has had none (seconds). */
@@ -43,21 +53,23 @@ interface Waiting {
 }
 
 const NONE: Counts = { all: 0, bad: 0 };
-const NOWHERE: EventEvidence['here'] = { bad: 0, shares: {} };
+const NOTHING: Tally = {
+  candidate: NONE,
+  stable: NONE,
+  counted: 0,
+  compared: NONE,
+  shares: {},
+  warmUp: 0,
+  expected: 0,
+};
 
 export function emptyEvidence(): EventEvidence {
   return {
-    candidate: NONE,
-    stable: NONE,
-    counted: 0,
-    compared: NONE,
+    ...NOTHING,
+    here: { ...NOTHING, number: 0 },
     watched: 0,
     age: 0,
     mostRatio: MOST_RATIO,
-    shares: {},
-    here: NOWHERE,
-    warmUp: 0,
-    expected: 0,
     dispersion: NO_DISPERSION,
   };
 }
@@ -96,7 +108,7 @@ export function addInterval(before: EventEvidence, interval: EventInterval, warm
   const { candidate, stable, seconds, pods } = interval;
   const started = before.candidate.all > 0;
   const starts = !started && candidate.all > 0;
-  const fresh = starts || interval.fresh === true;
+  const fresh = starts || (started && interval.fresh === true);
   const added = addSpan(before.dispersion, seconds, candidate, stable, fresh);
   // More weight may bring more pods, and those are cold again.
   const age = started && !fresh ? before.age : 0;
@@ -105,32 +117,37 @@ export function addInterval(before: EventEvidence, interval: EventInterval, warm
   const waiting = fresh ? undefined : before.waiting;
   const events = waitingWith(waiting, interval, added);
   const comparable = watching && events.candidate.all > 0 && events.stable.all > 0;
-  const here = fresh ? NOWHERE : before.here;
-  const sums = comparable
-    ? compare(before, here, events, excessAt(age + seconds / 2, warmUp))
-    : {
-        compared: before.compared,
-        shares: before.shares,
-        here,
-        warmUp: before.warmUp,
-        expected: before.expected,
-      };
+  const compared = comparable ? compare(events, excessAt(age + seconds / 2, warmUp)) : undefined;
+  const here = fresh ? { ...NOTHING, number: before.here.number + 1 } : before.here;
   return {
-    candidate: add(before.candidate, candidate),
-    stable: add(before.stable, stable),
-    counted: before.counted + added.candidate,
-    compared: sums.compared,
+    ...tallied(before, interval, added.candidate, compared),
+    here: { ...tallied(here, interval, added.candidate, compared), number: here.number },
     watched: watching ? before.watched + seconds : 0,
     age: age + seconds,
     // Fixed before any of the candidate's events: what is weighed must not be chosen by the outcome.
     mostRatio: starts ? mostRatioOf(before.stable) : before.mostRatio,
-    shares: sums.shares,
-    here: sums.here,
-    warmUp: sums.warmUp,
-    expected: sums.expected,
     dispersion: added.dispersion,
     waiting: watching && !comparable ? events : undefined,
     pods: pods === undefined ? before.pods : addPods(before.pods, pods.candidate, pods.stable),
+  };
+}
+
+function tallied(
+  before: Tally,
+  { candidate, stable }: EventInterval,
+  counted: number,
+  compared: Compared | undefined,
+): Tally {
+  const { shares } = before;
+  return {
+    candidate: add(before.candidate, candidate),
+    stable: add(before.stable, stable),
+    counted: before.counted + counted,
+    compared: compared === undefined ? before.compared : add(before.compared, compared.candidate),
+    shares:
+      compared === undefined || compared.bad === 0 ? shares : addBad(shares, compared.share, compared.bad),
+    warmUp: before.warmUp + (compared?.warmUp ?? 0),
+    expected: before.expected + (compared?.expected ?? 0),
   };
 }
 
@@ -151,24 +168,24 @@ function excessAt(age: number, { ratio, seconds }: WarmUp): number {
   return seconds > 0 ? (ratio - 1) * Math.exp(-age / seconds) : 0;
 }
 
-/** What events of the same time, with requests on both sides, add to the comparison; bad ones as they count. */
-function compare(
-  before: EventEvidence,
-  here: EventEvidence['here'],
-  { candidate, stable }: { readonly candidate: Counts; readonly stable: Counts },
-  excess: number,
-): Pick<EventEvidence, 'compared' | 'shares' | 'here' | 'warmUp' | 'expected'> {
-  const compared = add(before.compared, candidate);
+/** What events of the same time, with requests on both sides, add to the comparison. */
+interface Compared extends Pick<Tally, 'candidate' | 'warmUp' | 'expected'> {
+  /** Of both sides, as they count. */
+  readonly bad: number;
+  /** The candidate's share of the requests (0–1). */
+  readonly share: number;
+}
+
+/** @param excess by how much a version that warms up is worse */
+function compare({ candidate, stable }: Pick<Waiting, 'candidate' | 'stable'>, excess: number): Compared {
   const bad = candidate.bad + stable.bad;
-  const { shares, warmUp, expected } = before;
-  if (bad === 0) return { compared, shares, here, warmUp, expected };
   const share = candidate.all / (candidate.all + stable.all);
   return {
-    compared,
-    shares: addBad(shares, share, bad),
-    here: { bad: here.bad + candidate.bad, shares: addBad(here.shares, share, bad) },
-    warmUp: warmUp + candidate.bad * Math.log1p(excess) - bad * Math.log1p(excess * share),
-    expected: expected + ((candidate.all * stable.bad) / stable.all) * (1 + excess),
+    candidate,
+    bad,
+    share,
+    warmUp: bad === 0 ? 0 : candidate.bad * Math.log1p(excess) - bad * Math.log1p(excess * share),
+    expected: ((candidate.all * stable.bad) / stable.all) * (1 + excess),
   };
 }
 

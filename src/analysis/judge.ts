@@ -2,12 +2,13 @@ import type { Verdict } from '../api/index.ts';
 import { dispersionFactor } from './dispersion.ts';
 import { estimateRatio } from './estimate.ts';
 import type { RatioEstimate } from './estimate.ts';
-import type { EventEvidence, WarmUp } from './evidence.ts';
+import type { EventEvidence, Tally, WarmUp } from './evidence.ts';
 import { unexcused } from './excuse.ts';
 import type { Window } from './excuse.ts';
 import { ALPHA, evidenceAbove, evidenceBelow } from './limit.ts';
 import { spreadOf } from './pods.ts';
 import { GRAVE_RATIO, hypotheses, LN_RATIOS } from './ratios.ts';
+import type { Hypotheses } from './ratios.ts';
 import { costsOf } from './shares.ts';
 import type { Shares } from './shares.ts';
 import { failSentence, inconclusiveSentence, passSentence } from './sentence.ts';
@@ -84,6 +85,8 @@ export interface Weighed {
   readonly limit: number;
   /** By how much counts scatter more than those of independent events. */
   readonly dispersion: number;
+  /** True when the time at the present weight alone tells more than the whole release. */
+  readonly here: boolean;
 }
 
 /** How the error budget is divided between the two questions. */
@@ -107,9 +110,36 @@ const LEAST_LN = -700;
 /** Weighs what has been counted. May be asked after every interval: looking often costs nothing. */
 export function weigh(state: EventEvidence, settings: EventSettings): Weighed {
   const dispersion = dispersionFactor(state.dispersion);
-  const spread = spreadOf(state.pods, dispersion);
-  const logs = logLikelihoods(state.compared.bad, state.shares, dispersion);
-  const { healthy, harmful } = hypotheses(settings.tolerance, spread, state.mostRatio);
+  const hypothesis = hypotheses(settings.tolerance, spreadOf(state.pods, dispersion), state.mostRatio);
+  const evidenceOf = (tally: Tally) => ({
+    ...compare(tally, hypothesis, dispersion, settings),
+    againstLimit: limitEvidence(tally, state, settings, dispersion),
+  });
+  const whole = evidenceOf(state);
+  // The time at its first weight is the whole release.
+  const own = state.here.number < 2 ? whole : evidenceOf(state.here);
+  return {
+    againstStable: Math.max(whole.againstStable, own.againstStable),
+    againstLimit: Math.max(whole.againstLimit, own.againstLimit),
+    total: withOwn(both(whole), both(own), state.here.number),
+    needed: Math.log10(settings.tests / settings.alpha),
+    notGrave: whole.notGrave,
+    expected: state.expected / dispersion,
+    alone: isAlone(state, settings),
+    limit: effectiveLimit(state, settings),
+    dispersion,
+    here: both(own) > both(whole),
+  };
+}
+
+/** What the comparison with stable says of these events (log10). */
+function compare(
+  { compared, shares, warmUp }: Tally,
+  { healthy, harmful }: Hypotheses,
+  dispersion: number,
+  settings: EventSettings,
+): { againstStable: number; notGrave: number } {
+  const logs = logLikelihoods(compared.bad, shares, dispersion);
   let most = -Infinity;
   for (const log of logs) most = Math.max(most, log);
   let good = 0;
@@ -126,26 +156,33 @@ export function weigh(state: EventEvidence, settings: EventSettings): Weighed {
   }
   const healthyLog = lnPlus(
     Math.log1p(-settings.warmUp.chance) + Math.log(good) + most,
-    Math.log(settings.warmUp.chance) + state.warmUp / dispersion,
+    Math.log(settings.warmUp.chance) + warmUp / dispersion,
   );
-  const againstStable = log10(Math.log(worse) + most - healthyLog);
-  const limit = effectiveLimit(state, settings);
-  const againstLimit = limitEvidence(state, settings, dispersion);
   return {
-    againstStable,
-    againstLimit,
-    total: both(againstStable, againstLimit),
-    needed: Math.log10(settings.tests / settings.alpha),
+    againstStable: log10(Math.log(worse) + most - healthyLog),
     notGrave: log10(Math.log(good) + most - graveMost),
-    expected: state.expected / dispersion,
-    alone: isAlone(state, settings),
-    limit,
-    dispersion,
   };
 }
 
-/** The candidate's events that the limit is held against: those of stable's silence once that is more than its rhythm. */
-function heldToLimit({ candidate, counted, waiting }: EventEvidence, { silence }: EventSettings): Counts {
+/** How much of the stake is kept for evidence that begins anew at each weight after the first. */
+const OWN_SHARE = 0.05;
+
+/**
+ * Evidence that began anew at the present weight beside that of the whole release: the mean of e-values with shares that
+ * are fixed beforehand is one. All weights together have OWN_SHARE: the kth has 1/(k·(k − 1)) of it.
+ */
+function withOwn(whole: number, own: number, number: number): number {
+  const kept = Math.log1p(-OWN_SHARE) + whole * Math.LN10;
+  if (number < 2) return log10(kept);
+  return log10(lnPlus(kept, Math.log(OWN_SHARE / (number * (number - 1))) + own * Math.LN10));
+}
+
+/** Of the candidate's events those that the limit is held against: of stable's silence only once it is more than its rhythm. */
+function heldToLimit(
+  { candidate, counted }: Tally,
+  { waiting }: EventEvidence,
+  { silence }: EventSettings,
+): Counts {
   const isTooSoon = waiting !== undefined && waiting.stable.all === 0 && waiting.seconds < silence;
   const early = isTooSoon ? waiting.candidate : { all: 0, bad: 0 };
   return { all: candidate.all - early.all, bad: counted - early.bad };
@@ -161,7 +198,7 @@ function heldToLimit({ candidate, counted, waiting }: EventEvidence, { silence }
 export function harmlessness(state: EventEvidence, window: Counts, settings: EventSettings): number {
   const { tolerance, harmfulRatio, limit = IMPLIED_LIMIT } = settings;
   const dispersion = dispersionFactor(state.dispersion);
-  const logs = logLikelihoods(state.here.bad, state.here.shares, dispersion);
+  const logs = logLikelihoods(state.here.compared.bad, state.here.shares, dispersion);
   const { healthy } = hypotheses(tolerance, spreadOf(state.pods, dispersion), state.mostRatio);
   const lnHarmful = Math.log(harmfulRatio);
   const harmful = Math.max(...logs.filter((_, i) => (LN_RATIOS[i] ?? 0) >= lnHarmful));
@@ -178,14 +215,23 @@ function isAlone({ waiting }: EventEvidence, { minRequests }: EventSettings): bo
   return waiting !== undefined && waiting.stable.all === 0 && waiting.candidate.all >= minRequests;
 }
 
-/** Evidence (log10) that the candidate exceeds the limit that counts. */
-export function limitEvidence(state: EventEvidence, settings: EventSettings, dispersion: number): number {
-  const { all, bad } = heldToLimit(state, settings);
-  return evidenceAbove({ all: all / dispersion, bad: bad / dispersion }, effectiveLimit(state, settings));
+/**
+ * Evidence (log10) that the candidate exceeds the limit that counts, by the whole release or by the time at its present
+ * weight. Where stable was bad in that time, the limit is higher: what struck both in it is not the candidate's fault.
+ */
+export function limitEvidence(
+  tally: Tally,
+  state: EventEvidence,
+  settings: EventSettings,
+  dispersion: number,
+): number {
+  const { all, bad } = heldToLimit(tally, state, settings);
+  const limit = Math.max(effectiveLimit(state, settings), effectiveLimit(tally, settings));
+  return evidenceAbove({ all: all / dispersion, bad: bad / dispersion }, limit);
 }
 
 /** An average of two e-values is one, whatever they have in common. */
-function both(againstStable: number, againstLimit: number): number {
+function both({ againstStable, againstLimit }: Pick<Weighed, 'againstStable' | 'againstLimit'>): number {
   return log10(
     lnPlus(
       Math.log1p(-LIMIT_SHARE) + againstStable * Math.LN10,
@@ -205,7 +251,7 @@ function logLikelihoods(bad: number, shares: Shares, dispersion: number): number
  * all and in the same intervals.
  */
 function effectiveLimit(
-  { compared, expected, stable }: EventEvidence,
+  { compared, expected, stable }: Tally,
   { limit = IMPLIED_LIMIT, tolerance }: EventSettings,
 ): number {
   const inAll = stable.all === 0 ? 0 : stable.bad / stable.all;
@@ -303,7 +349,7 @@ export interface Judgement extends RatioEstimate {
 /** Most looks see no bad event, and the estimate is the dearest part of a judgement. */
 const estimates = new WeakMap<Shares, { readonly key: string; readonly estimate: RatioEstimate }>();
 
-function estimateOf({ compared, shares }: EventEvidence, dispersion: number, alpha: number): RatioEstimate {
+function estimateOf({ compared, shares }: Tally, dispersion: number, alpha: number): RatioEstimate {
   const key = `${compared.bad}/${dispersion}/${alpha}`;
   const known = estimates.get(shares);
   if (known?.key === key) return known.estimate;
@@ -328,11 +374,15 @@ export function judge(
   const verdict = verdictOf(weighed, window, settings);
   const doubt = doubtOf(weighed, window, settings);
   const sentence = () => {
-    if (verdict === 'Fail') return failSentence(what, state, weighed, estimate, settings.limit);
-    if (doubt === undefined) return passSentence(what, state, estimate);
-    return inconclusiveSentence(what, state, weighed, window, settings, doubt);
+    if (verdict === 'Fail') return failSentence(what, told, weighed, estimate, settings.limit);
+    if (doubt === undefined) return passSentence(what, told, estimate);
+    return inconclusiveSentence(what, told, weighed, window, settings, doubt);
   };
-  const estimate = estimateOf(state, weighed.dispersion, settings.alpha);
+  const here = weighed.here && (verdict === 'Fail' || doubt === 'harm');
+  const told = here
+    ? { ...state.here, here, seconds: state.age }
+    : { ...state, here, seconds: state.watched };
+  const estimate = estimateOf(told, weighed.dispersion, settings.alpha);
   return {
     ...estimate,
     verdict,

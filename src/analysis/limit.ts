@@ -19,10 +19,14 @@ const MOST_LOG10 = 300;
  * @param limit the largest share allowed (0–1); with 0, the first bad event is proof
  */
 export function evidenceAbove({ all, bad }: Counts, limit: number): number {
-  if (bad <= 0) return all <= 0 ? 0 : logMean10(ODDS_RATIOS.map((ratio) => logRatio(0, all, limit, ratio)));
-  if (limit <= 0) return MOST_LOG10;
-  return logMean10(ODDS_RATIOS.map((ratio) => logRatio(bad, all - bad, limit, ratio)));
+  if (all <= 0) return 0;
+  if (limit <= 0) return bad > 0 ? MOST_LOG10 : 0;
+  if (latest.limit !== limit) latest = { limit, logs: ODDS_RATIOS.map((ratio) => logsOf(limit, ratio)) };
+  return logMean10(latest.logs.map((logs) => bad * logs.bad + (all - bad) * logs.good));
 }
+
+/** Limits seldom change from look to look. */
+let latest: { limit: number; logs: readonly Logs[] } = { limit: NaN, logs: [] };
 
 /** Where a limit is kept, by how much is unknown, too; 0 is a version without bad events. */
 const ODDS_BELOW = [0, 0.1, 0.3, 0.5, 0.7] as const;
@@ -35,24 +39,33 @@ const ODDS_BELOW = [0, 0.1, 0.3, 0.5, 0.7] as const;
  */
 export function evidenceBelow({ all, bad }: Counts, limit: number): number {
   return logMean10(
-    ODDS_BELOW.map((ratio) =>
-      ratio > 0 ? logRatio(bad, all - bad, limit, ratio) : bad > 0 ? -Infinity : -all * Math.log1p(-limit),
-    ),
+    ODDS_BELOW.map((ratio) => {
+      if (ratio === 0) return bad > 0 ? -Infinity : -all * Math.log1p(-limit);
+      const logs = logsOf(limit, ratio);
+      return bad * logs.bad + (all - bad) * logs.good;
+    }),
   );
 }
 
-function logRatio(bad: number, good: number, limit: number, ratio: number): number {
-  if (limit <= 0) return 0;
+/** ln of the likelihood ratio, for a bad event and for a good one. */
+interface Logs {
+  readonly bad: number;
+  readonly good: number;
+}
+
+function logsOf(limit: number, ratio: number): Logs {
   const odds = (ratio * limit) / (1 - limit);
   const share = odds / (1 + odds);
   // ln((1−p)/(1−limit)) by log1p: for tiny limits the plain quotient would lose all its digits.
-  return bad * Math.log(share / limit) + good * (Math.log1p(-share) - Math.log1p(-limit));
+  return { bad: Math.log(share / limit), good: Math.log1p(-share) - Math.log1p(-limit) };
 }
 
 /** log10 of the mean of exp(x), without overflow. */
 function logMean10(logs: readonly number[]): number {
-  const most = Math.max(...logs);
-  const sum = logs.reduce((total, log) => total + Math.exp(log - most), 0);
+  let most = -Infinity;
+  for (const log of logs) most = Math.max(most, log);
+  let sum = 0;
+  for (const log of logs) sum += Math.exp(log - most);
   const result = (most + Math.log(sum / logs.length)) / Math.LN10;
   return Math.min(MOST_LOG10, Math.max(-MOST_LOG10, result));
 }

@@ -1,6 +1,6 @@
 import { formatPercent } from '../api/index.ts';
 import type { RatioEstimate } from './estimate.ts';
-import type { EventEvidence } from './evidence.ts';
+import type { Tally } from './evidence.ts';
 import { unexcused } from './excuse.ts';
 import type { Window } from './excuse.ts';
 import { GRAVE_RATIO } from './ratios.ts';
@@ -12,6 +12,12 @@ const NOTABLE_DISPERSION = 2.5;
 /** A ratio of which no more is known than that it is hardly above 1 needs no words. */
 const NOTABLE_RATIO = 1.1;
 
+/** What a sentence tells of: the whole release, or the time at its present weight alone. */
+export interface Told extends Tally {
+  readonly here: boolean;
+  readonly seconds: number;
+}
+
 /**
  * Why a metric fails: both sides, by how much they differ, and the evidence.
  *
@@ -19,12 +25,12 @@ const NOTABLE_RATIO = 1.1;
  */
 export function failSentence(
   what: string,
-  state: EventEvidence,
+  told: Told,
   weighed: Weighed,
   estimate: RatioEstimate,
   limit: number | undefined,
 ): string {
-  const { all, bad } = state.candidate;
+  const { all, bad } = told.candidate;
   const isOver = limit !== undefined && bad > limit * all;
   const isWorse = estimate.atLeast >= NOTABLE_RATIO;
   const isByShare = limit === undefined && !isWorse && weighed.againstLimit > weighed.againstStable;
@@ -34,23 +40,23 @@ export function failSentence(
     ...(isByShare ? [`over ${formatPercent(weighed.limit)}, which is too much for any version`] : []),
   ];
   return [
-    `${what}: ${sides(state)}`,
+    `${what}: ${sides(told)}`,
     ...(why.length === 0 ? [] : [why.join(', ')]),
-    `evidence ${power(weighed.total)} passed ${power(weighed.needed)} after ${duration(state.watched)}${clusters(weighed)}`,
+    `evidence ${power(weighed.total)} passed ${power(weighed.needed)} after ${duration(told.seconds)}${clusters(weighed)}`,
   ].join('; ');
 }
 
 /** Why a metric passes. */
-export function passSentence(what: string, state: EventEvidence, estimate: RatioEstimate): string {
-  const { compared, stable } = state;
+export function passSentence(what: string, told: Told, estimate: RatioEstimate): string {
+  const { compared, stable } = told;
   const known = compared.bad + stable.bad > 0 && compared.all > 0;
-  return `${what}: ${sides(state)}${known ? range(estimate) : ''}`;
+  return `${what}: ${sides(told)}${known ? range(estimate) : ''}`;
 }
 
 /** Why there is no verdict yet. */
 export function inconclusiveSentence(
   what: string,
-  state: EventEvidence,
+  told: Told,
   weighed: Weighed,
   window: Window,
   { minRequests, limit = weighed.limit }: Pick<EventSettings, 'minRequests' | 'limit'>,
@@ -62,18 +68,19 @@ export function inconclusiveSentence(
     case 'requests':
       return `${what}: ${whole(window.all)} of the ${whole(minRequests)} requests that a verdict needs`;
     case 'excused':
-      return `${what}: ${sides(state)}; stable itself is over ${allowed}, which then says nothing of the candidate`;
+      return `${what}: ${sides(told)}; stable itself is over ${allowed}, which then says nothing of the candidate`;
     case 'limit':
       return `${what}: ${share(unexcused(window))} at this weight, over ${allowed}, but ${evidence}`;
     case 'harm':
-      return `${what}: ${sides(state)}; it may be worse than stable, but ${evidence}`;
+      return `${what}: ${sides(told)}; it may be worse than stable, but ${evidence}`;
     case 'grave':
-      return `${what}: ${sides(state)}; too few to tell it from a version ${GRAVE_RATIO} times as bad`;
+      return `${what}: ${sides(told)}; too few to tell it from a version ${GRAVE_RATIO} times as bad`;
   }
 }
 
-function sides({ candidate, stable }: EventEvidence): string {
-  return `${share(candidate)} on the candidate, ${share(stable)} on stable`;
+function sides({ candidate, stable, here }: Told): string {
+  const beside = here && stable.all === 0 ? 'no requests' : share(stable);
+  return `${share(candidate)} on the candidate, ${beside} on stable${here ? ' at this weight' : ''}`;
 }
 
 function share({ all, bad }: Counts): string {

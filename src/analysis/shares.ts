@@ -16,20 +16,26 @@ export function addBad(shares: Shares, share: number, bad: number): Shares {
 
 type Range = readonly [bad: number, shares: number, squares: number];
 
-/** What was computed last, by position: an interval changes one range, and the costs of all are asked for. */
-const latest: { readonly range: Range; readonly costs: readonly number[] }[] = [];
+/** Ranges never change, an interval replaces one of them, and the costs of all are asked for at every look. */
+const known = new WeakMap<Range, readonly number[]>();
 
 /** For each ratio: the sum over all bad events of ln(1 + (ratio − 1) × share). */
-export function costsOf(shares: Shares): number[] {
-  const sum = EXCESS.map(() => 0);
-  for (const [position, range] of Object.values(shares).entries()) {
-    let known = latest[position];
-    if (known?.range !== range) latest[position] = known = { range, costs: costsIn(range) };
-    const { costs } = known;
-    for (let i = 0; i < sum.length; i++) sum[i] = (sum[i] ?? 0) + (costs[i] ?? 0);
+export function costsOf(shares: Shares): readonly number[] {
+  let sum: number[] | undefined;
+  let only: readonly number[] = NO_COSTS;
+  for (const range of Object.values(shares)) {
+    let costs = known.get(range);
+    if (costs === undefined) known.set(range, (costs = costsIn(range)));
+    if (only === NO_COSTS) only = costs;
+    else {
+      sum ??= [...only];
+      for (let i = 0; i < sum.length; i++) sum[i] = (sum[i] ?? 0) + (costs[i] ?? 0);
+    }
   }
-  return sum;
+  return sum ?? only;
 }
+
+const NO_COSTS: readonly number[] = EXCESS.map(() => 0);
 
 function costsIn([bad, first, second]: Range): number[] {
   const mean = first / bad;

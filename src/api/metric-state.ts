@@ -11,16 +11,12 @@ const spans = z.object({
 const side = z.object({ serving: number, deviations: z.record(z.string(), z.tuple([number, number])) });
 
 const shares = z.record(z.string(), z.tuple([number, number, number]));
-const evidence = z.object({
-  counted: number,
-  compared: counts,
+const tally = z.object({ counted: number, compared: counts, shares, warmUp: number, expected: number });
+const evidence = tally.extend({
+  here: tally.extend({ number, candidate: counts, stable: counts }),
   watched: number,
   age: number,
   mostRatio: number,
-  shares,
-  here: z.object({ bad: number, shares }),
-  warmUp: number,
-  expected: number,
   dispersion: z.object({
     single: scatter,
     double: scatter,
