@@ -2,7 +2,7 @@ import { parseArgs } from 'node:util';
 import { type CanaryReleaseSpec, formatPercent } from '../api/index.ts';
 import { dwellMs } from '../core/steps.ts';
 import { startsOf } from '../simulator/history.ts';
-import { type Outcomes, play, playable } from './forecast.ts';
+import { type Outcomes, notPlayed, notPlayedSentence, play, playable } from './forecast.ts';
 import { type Manifest, readManifest } from './manifest.ts';
 import { STEP_MS, pickFrom, readHistory, summaryOf } from './recording.ts';
 import { often, rounded } from './text.ts';
@@ -35,6 +35,8 @@ interface Report {
   readonly days: number;
   readonly pods: number;
   readonly traffic: { readonly perSecond: number; readonly bad: Readonly<Record<string, number>> };
+  /** Parts of the analysis that are not played. */
+  readonly notPlayed: readonly string[];
   readonly outcomes: Outcomes;
   /** Releases that would have been rolled back, and why. */
   readonly rollbacks: readonly { readonly at: string; readonly message: string }[];
@@ -81,6 +83,7 @@ async function replay(
   options: { address: string; sinceMs: number; runs: number; seed: number },
 ): Promise<Report> {
   const { address, sinceMs, runs, seed } = options;
+  const missing = notPlayed(manifest.spec);
   const history = await readHistory(manifest, { address, now: Date.now(), sinceMs, stepMs: STEP_MS });
   const spec = playable(manifest.spec);
   const tookMs = shortestMs(spec);
@@ -97,6 +100,7 @@ async function replay(
     days: sinceMs / 86_400_000,
     pods: history.pods.length,
     traffic: summaryOf(history),
+    notPlayed: missing,
     outcomes,
     rollbacks: lives.flatMap(({ outcome, message }, run) =>
       outcome === 'RolledBack'
@@ -121,6 +125,8 @@ function* describe(report: Report): Generator<string> {
   yield `${report.release}: ${rounded(report.days)} days from ${report.from}, ${report.pods} pods`;
   const shares = Object.entries(traffic.bad).map(([metric, rate]) => `${metric} ${formatPercent(rate)}`);
   yield `${rounded(traffic.perSecond)} requests a second in the mean; ${shares.join(', ')}`;
+  const missing = notPlayedSentence(report.notPlayed);
+  if (missing !== undefined) yield missing;
   yield '';
   yield `${outcomes.runs} releases of a healthy version`;
   yield `  rolled back wrongly: ${often(outcomes.rolledBack)}`;

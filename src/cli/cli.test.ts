@@ -1,4 +1,4 @@
-import { mkdtemp, rm, writeFile } from 'node:fs/promises';
+import { mkdtemp, readFile, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
@@ -31,7 +31,11 @@ async function file(content: string): Promise<string> {
 interface Report {
   readonly release: string;
   readonly good: { promoted: { count: number }; steps: { weight: number; passedAfter: number }[] };
-  readonly bad: { rolledBack: { count: number }; bad: Record<string, number> };
+  readonly bad: {
+    rolledBack: { count: number };
+    rolledBackAfter: { p50: number };
+    bad: Record<string, number>;
+  };
   readonly advice: string[];
 }
 
@@ -75,6 +79,52 @@ describe('songbird simulate', () => {
     const { status, out } = await songbird('simulate', '-f', EXAMPLE, ...quick, '--error-rate', '5%');
     expect(status).toBe(1);
     expect(out).toMatch(/Set limits above what the service does today/);
+  });
+
+  it('says what of the analysis is not played, and refuses where nothing else is left', async () => {
+    const example = await readFile(EXAMPLE, 'utf8');
+    const wanted = '{ kind: ClusterAnalysisTemplate, name: checkout-conversion }';
+    const analysis = (spec: string) =>
+      file(example.replace(/^  analysis:\n(    .*\n)+/m, `  analysis: ${spec}\n`));
+    const some = await songbird(
+      'simulate',
+      '-f',
+      await analysis(`{ errorRate: {}, templates: [${wanted}] }`),
+      ...quick,
+    );
+    expect(some.status).toBe(0);
+    expect(some.out).toMatch(/Not played, .*: ClusterAnalysisTemplate checkout-conversion/);
+    const none = await songbird('simulate', '-f', await analysis(`{ templates: [${wanted}] }`), ...quick);
+    expect(none.status).toBe(2);
+    expect(none.errors).toMatch(/only analysis.errorRate and analysis.latency can be played/);
+  });
+
+  it('plays the delays of a Prometheus where the manifest counts by it', async () => {
+    const example = await readFile(EXAMPLE, 'utf8');
+    const path = await file(
+      example.replace(
+        '  analysis:\n',
+        '  analysis:\n    source: prometheus\n    prometheus: { address: http://prometheus:9090 }\n',
+      ),
+    );
+    const after = async (...args: string[]) => {
+      const all = [
+        'simulate',
+        '-f',
+        path,
+        ...quick,
+        '--rps',
+        '1000',
+        '--bad-ratio',
+        '100',
+        '--json',
+        ...args,
+      ];
+      const { out } = await songbird(...all);
+      return (JSON.parse(out) as Report).bad.rolledBackAfter.p50;
+    };
+    expect(await after()).toBeGreaterThan(5);
+    expect(await after('--scrape', '1m')).toBeGreaterThan(1.5 * (await after()));
   });
 
   it.each([

@@ -1,7 +1,9 @@
+import { eventMetrics } from '../analysis/event-metric.ts';
 import type { CanaryReleaseSpec } from '../api/index.ts';
 import { Dice } from '../simulator/dice.ts';
 import { type Life, playLife } from '../simulator/life.ts';
 import type { Requests } from '../simulator/traffic.ts';
+import { UsageError } from './usage.ts';
 
 /** How often something happened, with the 95% interval of its probability (0–1; Wilson 1927). */
 export interface Frequency {
@@ -35,16 +37,18 @@ export interface Outcomes {
 /**
  * Plays `runs` releases of this manifest, all with dice of their own that follow from `seed`.
  * @param requestsOf what callers do in one of them
+ * @param scrapeMs how often Prometheus scrapes, where the manifest counts by it
  */
 export function play(
   spec: CanaryReleaseSpec,
   requestsOf: (run: number, dice: Dice) => Requests,
   runs: number,
   seed: number,
+  scrapeMs?: number,
 ): { outcomes: Outcomes; lives: Life[] } {
   const lives = Array.from({ length: runs }, (_, run) => {
     const dice = new Dice(seed * 1_000_003 + run);
-    return playLife(spec, requestsOf(run, dice), dice);
+    return playLife(spec, requestsOf(run, dice), dice, scrapeMs);
   });
   return { outcomes: outcomesOf(spec, lives), lives };
 }
@@ -53,6 +57,29 @@ export function play(
 export function playable(spec: CanaryReleaseSpec): CanaryReleaseSpec {
   const steps = spec.steps.map(({ pause, ...step }) => step);
   return { ...spec, steps, replicas: Math.max(1, spec.replicas) };
+}
+
+/**
+ * What of the manifest's analysis cannot be played, because it asks more than requests: metrics of its own and of templates.
+ * @throws UsageError where nothing else is left
+ */
+export function notPlayed({ analysis }: CanaryReleaseSpec): string[] {
+  const { templates = [], metrics = [] } = analysis;
+  const names = [
+    ...templates.map(({ kind, name }) => `${kind} ${name}`),
+    ...metrics.map(({ name }) => `metric ${name}`),
+  ];
+  if (eventMetrics(analysis).length > 0) return names;
+  throw new UsageError(
+    `only analysis.errorRate and analysis.latency can be played, and this release has neither: what ${names.join(', ')} would say nobody knows beforehand`,
+  );
+}
+
+/** The same as a sentence; undefined where all is played. */
+export function notPlayedSentence(names: readonly string[]): string | undefined {
+  return names.length === 0
+    ? undefined
+    : `Not played, as nobody knows what they would say: ${names.join(', ')}. A release waits for them too, and fails with them.`;
 }
 
 function outcomesOf(spec: CanaryReleaseSpec, lives: readonly Life[]): Outcomes {

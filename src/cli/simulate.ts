@@ -4,7 +4,7 @@ import { type CanaryReleaseSpec, formatPercent } from '../api/index.ts';
 import type { Dice } from '../simulator/dice.ts';
 import { type Load, type Requests, Traffic } from '../simulator/traffic.ts';
 import { adviceFor } from './advice.ts';
-import { type Outcomes, play, playable } from './forecast.ts';
+import { type Outcomes, notPlayed, notPlayedSentence, play, playable } from './forecast.ts';
 import { type Latency, parseLatency, slowerThan } from './latency.ts';
 import { type Manifest, readManifest } from './manifest.ts';
 import { cumulative, curve } from './plot.ts';
@@ -24,12 +24,14 @@ that decides in the cluster, for a version as good as the present one and for a 
   --latency P50/P99    how long requests take today, such as 40ms/300ms
   --prometheus URL     takes requests, errors and latency from the last --since (default 1d) of the
                        service's Istio metrics instead
+  --scrape PERIOD      how often Prometheus scrapes, where the manifest counts by it (default 15s)
   --bad-ratio N        how many times as often requests of the bad version go wrong (default 10)
   --runs N             releases played of each version (default 200)
   --seed N             of the dice (default 1)
   --json               one JSON object
 
-Pauses of steps count as resumed at once. Exit status 1: at this traffic the analysis could never
+Pauses of steps count as resumed at once. Errors and latency are played, metrics of templates are
+not. Exit status 1: at this traffic the analysis could never
 decide, and the output says what would help.`;
 
 /** Where nothing is known of a service's latency: slow requests are so much rarer than its limit allows. */
@@ -42,6 +44,7 @@ interface Options {
   readonly errorRate: number;
   readonly latency: Latency | undefined;
   readonly badRatio: number;
+  readonly scrapeMs: number;
   readonly runs: number;
   readonly seed: number;
 }
@@ -58,6 +61,7 @@ export async function simulate(args: readonly string[], print: (line: string) =>
       latency: { type: 'string' },
       prometheus: { type: 'string' },
       since: { type: 'string', default: '1d' },
+      scrape: { type: 'string', default: '15s' },
       'bad-ratio': { type: 'string', default: '10' },
       runs: { type: 'string', default: '200' },
       seed: { type: 'string', default: '1' },
@@ -75,15 +79,17 @@ export async function simulate(args: readonly string[], print: (line: string) =>
     errorRate: share('error-rate', values['error-rate']),
     latency: values.latency === undefined ? undefined : parseLatency(values.latency),
     badRatio: positive('bad-ratio', values['bad-ratio']),
+    scrapeMs: period('scrape', values.scrape),
     runs: Math.ceil(positive('runs', values.runs)),
     seed: Math.floor(positive('seed', values.seed)),
   };
   const manifest = await readManifest(values.file, values.release);
+  const missing = notPlayed(manifest.spec);
   const world =
     values.prometheus === undefined
       ? imagined(manifest, options)
       : await recorded(manifest, values.prometheus, period('since', values.since));
-  const report = forecast(manifest, world, options);
+  const report = { ...forecast(manifest, world, options), notPlayed: missing };
   if (values.json) print(JSON.stringify(report));
   else for (const line of describe(report, world, options)) print(line);
   return report.advice.length === 0 ? 0 : 1;
@@ -109,7 +115,12 @@ async function recorded(manifest: Manifest, address: string, sinceMs: number): P
   return { load, origin: 'recorded', requestsOf: (badRatio, dice) => pick(dice, badRatio) };
 }
 
-interface Report {
+interface Report extends Forecast {
+  /** Parts of the analysis that are not played. */
+  readonly notPlayed: readonly string[];
+}
+
+interface Forecast {
   readonly release: string;
   readonly steps: CanaryReleaseSpec['steps'];
   readonly traffic: { readonly perSecond: number; readonly bad: Readonly<Record<string, number>> };
@@ -122,12 +133,12 @@ interface Report {
   readonly advice: readonly string[];
 }
 
-function forecast({ name, spec: manifest }: Manifest, world: World, options: Options): Report {
+function forecast({ name, spec: manifest }: Manifest, world: World, options: Options): Forecast {
   const spec = playable(manifest);
   const { load } = world;
-  const { badRatio, runs, seed } = options;
-  const good = play(spec, (_, dice) => world.requestsOf(1, dice), runs, seed).outcomes;
-  const bad = play(spec, (_, dice) => world.requestsOf(badRatio, dice), runs, seed);
+  const { badRatio, runs, seed, scrapeMs } = options;
+  const good = play(spec, (_, dice) => world.requestsOf(1, dice), runs, seed, scrapeMs).outcomes;
+  const bad = play(spec, (_, dice) => world.requestsOf(badRatio, dice), runs, seed, scrapeMs);
   return {
     release: name,
     steps: manifest.steps,
@@ -167,6 +178,8 @@ function* describe(report: Report, { origin }: World, { latency }: Options): Gen
   ) {
     yield 'How long requests take is not known: give --latency P50/P99, such as --latency 40ms/300ms.';
   }
+  const missing = notPlayedSentence(report.notPlayed);
+  if (missing !== undefined) yield missing;
   yield '';
   yield 'A version as good as the present one';
   for (const { weight, passedAfter } of good.steps) {

@@ -1,6 +1,4 @@
 import { evaluate } from '../analysis/evaluate.ts';
-import { eventMetrics } from '../analysis/event-metric.ts';
-import type { Interval } from '../analysis/telemetry.ts';
 import type { AnalysisStatus, CanaryReleaseSpec, CanaryReleaseStatus, Outcome } from '../api/index.ts';
 import { baselineName } from '../api/index.ts';
 import { decide } from '../core/decide.ts';
@@ -8,6 +6,8 @@ import type { Baseline, Effect, Observed, Workload } from '../core/model.ts';
 import { ms } from '../core/model.ts';
 import { heldShare } from '../core/progress.ts';
 import type { Dice } from './dice.ts';
+import { Source } from './source.ts';
+import type { SourceOptions } from './source.ts';
 import type { Requests } from './traffic.ts';
 
 const NAME = 'simulated';
@@ -19,6 +19,8 @@ const WRITE_MS = 50;
 /** No release lasts longer, unless its manifest says so on purpose. */
 const MOST_MS = 14 * 24 * 3_600_000;
 const MOST_PASSES_AT_ONCE = 100;
+/** As in Istio's samples. */
+export const DEFAULT_SCRAPE_MS = 15_000;
 
 /** A release from its first pass to its end, as its users met it. */
 export interface Life {
@@ -38,9 +40,17 @@ export interface Life {
 /**
  * One release in a cluster where every pod is ready and every write takes effect at once: the production `decide` and
  * `evaluate`, with requests from `traffic`. Pauses that wait for a person end the life as `Paused`.
+ *
+ * @param scrapeMs how often Prometheus scrapes, where the manifest counts by it
  */
-export function playLife(spec: CanaryReleaseSpec, traffic: Requests, dice: Dice): Life {
-  const cluster = new Cluster(spec, traffic, dice);
+export function playLife(
+  spec: CanaryReleaseSpec,
+  traffic: Requests,
+  dice: Dice,
+  scrapeMs = DEFAULT_SCRAPE_MS,
+): Life {
+  const { source } = spec.analysis;
+  const cluster = new Cluster(spec, traffic, dice, { source, scrapeMs });
   while (!cluster.isOver) cluster.look();
   return cluster.life();
 }
@@ -49,6 +59,7 @@ class Cluster {
   readonly #spec: CanaryReleaseSpec;
   readonly #traffic: Requests;
   readonly #dice: Dice;
+  readonly #source: Source;
   #now = START;
   #counted = START;
   #status: CanaryReleaseStatus = { stableRevision: STABLE };
@@ -56,14 +67,14 @@ class Cluster {
   #baselines: Record<string, Baseline> = {};
   #weights: Record<string, number> = { [STABLE]: 100 };
   #subsets = [STABLE];
-  #intervals: Interval[] = [];
   readonly #passed: { weight: number; atMs: number }[] = [];
   readonly #served = { requests: 0, bad: {} as Record<string, number> };
 
-  constructor(spec: CanaryReleaseSpec, traffic: Requests, dice: Dice) {
+  constructor(spec: CanaryReleaseSpec, traffic: Requests, dice: Dice, options: SourceOptions) {
     this.#spec = spec;
     this.#traffic = traffic;
     this.#dice = dice;
+    this.#source = new Source(spec.analysis, options, START, dice);
     this.#workloads = { [STABLE]: pods(spec.replicas) };
   }
 
@@ -136,7 +147,6 @@ class Cluster {
     if (candidateRevision === undefined || attempt === undefined || ending !== undefined) return undefined;
     this.#count();
     const from = ms(analysis?.through ?? attempt.startedAt);
-    this.#intervals = this.#intervals.filter((interval) => interval.to > from);
     return evaluate({
       spec: this.#spec.analysis,
       candidate: CANDIDATE,
@@ -144,11 +154,7 @@ class Cluster {
       previous: analysis,
       windowFrom: step?.observedAt,
       held: heldShare({ spec: this.#spec, status: this.#status }, this.#now),
-      reading: {
-        ok: true,
-        intervals: this.#intervals,
-        completeThrough: { [CANDIDATE]: this.#now, [STABLE]: this.#now },
-      },
+      reading: this.#source.reading(from),
       from,
     });
   }
@@ -161,12 +167,7 @@ class Cluster {
     const at = [from - START, this.#now - START] as const;
     const candidate = this.#traffic.count('candidate', share, ...at, this.#dice);
     const stable = this.#traffic.count('stable', (1 - share) * this.#comparedShare, ...at, this.#dice);
-    this.#intervals.push({
-      from,
-      to: this.#now,
-      since: { [CANDIDATE]: from, [STABLE]: from },
-      counts: { [CANDIDATE]: candidate, [STABLE]: stable },
-    });
+    this.#source.add({ from, to: this.#now, counts: { [CANDIDATE]: candidate, [STABLE]: stable } });
     this.#counted = this.#now;
     this.#served.requests += Math.max(0, ...Object.values(candidate).map(({ all }) => all));
     for (const [metric, { bad }] of Object.entries(candidate)) {
@@ -204,9 +205,4 @@ class Cluster {
 
 function pods(count: number): Workload {
   return { replicas: count, ready: count, pods: count, drifted: false };
-}
-
-/** The names of what a release of this spec counts. */
-export function metricNames(spec: CanaryReleaseSpec): string[] {
-  return eventMetrics(spec.analysis).map(({ name }) => name);
 }
