@@ -42,6 +42,9 @@ export interface Summary {
   /** The same over those whose healthy twin it rolls back in at most 5% of releases. */
   readonly speedupVsFlaggerWhereSound: number | undefined;
   readonly speedupVsArgoWhereSound: number | undefined;
+  /** The same with Wald's bound in our place: what nobody could exceed by much. Plain cells only. */
+  readonly boundVsFlaggerWhereSound: number | undefined;
+  readonly boundVsArgoWhereSound: number | undefined;
   readonly tuned: readonly TunedRule[];
   readonly losses: readonly Loss[];
   /** The largest share promoted of candidates 5 times as bad or worse that 200 requests reached. */
@@ -70,15 +73,21 @@ export function summarize(all: readonly CellResult[]): Summary {
     undefined,
   );
   const tuned = tune(healthy);
+  const [soundForFlagger, soundForArgo] = [
+    soundFor('flagger', bad, healthy),
+    soundFor('argo-0', bad, healthy),
+  ];
   return {
     falseRollbackMaxUpper: worst?.songbird.interval[1],
     falseRollbackWorstCell: worst?.cell.name,
     waldRatioP95: waldRatio(bad, 10, Infinity),
     waldRatioP95From3To10: waldRatio(bad, 3, 10),
-    speedupVsFlagger: speedup(bad, 'flagger'),
-    speedupVsArgo: speedup(bad, 'argo-0'),
-    speedupVsFlaggerWhereSound: speedup(soundFor('flagger', bad, healthy), 'flagger'),
-    speedupVsArgoWhereSound: speedup(soundFor('argo-0', bad, healthy), 'argo-0'),
+    speedupVsFlagger: speedup(bad, 'flagger', ours),
+    speedupVsArgo: speedup(bad, 'argo-0', ours),
+    speedupVsFlaggerWhereSound: speedup(soundForFlagger, 'flagger', ours),
+    speedupVsArgoWhereSound: speedup(soundForArgo, 'argo-0', ours),
+    boundVsFlaggerWhereSound: speedup(soundForFlagger, 'flagger', bound),
+    boundVsArgoWhereSound: speedup(soundForArgo, 'argo-0', bound),
     tuned,
     losses: lossesTo(tuned, bad),
     harmfulPromotionsMax: most(bad.map(({ songbird }) => songbird.harmfulPromotions)),
@@ -127,10 +136,18 @@ function waldRatio(bad: readonly CellResult[], from: number, below: number): num
   return ratios.length === 0 ? undefined : quantile(ratios, 0.95);
 }
 
-function speedup(bad: readonly CellResult[], rule: string): number | undefined {
+const ours = ({ songbird }: CellResult) => songbird.failed;
+const bound = ({ wald }: CellResult) => wald ?? NaN;
+
+/** @param failed the failed requests that the rival's are divided by */
+function speedup(
+  bad: readonly CellResult[],
+  rule: string,
+  failed: (result: CellResult) => number,
+): number | undefined {
   const ratios = bad
     .filter(({ cell }) => cell.ratio >= 10)
-    .map(({ songbird, rivals }) => (rivals[rule]?.failed ?? NaN) / songbird.failed)
+    .map((result) => (result.rivals[rule]?.failed ?? NaN) / failed(result))
     .filter((ratio) => !Number.isNaN(ratio));
   return ratios.length === 0 ? undefined : quantile(ratios, 0.5);
 }
