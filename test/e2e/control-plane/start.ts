@@ -153,6 +153,11 @@ class LocalControlPlane implements ControlPlane {
   async restartApiServer(): Promise<void> {
     await this.stopApiServer();
     await this.#startApiServer();
+    // Its informers wait for up to a minute before they ask a server again that refused them. A controller manager that
+    // elects a leader has lost its lease by then, ends, and is started again.
+    if (this.#controllerManager === undefined) return;
+    await this.#processes.stop(this.#controllerManager, 1_000);
+    await this.#startControllerManager();
   }
 
   async compactEtcd(): Promise<void> {
