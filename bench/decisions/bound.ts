@@ -1,7 +1,8 @@
 import type { EventEvidence, Tally } from '../../src/analysis/evidence.ts';
 import { dispersionFactor } from '../../src/analysis/dispersion.ts';
-import { limitEvidence } from '../../src/analysis/judge.ts';
-import type { EventSettings, Weighed } from '../../src/analysis/judge.ts';
+import type { EventSettings } from '../../src/analysis/settings.ts';
+import { limitEvidence } from '../../src/analysis/weigh.ts';
+import type { Weighed } from '../../src/analysis/weigh.ts';
 import { PRIOR_SPREAD } from '../../src/analysis/pods.ts';
 import { hypotheses, LN_RATIOS, MOST_RATIO } from '../../src/analysis/ratios.ts';
 import { costsOf } from '../../src/analysis/shares.ts';

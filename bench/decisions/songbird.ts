@@ -1,6 +1,9 @@
 import { addInterval, emptyEvidence } from '../../src/analysis/evidence.ts';
-import { defaultSettings, verdictOf, weigh } from '../../src/analysis/judge.ts';
-import type { EventSettings, Weighed } from '../../src/analysis/judge.ts';
+import { verdictOf } from '../../src/analysis/judge.ts';
+import { defaultSettings } from '../../src/analysis/settings.ts';
+import type { EventSettings } from '../../src/analysis/settings.ts';
+import { weigh } from '../../src/analysis/weigh.ts';
+import type { Weighed } from '../../src/analysis/weigh.ts';
 import { addRecent, isExcused } from '../../src/analysis/excuse.ts';
 import type { Recent } from '../../src/analysis/excuse.ts';
 import type { EventEvidence, EventInterval } from '../../src/analysis/evidence.ts';

@@ -1,4 +1,4 @@
-import { defaultSettings } from '../../src/analysis/judge.ts';
+import { defaultSettings } from '../../src/analysis/settings.ts';
 import { SCHEDULES } from './cells.ts';
 import type { Cell, WatchedStep } from './cells.ts';
 import { RULES } from './rivals/rules.ts';

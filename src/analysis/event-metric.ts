@@ -5,10 +5,11 @@ import type { EventInterval, WarmUp } from './evidence.ts';
 import { addInterval } from './evidence.ts';
 import { addRecent, isExcused } from './excuse.ts';
 import type { Recent, Window } from './excuse.ts';
-import type { EventSettings } from './judge.ts';
-import { defaultSettings, judge } from './judge.ts';
+import { judge } from './judge.ts';
 import { isAbout, recall, remember } from './memory.ts';
 import type { Memory } from './memory.ts';
+import { defaultSettings } from './settings.ts';
+import type { EventSettings } from './settings.ts';
 import type { Counts, EventMetric, Interval } from './telemetry.ts';
 
 /** A metric of which the release gives the queries: bad events among all, whatever they are. */

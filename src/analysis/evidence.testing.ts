@@ -1,7 +1,7 @@
 import { addInterval } from './evidence.ts';
 import type { EventEvidence, EventInterval } from './evidence.ts';
-import { defaultSettings } from './judge.ts';
-import type { EventSettings } from './judge.ts';
+import { defaultSettings } from './settings.ts';
+import type { EventSettings } from './settings.ts';
 
 export const settings: EventSettings = { ...defaultSettings('errors'), limit: 0.01 };
 

@@ -2,7 +2,9 @@ import { describe, expect, it } from 'vitest';
 import { addInterval, emptyEvidence } from './evidence.ts';
 import type { EventInterval } from './evidence.ts';
 import { add, repeat, second, settings } from './evidence.testing.ts';
-import { defaultSettings, judge, verdictOf, weigh } from './judge.ts';
+import { judge, verdictOf } from './judge.ts';
+import { defaultSettings } from './settings.ts';
+import { weigh } from './weigh.ts';
 
 describe('a verdict', () => {
   const lead = repeat(10, second(0, 0, 200, 0));

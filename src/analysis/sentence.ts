@@ -4,8 +4,10 @@ import type { Tally } from './evidence.ts';
 import { unexcused } from './excuse.ts';
 import type { Window } from './excuse.ts';
 import { GRAVE_RATIO } from './ratios.ts';
-import type { Doubt, EventSettings, Weighed } from './judge.ts';
+import type { Doubt } from './judge.ts';
+import type { EventSettings } from './settings.ts';
 import type { Counts } from './telemetry.ts';
+import type { Weighed } from './weigh.ts';
 
 /** Clusters that the reader should know of: more than is assumed before anything is seen. */
 const NOTABLE_DISPERSION = 2.5;

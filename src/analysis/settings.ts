@@ -1,0 +1,54 @@
+import type { WarmUp } from './evidence.ts';
+import { ALPHA } from './limit.ts';
+import type { EventMetric } from './telemetry.ts';
+
+/** How an event metric is judged. */
+export interface EventSettings {
+  /** Error budget of the release: the chance of rolling back a healthy version, over all metrics, looks and steps (0–1). */
+  readonly alpha: number;
+  /** How many metrics share it. */
+  readonly tests: number;
+  /** How much worse than stable the candidate may be, as a share of stable's bad rate: 0 not at all, 1 twice as bad. */
+  readonly tolerance: number;
+  /** The largest share of bad events allowed (0–1), whatever stable does; undefined where the release names none. */
+  readonly limit?: number | undefined;
+  readonly warmUp: WarmUp;
+  /**
+   * So long may a source be silent about stable while it tells of the candidate (seconds): before that is over, nobody knows
+   * whether a limit is exceeded by both.
+   */
+  readonly silence: number;
+  /** Requests that the candidate must have served at its present weight before it passes. */
+  readonly minRequests: number;
+  /** A candidate so many times as bad as stable would be harmful; what is shown to be better than that is harmless. */
+  readonly harmfulRatio: number;
+  /** True where a step may end early for a candidate that is shown to be harmless: only then it is asked. */
+  readonly early?: boolean | undefined;
+  /**
+   * Of the time for which a step may be held without a verdict, the share that is over (0–1). Early on, more is asked of a
+   * candidate before it passes. Left out: all is over.
+   */
+  readonly held?: number | undefined;
+}
+
+/** How much a metric is judged by where nothing else is said. */
+export function defaultSettings(kind: EventMetric['kind']): EventSettings {
+  return {
+    alpha: ALPHA,
+    tests: 1,
+    tolerance: 0,
+    warmUp: WARM_UP[kind],
+    silence: SILENCE[kind],
+    minRequests: 50,
+    harmfulRatio: 3,
+  };
+}
+
+/** Cold caches, compilers and connection pools make requests slow rather than fail. */
+const WARM_UP: Readonly<Record<EventMetric['kind'], WarmUp>> = {
+  errors: { ratio: 2, seconds: 10, chance: 0.25 },
+  slow: { ratio: 3, seconds: 10, chance: 0.5 },
+};
+
+/** Proxies count requests as they come. They bring their histograms of durations up to date every 5 s, each at times of its own. */
+const SILENCE: Readonly<Record<EventMetric['kind'], number>> = { errors: 0, slow: 6 };

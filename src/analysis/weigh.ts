@@ -1,0 +1,218 @@
+import { dispersionFactor } from './dispersion.ts';
+import type { EventEvidence, Tally } from './evidence.ts';
+import { evidenceAbove, evidenceBelow } from './limit.ts';
+import { spreadOf } from './pods.ts';
+import { GRAVE_RATIO, hypotheses, LN_RATIOS } from './ratios.ts';
+import type { Hypotheses } from './ratios.ts';
+import type { EventSettings } from './settings.ts';
+import { costsOf } from './shares.ts';
+import type { Shares } from './shares.ts';
+import type { Counts } from './telemetry.ts';
+
+/** The evidence as numbers; all evidence is log10 of an e-value. */
+export interface Weighed {
+  /** That the candidate is worse than stable. */
+  readonly againstStable: number;
+  /** That the candidate exceeds the limit, and isn't merely as bad as stable. */
+  readonly againstLimit: number;
+  /** Both together: what is compared with `needed`. */
+  readonly total: number;
+  /** The candidate fails when `total` reaches this. */
+  readonly needed: number;
+  /** That it is as good as stable rather than {@link GRAVE_RATIO} times as bad or more, at its most likely. */
+  readonly notGrave: number;
+  /** Bad events that a healthy candidate would have had by now, without those that only repeat others. */
+  readonly expected: number;
+  /** True when the candidate has had enough requests since stable's last one: there is nothing to compare it with. */
+  readonly alone: boolean;
+  /** The limit that counts (0–1): the given one, or more where stable itself is near it or over it. */
+  readonly limit: number;
+  /** By how much counts scatter more than those of independent events. */
+  readonly dispersion: number;
+  /** True when the time at the present weight alone tells more than the whole release. */
+  readonly here: boolean;
+}
+
+/** How the error budget is divided between the two questions. */
+const LIMIT_SHARE = 0.1;
+
+/**
+ * Where a release names no limit, and all that can be said of stable is what it did before, as while the candidate has all
+ * traffic: so large a share of bad events is too large for any version of a service whose own is less than half of it.
+ */
+const IMPLIED_LIMIT = 0.01;
+
+/** Where stable is near the limit or over it, a candidate exceeds it by being so many times as bad as stable. */
+const OVER_STABLE = 2;
+
+/** JSON has no infinity. */
+const MOST_LOG10 = 300;
+
+/** The exponential of less is zero. */
+const LEAST_LN = -700;
+
+/** Weighs what has been counted. May be asked after every interval: looking often costs nothing. */
+export function weigh(state: EventEvidence, settings: EventSettings): Weighed {
+  const dispersion = dispersionFactor(state.dispersion);
+  const hypothesis = hypotheses(settings.tolerance, spreadOf(state.pods, dispersion), state.mostRatio);
+  const evidenceOf = (tally: Tally) => ({
+    ...compare(tally, hypothesis, dispersion, settings),
+    againstLimit: limitEvidence(tally, state, settings, dispersion),
+  });
+  const whole = evidenceOf(state);
+  // The time at its first weight is the whole release.
+  const own = state.here.number < 2 ? whole : evidenceOf(state.here);
+  return {
+    againstStable: Math.max(whole.againstStable, own.againstStable),
+    againstLimit: Math.max(whole.againstLimit, own.againstLimit),
+    total: withOwn(both(whole), both(own), state.here.number),
+    needed: Math.log10(settings.tests / settings.alpha),
+    notGrave: whole.notGrave,
+    expected: state.expected / dispersion,
+    alone: isAlone(state, settings),
+    limit: effectiveLimit(state, settings),
+    dispersion,
+    here: both(own) > both(whole),
+  };
+}
+
+/** What the comparison with stable says of these events (log10). */
+function compare(
+  { compared, shares, warmUp }: Tally,
+  { healthy, harmful }: Hypotheses,
+  dispersion: number,
+  settings: EventSettings,
+): { againstStable: number; notGrave: number } {
+  const logs = logLikelihoods(compared.bad, shares, dispersion);
+  let most = -Infinity;
+  for (const log of logs) most = Math.max(most, log);
+  let good = 0;
+  let worse = 0;
+  let graveMost = -Infinity;
+  for (let i = 0; i < logs.length; i++) {
+    const log = logs[i] ?? 0;
+    if (log - most > LEAST_LN) {
+      const likelihood = Math.exp(log - most);
+      good += (healthy[i] ?? 0) * likelihood;
+      worse += (harmful[i] ?? 0) * likelihood;
+    }
+    if ((LN_RATIOS[i] ?? 0) >= LN_GRAVE && log > graveMost) graveMost = log;
+  }
+  const healthyLog = lnPlus(
+    Math.log1p(-settings.warmUp.chance) + Math.log(good) + most,
+    Math.log(settings.warmUp.chance) + warmUp / dispersion,
+  );
+  return {
+    againstStable: log10(Math.log(worse) + most - healthyLog),
+    notGrave: log10(Math.log(good) + most - graveMost),
+  };
+}
+
+/** How much of the stake is kept for evidence that begins anew at each weight after the first. */
+const OWN_SHARE = 0.05;
+
+/**
+ * Evidence that began anew at the present weight beside that of the whole release: the mean of e-values with shares that
+ * are fixed beforehand is one. All weights together have OWN_SHARE: the kth has 1/(k·(k − 1)) of it.
+ */
+function withOwn(whole: number, own: number, number: number): number {
+  const kept = Math.log1p(-OWN_SHARE) + whole * Math.LN10;
+  if (number < 2) return log10(kept);
+  return log10(lnPlus(kept, Math.log(OWN_SHARE / (number * (number - 1))) + own * Math.LN10));
+}
+
+/** Of the candidate's events those that the limit is held against: of stable's silence only once it is more than its rhythm. */
+function heldToLimit(
+  { candidate, counted }: Tally,
+  { waiting }: EventEvidence,
+  { silence }: EventSettings,
+): Counts {
+  const isTooSoon = waiting !== undefined && waiting.stable.all === 0 && waiting.seconds < silence;
+  const early = isTooSoon ? waiting.candidate : { all: 0, bad: 0 };
+  return { all: candidate.all - early.all, bad: counted - early.bad };
+}
+
+/**
+ * Evidence (log10 of an e-value) that the candidate does no harm: that it is less than `harmfulRatio` times as bad as
+ * stable (a version as good as stable against the likeliest of the harmful ones), or that it keeps its limit. By what was
+ * counted at the present weight alone, because some faults show only under load.
+ *
+ * @param window the candidate's events at its present weight
+ */
+export function harmlessness(state: EventEvidence, window: Counts, settings: EventSettings): number {
+  const { tolerance, harmfulRatio, limit = IMPLIED_LIMIT } = settings;
+  const dispersion = dispersionFactor(state.dispersion);
+  const logs = logLikelihoods(state.here.compared.bad, state.here.shares, dispersion);
+  const { healthy } = hypotheses(tolerance, spreadOf(state.pods, dispersion), state.mostRatio);
+  const lnHarmful = Math.log(harmfulRatio);
+  const harmful = Math.max(...logs.filter((_, i) => (LN_RATIOS[i] ?? 0) >= lnHarmful));
+  const most = Math.max(...logs);
+  const good = logs.reduce((sum, log, i) => sum + (healthy[i] ?? 0) * Math.exp(log - most), 0);
+  const byRatio = log10(Math.log(good) + most - harmful);
+  if (limit <= 0) return byRatio;
+  const counts = { all: window.all / dispersion, bad: window.bad / dispersion };
+  // The better of two is an e-value when it is halved.
+  return Math.max(byRatio, evidenceBelow(counts, limit)) - Math.log10(2);
+}
+
+function isAlone({ waiting }: EventEvidence, { minRequests }: EventSettings): boolean {
+  return waiting !== undefined && waiting.stable.all === 0 && waiting.candidate.all >= minRequests;
+}
+
+/**
+ * Evidence (log10) that the candidate exceeds the limit that counts, by the whole release or by the time at its present
+ * weight. Where stable was bad in that time, the limit is higher: what struck both in it is not the candidate's fault.
+ */
+export function limitEvidence(
+  tally: Tally,
+  state: EventEvidence,
+  settings: EventSettings,
+  dispersion: number,
+): number {
+  const { all, bad } = heldToLimit(tally, state, settings);
+  const limit = Math.max(effectiveLimit(state, settings), effectiveLimit(tally, settings));
+  return evidenceAbove({ all: all / dispersion, bad: bad / dispersion }, limit);
+}
+
+/** An average of two e-values is one, whatever they have in common. */
+function both({ againstStable, againstLimit }: Pick<Weighed, 'againstStable' | 'againstLimit'>): number {
+  return log10(
+    lnPlus(
+      Math.log1p(-LIMIT_SHARE) + againstStable * Math.LN10,
+      Math.log(LIMIT_SHARE) + againstLimit * Math.LN10,
+    ),
+  );
+}
+
+/** ln of the likelihood of each ratio against equality, for events as scattered as these. */
+export function logLikelihoods(bad: number, shares: Shares, dispersion: number): number[] {
+  const costs = costsOf(shares);
+  return LN_RATIOS.map((ln, i) => (bad * ln - (costs[i] ?? 0)) / dispersion);
+}
+
+/**
+ * A limit that stable doesn't keep can't be held against the candidate: it then has to be twice as bad as stable was, in
+ * all and in the same intervals.
+ */
+function effectiveLimit(
+  { compared, expected, stable }: Tally,
+  { limit = IMPLIED_LIMIT, tolerance }: EventSettings,
+): number {
+  const inAll = stable.all === 0 ? 0 : stable.bad / stable.all;
+  const meanwhile = compared.all === 0 ? 0 : expected / compared.all;
+  return Math.min(MOST_LIMIT, Math.max(limit, OVER_STABLE * (1 + tolerance) * Math.max(inAll, meanwhile)));
+}
+
+const MOST_LIMIT = 0.99;
+
+/** ln(e^a + e^b) without overflow. */
+function lnPlus(a: number, b: number): number {
+  const most = Math.max(a, b);
+  return most === -Infinity ? most : most + Math.log1p(Math.exp(Math.min(a, b) - most));
+}
+
+function log10(ln: number): number {
+  return Math.min(MOST_LOG10, Math.max(-MOST_LOG10, ln / Math.LN10));
+}
+
+const LN_GRAVE = Math.log(GRAVE_RATIO);
