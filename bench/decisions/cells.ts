@@ -48,7 +48,7 @@ export const NUISANCES = {
   'uneven-pods': [0.3, 0.4, 0.5, 0.6, 0.8, 1].map((spread) => ({ pods: { spread, counted: true } })),
   wander: [0.5, 0.75, 1, 1.25, 1.5, 2].map((wander) => ({ wander })),
   daily: [2, 4, 8, 16, 32, 64].map((bad) => ({ daily: { load: 3, bad } })),
-  outage: [0.3, 0.5, 0.9].map((share) => ({ outage: { share, seconds: 30 } })),
+  outage: [0.3, 0.5, 0.9, 1].map((share) => ({ outage: { share, seconds: 30 } })),
   // What the default warm-up of each kind of metric supposes.
   cold: [2, 2.5, 3, 4, 5, 8].map((ratio) => ({ cold: { ratio, seconds: 10 } })),
   'cold-latency': [3, 4, 5, 6, 8, 10].map((ratio) => ({ cold: { ratio, seconds: 10 } })),

@@ -113,12 +113,10 @@ class Analysis {
     }
     this.#window.all += candidate.all;
     this.#window.bad += candidate.bad;
-    if (limit !== undefined) {
-      this.#recent = addRecent(this.#recent, stable, seconds);
-      if (isExcused(this.#recent, limit)) {
-        this.#excused.all += candidate.all;
-        this.#excused.bad += candidate.bad;
-      }
+    this.#recent = addRecent(this.#recent, { candidate, stable }, seconds);
+    if (limit !== undefined && isExcused(this.#recent, limit)) {
+      this.#excused.all += candidate.all;
+      this.#excused.bad += candidate.bad;
     }
   }
 
@@ -131,7 +129,7 @@ class Analysis {
 
   /** @param held share of the time for which the step may be held that is over */
   verdict(held: number): Verdict {
-    const window = { ...this.#window, excused: this.#excused };
+    const window = { ...this.#window, excused: this.#excused, recent: this.#recent };
     return verdictOf(this.#weigh(), window, { ...this.#settings, held });
   }
 

@@ -142,6 +142,36 @@ describe('a verdict', () => {
     expect(judge(outage).metrics[0]?.verdict).not.toBe('Fail');
   });
 
+  it.each(['1%', undefined])('is no Fail while every request of both sides fails (limit %s)', (max) => {
+    const analysis = canaryReleaseSpec.shape.analysis.parse({ errorRate: max === undefined ? {} : { max } });
+    const good = Array.from({ length: 120 }, (_, n) => second(n, 100));
+    const down = Array.from({ length: 300 }, (_, n) => stableToo(120 + n, 100, 100, 1000));
+    expect(judge([...good, ...down], undefined, at(0), analysis).verdict).toBe('Inconclusive');
+    expect(judge(down, judge(good, undefined, at(0), analysis), at(120), analysis).verdict).toBe(
+      'Inconclusive',
+    );
+  });
+
+  it.each([
+    ['1%', 'over the limit of 1%'],
+    [undefined, 'over 5%'],
+  ])('waits for the end of an outage of both, though enough was good before it (limit %s)', (max, over) => {
+    const analysis = canaryReleaseSpec.shape.analysis.parse({ errorRate: max === undefined ? {} : { max } });
+    const good = Array.from({ length: 120 }, (_, n) => second(n, 20));
+    const outage = Array.from({ length: 10 }, (_, n) => stableToo(120 + n, 20, 6, 65));
+    const during = judge([...good, ...outage], undefined, at(0), analysis);
+    expect(during.verdict).toBe('Inconclusive');
+    expect(during.message).toContain(`stable itself is ${over} at present`);
+    const after = Array.from({ length: 60 }, (_, n) => second(130 + n, 20));
+    expect(judge(after, during, at(0), analysis).verdict).toBe('Pass');
+  });
+
+  it.each(['1%', undefined])('lets the mend of a broken stable version pass (limit %s)', (max) => {
+    const analysis = canaryReleaseSpec.shape.analysis.parse({ errorRate: max === undefined ? {} : { max } });
+    const mend = Array.from({ length: 120 }, (_, n) => stableToo(n, 20, 0, n % 2 === 0 ? 200 : 150));
+    expect(judge(mend, undefined, at(0), analysis).verdict).toBe('Pass');
+  });
+
   it('of a limit that stable breaks all the time holds, and says so', () => {
     const broken = Array.from({ length: 60 }, (_, n) => stableToo(n, 20, 1, 10));
     const result = judge(broken);
@@ -266,6 +296,20 @@ describe('counts over time', () => {
     expect(state(late).here.compared.bad).toBe(0);
     expect(state(late).age).toBe(1);
     expect(late).toEqual(judge([stableToo(33, 40, 0, 0)], first, at(30)));
+  });
+
+  it('of a new window leave out what a scrape tells of the time before it', () => {
+    const state = (status: AnalysisStatus) => metricState.parse(status.metrics[0]?.state).evidence;
+    const first = judge(Array.from({ length: 30 }, (_, n) => stableToo(n, 40, 1, 5)));
+    const scrape = (n: number, since: number) => ({
+      ...stableToo(n, 400, 3, 50),
+      since: { new: START + since * 1000, old: START + since * 1000 },
+    });
+    const straddling = judge([stableToo(30, 0, 0, 0), scrape(31, 20)], first, at(30));
+    expect(state(straddling).here).toMatchObject({ candidate: { all: 0 }, compared: { all: 0 }, shares: {} });
+    expect(straddling.metrics[0]?.candidate.all).toBe(1600);
+    const inside = judge([scrape(32, 31)], straddling, at(30));
+    expect(state(inside).here).toMatchObject({ number: 2, candidate: { all: 400 }, compared: { all: 400 } });
   });
 
   it('of another definition do not count', () => {

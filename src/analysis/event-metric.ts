@@ -81,7 +81,7 @@ export function judgeEvents(
   const { evidence, windowFrom } = addAll(metric.name, before, course, settings.warmUp);
   const { recent, all, bad, excused } = windowOf(metric, old, before.recent, course);
   const what = metric.kind === 'slow' ? `slower than ${metric.slowerThanMs} ms` : metric.name;
-  const judged = judge(what, evidence, { all, bad, excused }, settings);
+  const judged = judge(what, evidence, { all, bad, excused, recent }, settings);
   return {
     name: metric.name,
     ...(metric.limit === undefined ? {} : { limit: metric.limit }),
@@ -128,22 +128,30 @@ export function settingsOf(
 function addAll(
   name: string,
   before: Memory,
-  { candidate, stable, windowFrom, intervals }: Course,
+  course: Course,
   warmUp: WarmUp,
 ): Pick<Memory, 'evidence' | 'windowFrom'> {
+  const { candidate, stable, windowFrom, intervals } = course;
   return intervals.reduce<Pick<Memory, 'evidence' | 'windowFrom'>>((sum, interval) => {
     // Windows open when weights change: what came before cannot be compared with what comes after.
-    const fresh = windowFrom !== undefined && windowFrom !== sum.windowFrom && interval.to > windowFrom;
+    const before = windowFrom !== undefined && !isWithin(interval, windowFrom, candidate, stable);
+    const fresh = windowFrom !== undefined && windowFrom !== sum.windowFrom && !before;
     const events = {
       candidate: countsOf(interval, candidate, name),
       stable: countsOf(interval, stable, name),
       seconds: (interval.to - interval.from) / 1000,
       pods: podsOf(interval, candidate, stable, name),
       fresh,
+      before,
     };
     const evidence = addInterval(sum.evidence, events, warmUp);
     return { evidence, windowFrom: fresh ? windowFrom : sum.windowFrom };
   }, before);
+}
+
+/** True when none of the events of these revisions may have happened before. */
+function isWithin({ from, since }: Interval, windowFrom: number, ...revisions: readonly string[]): boolean {
+  return revisions.every((revision) => (since[revision] ?? from) >= windowFrom);
 }
 
 /** The candidate's events since its present weight was observed: none that may have happened before. */
@@ -151,18 +159,20 @@ function windowOf(
   { name, limit }: JudgedMetric,
   old: MetricStatus | undefined,
   known: Recent | undefined,
-  { candidate, stable, windowFrom = Infinity, sameWindow, intervals }: Course,
-): Window & { recent: Recent | undefined } {
+  course: Course,
+): Window {
+  const { candidate, stable, windowFrom = Infinity, sameWindow, intervals } = course;
   const before = sameWindow ? old : undefined;
   let window = before?.window ?? NONE;
   let excused = before?.excused;
   let recent = known;
   for (const interval of intervals) {
     const events = countsOf(interval, candidate, name);
-    const isInside = (interval.since[candidate] ?? interval.from) >= windowFrom;
+    const isInside = isWithin(interval, windowFrom, candidate);
     if (isInside) window = plus(window, events);
+    const sides = { candidate: events, stable: countsOf(interval, stable, name) };
+    recent = addRecent(recent, sides, (interval.to - interval.from) / 1000);
     if (limit === undefined) continue;
-    recent = addRecent(recent, countsOf(interval, stable, name), (interval.to - interval.from) / 1000);
     if (isInside && events.all > 0 && isExcused(recent, limit)) excused = plus(excused ?? NONE, events);
   }
   return { ...window, excused, recent };

@@ -50,9 +50,12 @@ interface Waiting {
   readonly candidate: Counts;
   readonly stable: Counts;
   readonly seconds: number;
+  /** True when some of them may have happened at the weight before. */
+  readonly before?: boolean | undefined;
 }
 
 const NONE: Counts = { all: 0, bad: 0 };
+const NO_EVENTS = { candidate: NONE, stable: NONE };
 const NOTHING: Tally = {
   candidate: NONE,
   stable: NONE,
@@ -81,6 +84,8 @@ export interface EventInterval {
   readonly seconds: number;
   /** True when the weight has changed since the interval before. */
   readonly fresh?: boolean | undefined;
+  /** True when some of its events may have happened at the weight before, as a scrape may tell of both. */
+  readonly before?: boolean | undefined;
   /** The same counts by pod, where the source has them. */
   readonly pods?: { readonly candidate: PodCounts; readonly stable: PodCounts } | undefined;
 }
@@ -119,9 +124,18 @@ export function addInterval(before: EventEvidence, interval: EventInterval, warm
   const comparable = watching && events.candidate.all > 0 && events.stable.all > 0;
   const compared = comparable ? compare(events, excessAt(age + seconds / 2, warmUp)) : undefined;
   const here = fresh ? { ...NOTHING, number: before.here.number + 1 } : before.here;
+  const own = interval.before === true ? NO_EVENTS : interval;
   return {
     ...tallied(before, interval, added.candidate, compared),
-    here: { ...tallied(here, interval, added.candidate, compared), number: here.number },
+    here: {
+      ...tallied(
+        here,
+        own,
+        own === interval ? added.candidate : 0,
+        events.before === true ? undefined : compared,
+      ),
+      number: here.number,
+    },
     watched: watching ? before.watched + seconds : 0,
     age: age + seconds,
     // Fixed before any of the candidate's events: what is weighed must not be chosen by the outcome.
@@ -134,7 +148,7 @@ export function addInterval(before: EventEvidence, interval: EventInterval, warm
 
 function tallied(
   before: Tally,
-  { candidate, stable }: EventInterval,
+  { candidate, stable }: Pick<EventInterval, 'candidate' | 'stable'>,
   counted: number,
   compared: Compared | undefined,
 ): Tally {
@@ -153,13 +167,14 @@ function tallied(
 
 function waitingWith(
   waiting: Waiting | undefined,
-  { candidate, stable, seconds }: EventInterval,
+  { candidate, stable, seconds, before }: EventInterval,
   counted: { readonly candidate: number; readonly stable: number },
 ): Waiting {
   return {
     candidate: add(waiting?.candidate ?? NONE, { all: candidate.all, bad: counted.candidate }),
     stable: add(waiting?.stable ?? NONE, { all: stable.all, bad: counted.stable }),
     seconds: (waiting?.seconds ?? 0) + seconds,
+    ...(before === true || waiting?.before === true ? { before: true } : {}),
   };
 }
 
@@ -189,11 +204,17 @@ function compare({ candidate, stable }: Pick<Waiting, 'candidate' | 'stable'>, e
   };
 }
 
-/** By a low estimate of stable's bad rate, two standard deviations below what was seen. */
+/**
+ * By a low estimate of stable's bad rate, two standard deviations below what was seen. A stable version that fails more than
+ * a fifth is broken, and the candidate may be what mends it: then its rate of today says nothing of that of tomorrow.
+ */
 function mostRatioOf({ all, bad }: Counts): number {
   const least = bad - 2 * Math.sqrt(bad);
-  return least <= 0 ? MOST_RATIO : Math.min(MOST_RATIO, all / least);
+  if (least <= 0 || least > BROKEN * all) return MOST_RATIO;
+  return Math.min(MOST_RATIO, all / least);
 }
+
+const BROKEN = 0.2;
 
 function add(a: Counts, b: Counts): Counts {
   return { all: a.all + b.all, bad: a.bad + b.bad };

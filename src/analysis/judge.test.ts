@@ -184,6 +184,21 @@ describe('a verdict', () => {
     }
   });
 
+  it('finds a bad version as soon after an outage of stable as without one', () => {
+    const failedUntilFound = (before: EventInterval) => {
+      let state = add(emptyEvidence(), ...repeat(20, before));
+      for (let seconds = 1; seconds <= 60; seconds++) {
+        state = add(state, second(3, 1, 47, 0));
+        const weighed = weigh(state, settings);
+        if (weighed.total >= weighed.needed) return seconds;
+      }
+      return Infinity;
+    };
+    const usual = failedUntilFound(second(0, 0, 47, 0));
+    expect(usual).toBeLessThanOrEqual(6);
+    expect(failedUntilFound(second(0, 0, 47, 28))).toBeLessThanOrEqual(usual + 1);
+  });
+
   it('shares the error budget among metrics', () => {
     const state = add(emptyEvidence(), ...lead, second(10, 0, 190, 0));
     expect(weigh(state, settings).needed).toBe(2);

@@ -2,7 +2,7 @@ import type { Verdict } from '../api/index.ts';
 import { estimateRatio } from './estimate.ts';
 import type { RatioEstimate } from './estimate.ts';
 import type { EventEvidence, Tally } from './evidence.ts';
-import { unexcused } from './excuse.ts';
+import { isOutage, judgedBy } from './excuse.ts';
 import type { Window } from './excuse.ts';
 import { failSentence, inconclusiveSentence, passSentence } from './sentence.ts';
 import type { EventSettings } from './settings.ts';
@@ -42,10 +42,10 @@ export function verdictOf(weighed: Weighed, window: Window, settings: EventSetti
 }
 
 /**
- * What keeps a candidate that doesn't fail from passing: too few requests; a limit that stable itself exceeds; counts over
+ * What keeps a candidate that doesn't fail from passing: too few requests; a limit that stable itself exceeded; an outage of both
  * the limit; counts that favour harm; or too few to tell it from one that is gravely worse.
  */
-export type Doubt = 'requests' | 'excused' | 'limit' | 'harm' | 'grave';
+export type Doubt = 'requests' | 'excused' | 'outage' | 'limit' | 'harm' | 'grave';
 
 /** The first reason for doubt; undefined where there is none. */
 export function doubtOf(
@@ -54,9 +54,11 @@ export function doubtOf(
   { minRequests, limit, held = 1 }: EventSettings,
 ): Doubt | undefined {
   const { againstStable, againstLimit, dispersion } = weighed;
-  const judged = limit === undefined ? window : unexcused(window);
+  const judged = limit === undefined ? window : judgedBy(limit, window);
   if (window.all < minRequests) return 'requests';
   if (judged.all < minRequests) return 'excused';
+  // What strikes both now must be over before the next weight, the more so as at 100% nobody could tell it from harm.
+  if (window.recent !== undefined && isOutage(window.recent, limit ?? weighed.limit)) return 'outage';
   if (againstStable > LEANING || againstLimit > LEANING) return 'harm';
   if (exceeds(judged, limit ?? weighed.limit, dispersion)) return 'limit';
   // More time tells nothing where nothing can be compared any more.

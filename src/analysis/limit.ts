@@ -16,10 +16,11 @@ const MOST_LOG10 = 300;
  * inequality it ever exceeds 1/α with probability at most α, however often one looks (Ville 1939; Robbins 1970).
  * Assumes that events are independent given p; where they come in clusters, divide both counts by their dispersion.
  *
- * @param limit the largest share allowed (0–1); with 0, the first bad event is proof
+ * @param limit the largest share allowed (0–1); with 0, the first bad event is proof, and with 1 there is none
  */
 export function evidenceAbove({ all, bad }: Counts, limit: number): number {
-  if (all <= 0) return 0;
+  // Nothing exceeds 1.
+  if (all <= 0 || limit >= 1) return 0;
   if (limit <= 0) return bad > 0 ? MOST_LOG10 : 0;
   if (latest.limit !== limit) latest = { limit, logs: ODDS_RATIOS.map((ratio) => logsOf(limit, ratio)) };
   return logMean10(latest.logs.map((logs) => bad * logs.bad + (all - bad) * logs.good));

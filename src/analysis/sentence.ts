@@ -1,7 +1,7 @@
 import { formatPercent } from '../api/index.ts';
 import type { RatioEstimate } from './estimate.ts';
 import type { Tally } from './evidence.ts';
-import { unexcused } from './excuse.ts';
+import { judgedBy } from './excuse.ts';
 import type { Window } from './excuse.ts';
 import { GRAVE_RATIO } from './ratios.ts';
 import type { Doubt } from './judge.ts';
@@ -61,18 +61,20 @@ export function inconclusiveSentence(
   told: Told,
   weighed: Weighed,
   window: Window,
-  { minRequests, limit = weighed.limit }: Pick<EventSettings, 'minRequests' | 'limit'>,
+  { minRequests, limit: given }: Pick<EventSettings, 'minRequests' | 'limit'>,
   doubt: Doubt,
 ): string {
-  const allowed = `the limit of ${formatPercent(limit)}`;
+  const allowed = given === undefined ? formatPercent(weighed.limit) : `the limit of ${formatPercent(given)}`;
   const evidence = `evidence ${power(weighed.total)} is below ${power(weighed.needed)}${clusters(weighed)}`;
   switch (doubt) {
     case 'requests':
       return `${what}: ${whole(window.all)} of the ${whole(minRequests)} requests that a verdict needs`;
     case 'excused':
       return `${what}: ${sides(told)}; stable itself is over ${allowed}, which then says nothing of the candidate`;
+    case 'outage':
+      return `${what}: ${sides(told)}; stable itself is over ${allowed} at present, and what strikes both must be over first`;
     case 'limit':
-      return `${what}: ${share(unexcused(window))} at this weight, over ${allowed}, but ${evidence}`;
+      return `${what}: ${share(judgedBy(given ?? weighed.limit, window))} at this weight, over ${allowed}, but ${evidence}`;
     case 'harm':
       return `${what}: ${sides(told)}; it may be worse than stable, but ${evidence}`;
     case 'grave':

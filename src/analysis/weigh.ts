@@ -200,10 +200,8 @@ function effectiveLimit(
 ): number {
   const inAll = stable.all === 0 ? 0 : stable.bad / stable.all;
   const meanwhile = compared.all === 0 ? 0 : expected / compared.all;
-  return Math.min(MOST_LIMIT, Math.max(limit, OVER_STABLE * (1 + tolerance) * Math.max(inAll, meanwhile)));
+  return Math.min(1, Math.max(limit, OVER_STABLE * (1 + tolerance) * Math.max(inAll, meanwhile)));
 }
-
-const MOST_LIMIT = 0.99;
 
 /** ln(e^a + e^b) without overflow. */
 function lnPlus(a: number, b: number): number {

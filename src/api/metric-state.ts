@@ -23,14 +23,16 @@ const evidence = tally.extend({
     candidate: spans,
     stable: spans,
   }),
-  waiting: z.object({ candidate: counts, stable: counts, seconds: number }).optional(),
+  waiting: z
+    .object({ candidate: counts, stable: counts, seconds: number, before: z.boolean().optional() })
+    .optional(),
   pods: z.object({ candidate: side, stable: side }).optional(),
 });
 
 /** What an event metric goes on from, besides its counts; see src/analysis/evidence.ts and excuse.ts. */
 export const metricState = z.object({
   evidence,
-  recent: counts.optional(),
+  recent: z.object({ candidate: counts, stable: counts }).optional(),
   /** The window to which the latest events belong (RFC 3339). */
   windowFrom: z.string().optional(),
   /** What is counted: counts of something else are not gone on with. */

@@ -4,6 +4,7 @@ import { canaryReleaseStatus } from '../api/index.ts';
 import { checkBaseline, checkBaselineGoes, isCompared } from './baseline-invariants.testing.ts';
 import type { Decision, Effect, Observed } from './model.ts';
 import { ms } from './model.ts';
+import { LATEST_MS } from './progress.ts';
 import { dwellMs, podsFor, stepAfter } from './steps.ts';
 
 /** One pass, as the rules below look at it. */
@@ -361,11 +362,13 @@ function checkEvidence({ observed, before, now }: Pass, since: number, dwell: nu
   holds('no-data-no-promotion', observed.telemetry.state === 'readable', 'goes on without data');
   const isHarmless = analysis?.metrics.every(({ harmless }) => harmless === true) === true;
   const isThisWindow = analysis?.windowFrom === before.step?.observedAt;
-  if (observed.spec.analysis.advance === 'onEvidence' && isHarmless && isThisWindow) return;
+  const isEarly = observed.spec.analysis.advance === 'onEvidence' && isHarmless && isThisWindow;
   const dwellEnd = since + dwell + (analysis?.uncountedMs ?? 0);
-  holds('fresh-evidence', now >= dwellEnd, `goes on ${dwellEnd - now} ms before its time`);
+  holds('fresh-evidence', isEarly || now >= dwellEnd, `goes on ${dwellEnd - now} ms before its time`);
+  // Who goes on early has the data up to now but for what a source needs to tell them.
+  const needed = Math.min(dwellEnd, isEarly ? now - LATEST_MS[observed.spec.analysis.source] : Infinity);
   const complete = ms(analysis?.completeThrough ?? '');
-  holds('no-data-no-promotion', complete >= dwellEnd, 'goes on before the data of the window are complete');
-  const compared = before.step?.weight === 100 || ms(analysis?.stableThrough ?? '') >= dwellEnd;
+  holds('no-data-no-promotion', complete >= needed, 'goes on before the data of the window are complete');
+  const compared = before.step?.weight === 100 || ms(analysis?.stableThrough ?? '') >= needed;
   holds('no-data-no-promotion', compared, 'goes on before the data of stable are complete');
 }

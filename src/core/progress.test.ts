@@ -1,5 +1,4 @@
 import { describe, expect, it } from 'vitest';
-import { canaryReleaseSpec } from '../api/index.ts';
 import type { TelemetryState, Workload } from './model.ts';
 import { abortIfDue, advance } from './progress.ts';
 import { World } from './world.testing.ts';
@@ -131,35 +130,6 @@ describe('a step is not over', () => {
     expect(world.status).toMatchObject({ phase: 'Promoting', stableRevision: 'v1', message });
     pods(world, 'v2', { ready: 3 });
     expect(world.status).toMatchObject({ phase: 'Healthy', stableRevision: 'v2' });
-  });
-});
-
-describe('a step ends early', () => {
-  const analysis = canaryReleaseSpec.shape.analysis.parse({ errorRate: {}, advance: 'onEvidence' });
-
-  it('by evidence, where the release wants that', () => {
-    const world = World.healthy({ analysis });
-    world.release('v2');
-    world.run(3);
-    expect(world.candidateWeight).toBe(5);
-    world.harmless = true;
-    world.run(1);
-    expect(world.status).toMatchObject({ stableRevision: 'v2' });
-    expect(world.route).toHaveLength(4);
-  });
-
-  it('not without a passing verdict, and not where the release does not want it', () => {
-    for (const { advance, verdict } of [
-      { advance: 'onEvidence', verdict: 'Inconclusive' },
-      { advance: 'dwell', verdict: 'Pass' },
-    ] as const) {
-      const world = World.healthy({ analysis: { ...analysis, advance } });
-      world.release('v2');
-      world.harmless = true;
-      world.verdict = verdict;
-      world.run(9);
-      expect(world.candidateWeight).toBe(5);
-    }
   });
 });
 

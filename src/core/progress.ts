@@ -1,4 +1,4 @@
-import type { AnalysisStatus, CanaryReleaseStatus, Reason, StepStatus } from '../api/index.ts';
+import type { AnalysisSpec, AnalysisStatus, CanaryReleaseStatus, Reason, StepStatus } from '../api/index.ts';
 import { durationMs, formatDuration } from '../api/index.ts';
 import { shortBaseline } from './baseline.ts';
 import { isMeasured } from './effects.ts';
@@ -189,15 +189,26 @@ function windowPassed(status: CanaryReleaseStatus, observed: Observed, now: numb
   const { analysis } = observed;
   if (step?.observedAt === undefined || analysis === undefined) return false;
   if (analysis.windowFrom !== step.observedAt || analysis.verdict !== 'Pass') return false;
-  if (observed.spec.analysis.advance === 'onEvidence' && isHarmless(analysis)) return true;
+  // At 100% there is nothing of stable to compare with.
+  const needed = [analysis.completeThrough, ...(step.weight === 100 ? [] : [analysis.stableThrough])];
+  const isComplete = (until: number) =>
+    needed.every((through) => through !== undefined && ms(through) >= until);
+  const { advance: mode, source } = observed.spec.analysis;
+  if (mode === 'onEvidence' && isHarmless(analysis) && isComplete(now - LATEST_MS[source])) return true;
   const dwellEnd = dwellEndOf(step, status, observed);
   if (dwellEnd === undefined || now < dwellEnd) return false;
   // Metrics that give a value have measured in this window, or their verdict is no Pass.
-  if (analysis.metrics.length === 0) return true;
-  // At 100% there is nothing of stable to compare with.
-  const needed = [analysis.completeThrough, ...(step.weight === 100 ? [] : [analysis.stableThrough])];
-  return needed.every((through) => through !== undefined && ms(through) >= dwellEnd);
+  return analysis.metrics.length === 0 || isComplete(dwellEnd);
 }
+
+/**
+ * Data that are complete tell of nothing older than this (ms): a Prometheus scrapes every minute or more often, proxies are
+ * read every second. What is older lacks a part: a pod that nobody can read may be the bad one.
+ */
+export const LATEST_MS: Readonly<Record<AnalysisSpec['source'], number>> = {
+  proxies: 5000,
+  prometheus: 90_000,
+};
 
 function isHarmless({ metrics }: AnalysisStatus): boolean {
   return metrics.length > 0 && metrics.every(({ harmless }) => harmless === true);

@@ -106,7 +106,7 @@ export const CANNOT = `## What it cannot do
 - **Prove its 1% for real traffic.** The inequality holds for independent requests. Retries, pods and cold starts are corrected for by estimates, and that this is enough is measured here, with nuisances of these kinds and strengths. Other kinds exist.
 - **See what does not count.** Wrong answers with status 200, lost orders, rising memory: use metrics of your own.
 - **See what hurts both versions.** A candidate that overloads a shared database fails stable's requests too; only an absolute limit speaks then, and stable's own errors raise it.
-- **Compare at 100%.** At the last step there is no stable traffic. What is left is stable's share before, doubled.
+- **Compare at 100%.** At the last step there is no stable traffic. What is left is stable's share before, doubled. An outage of the whole service that begins there rolls the release back; one that began before keeps it from going there. Releases here end before that step.
 - **Find slow poison.** A fault that begins after an hour is not in the data of the first ten minutes.
 - **Find small harm soon.** Twice as bad is found late or not at all, see above.
 - **Decide on next to nothing.** At 0.01% errors and few requests a second, most bad versions pass, as they would with any rule that leaves good ones alone.`;
