@@ -7,6 +7,11 @@ const BUILT_IN = /^(errors|latency-p[0-9]+)$/;
 const HTTP_URL = /^https?:[/][/][^/?#\s]+/;
 const HEADER_NAME = /^[-A-Za-z0-9!#$%&*+.^_|~]+$/;
 
+/** True for the names that errorRate and latency have in status: no other metric has one like them. */
+export function isBuiltIn(name: string): boolean {
+  return BUILT_IN.test(name);
+}
+
 /** One key of a Secret in the namespace of the CanaryRelease. */
 export function secretKeyRef(description: string) {
   return z
@@ -196,7 +201,7 @@ const fields = z.object({
     [
       {
         cel: `!self.matches('${BUILT_IN.source}')`,
-        check: (name) => !BUILT_IN.test(name),
+        check: (name) => !isBuiltIn(name),
         message: 'errors and latency-p99 and the like are names of built-in metrics: choose another name',
       },
     ],
