@@ -62,6 +62,10 @@ const resolve = (
 const withTemplate = (spec: unknown, args: Record<string, string> = {}, more: Partial<Facts> = {}) =>
   resolve({ templates: [{ name: 't', args }] }, { 'AnalysisTemplate/t': spec }, more);
 
+const jobWith = (command: string[]) => ({
+  spec: { template: { spec: { containers: [{ name: 'smoke', image: 'smoke:1', command }] } } },
+});
+
 const metric = { name: 'm', prometheus: { query: 'up' }, max: 1 };
 
 describe('the metrics of a release', () => {
@@ -253,6 +257,10 @@ describe('what is wrong stalls a release, with the field and the mend', () => {
     [
       { web: { url: 'http://{{ release.name }}:x/' }, success: 'true' },
       'InvalidSpec: spec.analysis.metrics[0].web: web.url is no URL',
+    ],
+    [
+      { job: jobWith(['sh', '-c', './smoke-{{ release.name }}.sh']) },
+      'InvalidSpec: spec.analysis.metrics[0].job: {{ release.name }} stands in a script of the Job (command[2])',
     ],
   ])('a metric %j', (spec, message) => {
     expect(problemsOf(resolve({ metrics: [{ name: 'm', ...spec }] }))[0]).toContain(message);
