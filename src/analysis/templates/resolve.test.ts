@@ -217,6 +217,17 @@ describe('what is wrong stalls a release, with the field and the mend', () => {
     ]);
   });
 
+  it.each([
+    ['duration', '0.9ms', 'a length of time of at least 1ms, such as 90s, not "0.9ms"'],
+    ['duration', '0s', 'a length of time of at least 1ms, such as 90s, not "0s"'],
+    ['number', '-1e999', 'a number within 1e308, such as 0.5, not "-1e999"'],
+  ])('a %s of %s', (type, value, what) => {
+    const args = [{ name: 'a', type }];
+    expect(problemsOf(withTemplate({ args, metrics: [metric] }, { a: value }))).toEqual([
+      `ArgumentInvalid: spec.analysis.templates[0].args.a must be ${what}: AnalysisTemplate t has a as a ${type}`,
+    ]);
+  });
+
   it('a label that is not set, and a Secret that cannot be read', () => {
     const args = (valueFrom: object) => ({ args: [{ name: 'a', valueFrom }], metrics: [metric] });
     expect(problemsOf(withTemplate(args({ field: "metadata.labels['tier']" })))).toEqual([
@@ -266,11 +277,11 @@ describe('what is wrong stalls a release, with the field and the mend', () => {
     expect(problemsOf(resolve({ metrics: [{ name: 'm', ...spec }] }))[0]).toContain(message);
   });
 
-  it('a value that does not fit its place', () => {
-    const web = { url: 'http://shop/{{ args.a }}/x' };
+  it.each(['..', '.', ''])('a value that does not fit its place: %j', (value) => {
+    const web = { url: 'http://shop/x/{{ args.a }}' };
     const spec = { args: [{ name: 'a' }], metrics: [{ name: 'm', web, success: 'result.ok' }] };
-    expect(problemsOf(withTemplate(spec, { a: '..' }))).toEqual([
-      'ArgumentInvalid: AnalysisTemplate t: spec.metrics[0].web: the value of args.a changes the path or the host of web.url: use another value',
+    expect(problemsOf(withTemplate(spec, { a: value }))).toEqual([
+      'ArgumentInvalid: AnalysisTemplate t: spec.metrics[0].web: the value of args.a changes the path or the host of web.url, as .. and an empty one do: use another value',
     ]);
   });
 

@@ -23,6 +23,8 @@ describe('a URL', () => {
     ],
     ['http://{{ args.shop }}.books.svc:8080/', 'eu-1', 'http://eu-1.books.svc:8080/'],
     ['http://shop/{{ args.shop }}', 'ünï', 'http://shop/%C3%BCn%C3%AF'],
+    ['http://shop/shop-{{ args.shop }}?q={{ args.shop }}', '', 'http://shop/shop-?q='],
+    ['http://shop/{{ args.shop }}/', '...', 'http://shop/.../'],
   ])('%s with %j', (template, value, rendered) => {
     expect(renderUrl(template, shop(value))).toBe(rendered);
   });
@@ -30,6 +32,11 @@ describe('a URL', () => {
   it.each([
     ['https://shop/{{ args.shop }}/health', '..', 'changes the path'],
     ['https://shop/.{{ args.shop }}/health', '.', 'changes the path'],
+    ['https://shop/shops/{{ args.shop }}', '.', 'changes the path'],
+    ['https://shop/shops/{{ args.shop }}', '', 'changes the path'],
+    ['https://shop/shops/{{ args.shop }}?all=1', '', 'changes the path'],
+    ['https://shop/{{ args.shop }}/health', '', 'changes the path'],
+    ['https://shop/shops/.{{ args.shop }}', '', 'changes the path'],
     ['https://{{ args.shop }}/health', 'evil.example.com/x', 'a part of the host'],
     ['https://{{ args.shop }}.example.com/health', 'me@evil', 'a part of the host'],
     ['https://shop/?t={{ args.token }}', '', 'comes from a Secret'],
