@@ -36,9 +36,14 @@ function read(state: Readonly<Record<string, unknown>> | undefined): MetricState
   return known.get(state);
 }
 
+/** What status says was counted; undefined where it says nothing that can be read. */
+export function countedIn(state: Readonly<Record<string, unknown>> | undefined): string | undefined {
+  return read(state)?.counts;
+}
+
 /** False where status is about something else that had the same name. */
 export function isAbout(state: Readonly<Record<string, unknown>> | undefined, counts: string): boolean {
-  const before = read(state)?.counts;
+  const before = countedIn(state);
   return before === undefined || before === counts;
 }
 

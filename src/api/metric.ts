@@ -7,6 +7,11 @@ const BUILT_IN = /^(errors|latency-p[0-9]+)$/;
 const HTTP_URL = /^https?:[/][/][^/?#\s]+/;
 const HEADER_NAME = /^[-A-Za-z0-9!#$%&*+.^_|~]+$/;
 
+/** True for the names that errorRate and latency have in status: no other metric has one like them. */
+export function isBuiltIn(name: string): boolean {
+  return BUILT_IN.test(name);
+}
+
 /** One key of a Secret in the namespace of the CanaryRelease. */
 export function secretKeyRef(description: string) {
   return z
@@ -177,6 +182,15 @@ const job = z
       'A Job in the namespace of the release: completing is a success, failing a failure. Arguments go into its env, args or command.',
   });
 
+const DEFAULTS = {
+  interval: '30s',
+  initialDelay: '0s',
+  failureLimit: 0,
+  inconclusiveLimit: 0,
+  consecutiveErrorLimit: 4,
+  weight: 1,
+} as const;
+
 const limit = (description: string) => z.number().optional().meta({ description });
 const expression = (description: string) => z.string().min(1).max(1024).optional().meta({ description });
 const tolerated = (fallback: number, description: string) =>
@@ -196,7 +210,7 @@ const fields = z.object({
     [
       {
         cel: `!self.matches('${BUILT_IN.source}')`,
-        check: (name) => !BUILT_IN.test(name),
+        check: (name) => !isBuiltIn(name),
         message: 'errors and latency-p99 and the like are names of built-in metrics: choose another name',
       },
     ],
@@ -205,20 +219,23 @@ const fields = z.object({
   prometheus: prometheusQuery.optional(),
   web: web.optional(),
   job: job.optional(),
-  interval: ruled(durationField('interval').default('30s'), {
+  interval: ruled(durationField('interval').default(DEFAULTS.interval), {
     description: 'From the beginning of one measurement to that of the next.',
   }),
   count: z.int().min(1).max(1000).optional().meta({
     description:
       'Measurements that each step needs. Left out: a Job runs once a step, all else is measured until the step is over.',
   }),
-  initialDelay: ruled(durationField().default('0s'), {
+  initialDelay: ruled(durationField().default(DEFAULTS.initialDelay), {
     description: 'How long after a weight was observed the first measurement begins.',
   }),
-  failureLimit: tolerated(0, 'Failures tolerated in a release; one more rolls it back.'),
-  inconclusiveLimit: tolerated(0, 'Inconclusive measurements tolerated in a step; one more holds it.'),
+  failureLimit: tolerated(DEFAULTS.failureLimit, 'Failures tolerated in a release; one more rolls it back.'),
+  inconclusiveLimit: tolerated(
+    DEFAULTS.inconclusiveLimit,
+    'Inconclusive measurements tolerated in a step; one more holds it.',
+  ),
   consecutiveErrorLimit: tolerated(
-    4,
+    DEFAULTS.consecutiveErrorLimit,
     'Errors in a row that are tolerated (no answer, no data, NaN); one more holds the step until there is a value.',
   ),
   min: limit('A smaller result is a failure.'),
@@ -230,7 +247,12 @@ const fields = z.object({
     'CEL over `result` and `args`: true is a failure, and without `success` all else is a success.',
   ),
   dryRun: z.boolean().optional().meta({ description: 'Measured and shown; never decides.' }),
-  weight: z.int().min(1).max(1000).default(1).meta({ description: 'Weight in the score of the analysis.' }),
+  weight: z
+    .int()
+    .min(1)
+    .max(1000)
+    .default(DEFAULTS.weight)
+    .meta({ description: 'Weight in the score of the analysis.' }),
   critical: z.boolean().optional().meta({
     description: 'With a score: its failure rolls back at once, whatever the score.',
   }),
@@ -244,6 +266,27 @@ const isPlain = (metric: Fields) => metric.events !== undefined || metric.job !=
 const LIMITED = '(has(self.min) || has(self.max))';
 const EXPRESSED = '(has(self.success) || has(self.failure))';
 const PLAIN = '(has(self.events) || has(self.job))';
+
+/**
+ * A rule that events have no such field. They come with its default from the API server, so that much they may have.
+ * @param why what the field is for, or what events have in its place
+ */
+function noneOfEvents(field: keyof typeof DEFAULTS | 'count' | 'critical', why: string): Rule<Fields> {
+  const allowed = field === 'count' ? undefined : field === 'critical' ? false : DEFAULTS[field];
+  return {
+    cel: `!has(self.events) || !has(self.${field})${allowed === undefined ? '' : ` || self.${field} == ${celOf(allowed)}`}`,
+    check: (metric) =>
+      metric.events === undefined || metric[field] === undefined || metric[field] === allowed,
+    message: `${field} is for metrics that give a value: ${why}, so leave it out`,
+  };
+}
+
+function celOf(value: string | number | boolean): string {
+  return typeof value === 'string' ? `'${value}'` : String(value);
+}
+
+const COUNTED = 'events are counted all the time';
+const JUDGED = 'events are judged by evidence, with events.max and the error budget of the release';
 
 const metricRules: Rule<Fields>[] = [
   {
@@ -278,6 +321,14 @@ const metricRules: Rule<Fields>[] = [
     check: (metric) => metric.events === undefined || metric.dryRun !== true,
     message: 'dryRun is for metrics that give a value: events are always judged',
   },
+  noneOfEvents('interval', COUNTED),
+  noneOfEvents('count', COUNTED),
+  noneOfEvents('initialDelay', 'spec.analysis.warmUp says how long events of new pods are judged mildly'),
+  noneOfEvents('failureLimit', JUDGED),
+  noneOfEvents('inconclusiveLimit', JUDGED),
+  noneOfEvents('consecutiveErrorLimit', 'where events cannot be counted, the step waits'),
+  noneOfEvents('weight', 'events are no part of the score, and roll back by themselves'),
+  noneOfEvents('critical', 'events are no part of the score, and roll back by themselves'),
 ];
 
 /** One metric of spec.analysis or of a template. */

@@ -28,13 +28,18 @@ export function durationField(positiveField?: string) {
   return ruled(z.string().max(32), {}, rules);
 }
 
-/** Milliseconds of a duration such as `1h30m`. The text must have passed {@link durationField}'s rule. */
+/** Whole milliseconds of a duration such as `1h30m`. The text must have passed {@link durationField}'s rule. */
 export function durationMs(text: string): number {
+  return Math.round(exactMs(text));
+}
+
+/** The same with fractions: 0.2 for `0.2ms`. */
+export function exactMs(text: string): number {
   let total = 0;
   for (const [, amount, unit] of text.matchAll(/([0-9.]+)(ms|s|m|h)/g)) {
     total += Number(amount) * DURATION_UNITS_MS[unit as keyof typeof DURATION_UNITS_MS];
   }
-  return Math.round(total);
+  return total;
 }
 
 /** Writes ms for people: `850ms`, `42s`, `1m30s`, `2h`. */

@@ -6,6 +6,7 @@ import {
   type Problem,
   type SecretKeyRef,
   type TemplateRef,
+  exactMs,
 } from '../../api/index.ts';
 import type { Scope, Value } from './placeholders.ts';
 
@@ -100,12 +101,20 @@ function typed(
   template: string,
   shown?: 'secret',
 ): Value | Problem {
-  if (ARG_PATTERNS[arg.type].test(text)) return { text, type: arg.type };
+  const wanted = ARG_PATTERNS[arg.type].test(text) ? wantedFor(arg.type, text) : ARG_EXAMPLES[arg.type];
+  if (wanted === undefined) return { text, type: arg.type };
   const what = shown === 'secret' ? '' : `, not ${JSON.stringify(text.slice(0, 60))}`;
   return {
     reason: 'ArgumentInvalid',
-    message: `${from} must be ${ARG_EXAMPLES[arg.type]}${what}: ${template} has ${arg.name} as a ${arg.type}`,
+    message: `${from} must be ${wanted}${what}: ${template} has ${arg.name} as a ${arg.type}`,
   };
+}
+
+/** What is wanted instead of a value that queries and expressions could not tell from zero or infinity. */
+function wantedFor(type: ArgSpec['type'], text: string): string | undefined {
+  if (type === 'duration' && exactMs(text) < 1) return 'a length of time of at least 1ms, such as 90s';
+  if (type === 'number' && !Number.isFinite(Number(text))) return 'a number within 1e308, such as 0.5';
+  return undefined;
 }
 
 /** A field of the release by its path; undefined where it is not set. */

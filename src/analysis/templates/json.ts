@@ -1,30 +1,5 @@
 import { type Scope, Unrenderable, hasPlaceholder, partsOf, valueOf } from './placeholders.ts';
 
-/** Literal text around a placeholder in a Job: no script, and nothing that a shell takes for more than text. */
-const PLAIN_WORD = /^[-A-Za-z0-9_.:/=,@%+?~]*$/;
-
-/**
- * A JobSpec with the placeholders in its strings filled in. A value is always the text of one string, and never a part of
- * a script: there it could become a command.
- * @throws Unrenderable
- */
-export function renderJob(spec: unknown, scope: Scope): unknown {
-  return mapStrings(spec, (text) => {
-    const parts = partsOf(text);
-    const placeholder = parts.find((part) => typeof part !== 'string');
-    if (
-      placeholder !== undefined &&
-      parts.some((part) => typeof part === 'string' && !PLAIN_WORD.test(part))
-    ) {
-      throw new Unrenderable(
-        'template',
-        `{{ ${placeholder.path} }} stands in a script of the Job: give it to the container by env, and let the script read it from there`,
-      );
-    }
-    return filled(parts, scope, 'refused');
-  });
-}
-
 /**
  * The body of a request. In one that is JSON, placeholders are filled in inside of its strings, so that its shape stays;
  * any other is sent as it is.
@@ -41,7 +16,7 @@ export function renderBody(body: string, scope: Scope): string {
       'a web body with placeholders must be JSON, with them inside of its strings',
     );
   }
-  return JSON.stringify(mapStrings(json, (text) => filled(partsOf(text), scope, 'allowed')));
+  return JSON.stringify(mapStrings(json, (text) => filled(text, scope, 'allowed')));
 }
 
 /**
@@ -49,7 +24,7 @@ export function renderBody(body: string, scope: Scope): string {
  * @throws Unrenderable
  */
 export function renderHeader(name: string, text: string, scope: Scope): string {
-  const value = filled(partsOf(text), scope, 'allowed');
+  const value = filled(text, scope, 'allowed');
   // What HTTP knows as field content; a line break would begin another header.
   if (/^[\t\x20-\x7e\x80-\xff]*$/.test(value)) return value;
   throw new Unrenderable(
@@ -58,25 +33,41 @@ export function renderHeader(name: string, text: string, scope: Scope): string {
   );
 }
 
-function filled(parts: ReturnType<typeof partsOf>, scope: Scope, secrets: 'allowed' | 'refused'): string {
-  return parts
+/**
+ * A text with its placeholders filled in, as it is.
+ * @param secrets whether values from Secrets may stand in it
+ * @throws Unrenderable
+ */
+export function filled(text: string, scope: Scope, secrets: 'allowed' | 'refused'): string {
+  return partsOf(text)
     .map((part) => (typeof part === 'string' ? part : valueOf(part.path, scope, secrets).text))
     .join('');
 }
 
-function mapStrings(value: unknown, change: (text: string) => string): unknown {
+/**
+ * JSON with those of its strings changed that have placeholders.
+ * @throws Unrenderable where the name of a field has one
+ */
+export function mapStrings(value: unknown, change: (text: string) => string): unknown {
   if (typeof value === 'string') return hasPlaceholder(value) ? change(value) : value;
   if (Array.isArray(value)) return value.map((item: unknown) => mapStrings(item, change));
   if (typeof value !== 'object' || value === null) return value;
   return Object.fromEntries(
     Object.entries(value).map(([key, item]) => {
-      if (hasPlaceholder(key)) {
-        throw new Unrenderable(
-          'template',
-          `a placeholder stands in the name of the field ${key}: only values can have one`,
-        );
-      }
+      checkName(key);
       return [key, mapStrings(item, change)];
     }),
+  );
+}
+
+/**
+ * Checks the name of a field.
+ * @throws Unrenderable where it has a placeholder
+ */
+export function checkName(field: string): void {
+  if (!hasPlaceholder(field)) return;
+  throw new Unrenderable(
+    'template',
+    `a placeholder stands in the name of the field ${field}: only values can have one`,
   );
 }

@@ -74,7 +74,20 @@ function meaning(raw: string): string {
 describe('outside of strings', () => {
   it.each([
     ['topk({{ args.n }}, up)', '5', 'topk(5, up)'],
-    ['up > {{ args.n }}', '-1.5e-3', 'up > -1.5e-3'],
+    ['up > {{ args.n }}', '-1.5e-3', 'up > -0.0015'],
+    ['up > {{ args.n }}', '010', 'up > 10'],
+    ['up > {{ args.n }}', '-007.50', 'up > -7.5'],
+    ['up > {{ args.n }}', '-0', 'up > 0'],
+    ['up > {{ args.n }}', '1000000000000000000000000', 'up > 1e+24'],
+    ['x_offset - {{ args.n }} ^ 2', '-3', 'x_offset - (-3) ^ 2'],
+    ['up offset -{{ args.n }} ^ 2', '3', 'up offset -3 ^ 2'],
+    ['up > {{ args.n }}', '1e-9', 'up > 1e-9'],
+    ['{{ args.n }} ^ 2', '-3', '(-3) ^ 2'],
+    ['{{ args.n }} # squared\n^ 2', '-3', '(-3) # squared\n^ 2'],
+    ['{{ args.n }} ^ 2', '3', '3 ^ 2'],
+    ['2 ^ {{ args.n }}', '-3', '2 ^ -3'],
+    ['up @ {{ args.n }} ^ 2', '-3', 'up @ -3 ^ 2'],
+    ['up offset {{ args.n }} ^ 2', '-3', 'up offset -3 ^ 2'],
     ['up == bool {{ args.n }}', '1', 'up == bool 1'],
   ])('a number is a number: %s', (query, value, rendered) => {
     expect(renderPromQL(query, number(value))).toBe(rendered);
@@ -87,6 +100,13 @@ describe('outside of strings', () => {
     });
     expect(renderPromQL('rate(x[{{ args.range }}:{{ window }}])', range)).toBe('rate(x[90s:1500ms])');
     expect([1, 1500, 60_000].map(promDuration)).toEqual(['1ms', '1500ms', '60s']);
+  });
+
+  it('a duration that would be none is refused', () => {
+    const range = scope({ interval: { text: '0.2ms', type: 'duration' } });
+    expect(() => renderPromQL('rate(x[{{ interval }}])', range)).toThrow(
+      'interval is shorter than 1ms, the least that Prometheus knows',
+    );
   });
 
   it.each([

@@ -34,7 +34,7 @@ export function renderPromQL(query: string, scope: Scope): string {
     const after = typeof next === 'string' ? next.charAt(0) : next === undefined ? '' : '{';
     text +=
       place.string === undefined
-        ? bare(part.path, value, place, after)
+        ? bare(part.path, value, place, typeof next === 'string' ? next : after)
         : inString(part.path, value, place, after);
   });
   return text;
@@ -62,7 +62,7 @@ function step(place: Place, char: string): void {
     if (/\w$/.test(place.before)) place.before += ' ';
   } else {
     if (char === '[' || char === ']') place.range = char === '[';
-    place.before = (place.before + char).slice(-3);
+    place.before = (place.before + char).slice(-9);
   }
 }
 
@@ -81,15 +81,28 @@ function bare(path: string, value: Value, place: Place, after: string): string {
     );
   }
   const words = place.range ? /[\w.]/ : /[\w.:"'`{]/;
-  if (words.test(place.before.slice(-1)) || words.test(after)) {
+  if (words.test(place.before.slice(-1)) || words.test(after.charAt(0))) {
     throw new Unrenderable(
       'template',
       `{{ ${path} }} touches other text: put spaces or brackets around it, such as [{{ ${path} }}]`,
     );
   }
+  const isTime = /(?:@|\boffset ?)[-+]?$/i.test(place.before) || place.range;
   // What follows must see that something stands here.
   place.before = '0';
-  return value.type === 'number' ? value.text : promDuration(durationMs(value.text));
+  if (value.type === 'number') return promNumber(Number(value.text), !isTime && RAISED.test(after));
+  const ms = durationMs(value.text);
+  if (ms > 0) return promDuration(ms);
+  throw new Unrenderable('argument', `${path} is shorter than 1ms, the least that Prometheus knows`);
+}
+
+/** Text before which a number is the base of a power, comments aside. */
+const RAISED = /^(?:\s|#[^\n]*\n)*\^/;
+
+/** A number as PromQL means it: `010` would be 8, and the sign of -3 in `-3 ^ 2` belongs to the power. */
+function promNumber(value: number, isBase: boolean): string {
+  const text = String(value);
+  return isBase && value < 0 ? `(${text})` : text;
 }
 
 /** A length of time (ms) as Prometheus writes it: whole numbers of one unit, such as `90s`. */

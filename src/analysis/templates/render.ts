@@ -1,6 +1,7 @@
 import { durationMs } from '../../api/index.ts';
 import type { Facts, Side } from './arguments.ts';
-import { renderBody, renderHeader, renderJob } from './json.ts';
+import { renderJob } from './job.ts';
+import { renderBody, renderHeader } from './json.ts';
 import { type Scope, Unrenderable, partsOf } from './placeholders.ts';
 import { renderPromQL } from './promql.ts';
 import type { ResolvedMetric } from './resolve.ts';

@@ -62,6 +62,10 @@ const resolve = (
 const withTemplate = (spec: unknown, args: Record<string, string> = {}, more: Partial<Facts> = {}) =>
   resolve({ templates: [{ name: 't', args }] }, { 'AnalysisTemplate/t': spec }, more);
 
+const jobWith = (command: string[]) => ({
+  spec: { template: { spec: { containers: [{ name: 'smoke', image: 'smoke:1', command }] } } },
+});
+
 const metric = { name: 'm', prometheus: { query: 'up' }, max: 1 };
 
 describe('the metrics of a release', () => {
@@ -213,6 +217,17 @@ describe('what is wrong stalls a release, with the field and the mend', () => {
     ]);
   });
 
+  it.each([
+    ['duration', '0.9ms', 'a length of time of at least 1ms, such as 90s, not "0.9ms"'],
+    ['duration', '0s', 'a length of time of at least 1ms, such as 90s, not "0s"'],
+    ['number', '-1e999', 'a number within 1e308, such as 0.5, not "-1e999"'],
+  ])('a %s of %s', (type, value, what) => {
+    const args = [{ name: 'a', type }];
+    expect(problemsOf(withTemplate({ args, metrics: [metric] }, { a: value }))).toEqual([
+      `ArgumentInvalid: spec.analysis.templates[0].args.a must be ${what}: AnalysisTemplate t has a as a ${type}`,
+    ]);
+  });
+
   it('a label that is not set, and a Secret that cannot be read', () => {
     const args = (valueFrom: object) => ({ args: [{ name: 'a', valueFrom }], metrics: [metric] });
     expect(problemsOf(withTemplate(args({ field: "metadata.labels['tier']" })))).toEqual([
@@ -254,15 +269,19 @@ describe('what is wrong stalls a release, with the field and the mend', () => {
       { web: { url: 'http://{{ release.name }}:x/' }, success: 'true' },
       'InvalidSpec: spec.analysis.metrics[0].web: web.url is no URL',
     ],
+    [
+      { job: jobWith(['sh', '-c', './smoke-{{ release.name }}.sh']) },
+      'InvalidSpec: spec.analysis.metrics[0].job: {{ release.name }} stands in a script of the Job (command[2])',
+    ],
   ])('a metric %j', (spec, message) => {
     expect(problemsOf(resolve({ metrics: [{ name: 'm', ...spec }] }))[0]).toContain(message);
   });
 
-  it('a value that does not fit its place', () => {
-    const web = { url: 'http://shop/{{ args.a }}/x' };
+  it.each(['..', '.', ''])('a value that does not fit its place: %j', (value) => {
+    const web = { url: 'http://shop/x/{{ args.a }}' };
     const spec = { args: [{ name: 'a' }], metrics: [{ name: 'm', web, success: 'result.ok' }] };
-    expect(problemsOf(withTemplate(spec, { a: '..' }))).toEqual([
-      'ArgumentInvalid: AnalysisTemplate t: spec.metrics[0].web: the value of args.a changes the path or the host of web.url: use another value',
+    expect(problemsOf(withTemplate(spec, { a: value }))).toEqual([
+      'ArgumentInvalid: AnalysisTemplate t: spec.metrics[0].web: the value of args.a changes the path or the host of web.url, as .. and an empty one do: use another value',
     ]);
   });
 

@@ -41,10 +41,10 @@ export function renderUrl(template: string, scope: Scope): string {
       'web.url is no URL: write one such as https://shop.example.com/health',
     );
   }
-  if (url !== null && segmentsOf(url) === segmentsOf(wanted)) return url.href;
+  if (url !== null && shapeOf(url) === shapeOf(wanted)) return url.href;
   throw new Unrenderable(
     'argument',
-    `the value of ${last} changes the path or the host of web.url: use another value`,
+    `the value of ${last} changes the path or the host of web.url, as .. and an empty one do: use another value`,
   );
 }
 
@@ -55,8 +55,9 @@ function encoded(text: string): string {
   );
 }
 
-/** A value such as `..` would take segments of the path away. */
-function segmentsOf({ pathname, username, password, searchParams, hash }: URL): string {
+/** What values must leave as it is: `.`, `..` and empty ones would take segments of the path away, or empty them. */
+function shapeOf({ pathname, username, password, searchParams, hash }: URL): string {
   const parameters = [...searchParams.keys()].length;
-  return [pathname.split('/').length, username, password, parameters, hash === ''].join(' ');
+  const segments = pathname.split('/').map((segment) => (segment === '' ? '' : 'v'));
+  return [segments.join('/'), username, password, parameters, hash === ''].join(' ');
 }

@@ -1,6 +1,6 @@
 import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
-import { renderBody, renderHeader, renderJob } from './json.ts';
+import { renderBody, renderHeader } from './json.ts';
 import type { Scope } from './placeholders.ts';
 import { renderUrl } from './url.ts';
 
@@ -23,6 +23,8 @@ describe('a URL', () => {
     ],
     ['http://{{ args.shop }}.books.svc:8080/', 'eu-1', 'http://eu-1.books.svc:8080/'],
     ['http://shop/{{ args.shop }}', 'ünï', 'http://shop/%C3%BCn%C3%AF'],
+    ['http://shop/shop-{{ args.shop }}?q={{ args.shop }}', '', 'http://shop/shop-?q='],
+    ['http://shop/{{ args.shop }}/', '...', 'http://shop/.../'],
   ])('%s with %j', (template, value, rendered) => {
     expect(renderUrl(template, shop(value))).toBe(rendered);
   });
@@ -30,6 +32,11 @@ describe('a URL', () => {
   it.each([
     ['https://shop/{{ args.shop }}/health', '..', 'changes the path'],
     ['https://shop/.{{ args.shop }}/health', '.', 'changes the path'],
+    ['https://shop/shops/{{ args.shop }}', '.', 'changes the path'],
+    ['https://shop/shops/{{ args.shop }}', '', 'changes the path'],
+    ['https://shop/shops/{{ args.shop }}?all=1', '', 'changes the path'],
+    ['https://shop/{{ args.shop }}/health', '', 'changes the path'],
+    ['https://shop/shops/.{{ args.shop }}', '', 'changes the path'],
     ['https://{{ args.shop }}/health', 'evil.example.com/x', 'a part of the host'],
     ['https://{{ args.shop }}.example.com/health', 'me@evil', 'a part of the host'],
     ['https://shop/?t={{ args.token }}', '', 'comes from a Secret'],
@@ -79,33 +86,5 @@ describe('a body', () => {
     expect(renderBody('a=1', shop(''))).toBe('a=1');
     expect(() => renderBody('a={{ args.shop }}', shop(''))).toThrow('must be JSON');
     expect(() => renderBody('{"{{ args.shop }}": 1}', shop('a'))).toThrow('in the name of the field');
-  });
-});
-
-describe('a Job', () => {
-  it('gets values as whole strings or words of them', () => {
-    const container = {
-      args: ['--shop={{ args.shop }}', 'x'],
-      env: [{ name: 'SHOP', value: '{{ args.shop }}' }],
-    };
-    expect(renderJob({ template: container, backoffLimit: 0 }, shop('a b; rm -rf /'))).toEqual({
-      template: { args: ['--shop=a b; rm -rf /', 'x'], env: [{ name: 'SHOP', value: 'a b; rm -rf /' }] },
-      backoffLimit: 0,
-    });
-  });
-
-  it.each(['curl http://shop/{{ args.shop }}', 'test.sh;{{ args.shop }}', '$({{ args.shop }})'])(
-    'never in a script: %s',
-    (script) => {
-      expect(() => renderJob({ command: ['sh', '-c', script] }, shop('eu'))).toThrow(
-        'stands in a script of the Job',
-      );
-    },
-  );
-
-  it('reads Secrets itself', () => {
-    expect(() => renderJob({ args: ['{{ args.token }}'] }, shop(''))).toThrow(
-      'a Job reads Secrets by env.valueFrom',
-    );
   });
 });

@@ -73,8 +73,27 @@ describe('the verdict of a metric', () => {
 
   it('holds at too many inconclusive measurements', () => {
     const metric = valueMetric({ success: 'result > 5', failure: 'result < 1', inconclusiveLimit: 1 });
-    expect(verdict(metric, after(metric, [6, 3])).verdict).toBe('Pass');
-    expect(verdict(metric, after(metric, [6, 3, 3])).verdict).toBe('Inconclusive');
+    expect(verdict(metric, after(metric, [3, 6])).verdict).toBe('Pass');
+    expect(verdict(metric, after(metric, [6, 3, 3])).message).toBe(
+      'queue: 3, neither success nor failure is true; 2 inconclusive measurements, 1 tolerated',
+    );
+  });
+
+  it('does not pass on a last measurement that is inconclusive, and measures on', () => {
+    const metric = valueMetric({
+      success: 'result > 5',
+      failure: 'result < 1',
+      inconclusiveLimit: 1,
+      count: 2,
+    });
+    const unsure = after(metric, [6, 3]);
+    expect(verdict(metric, unsure)).toMatchObject({
+      verdict: 'Inconclusive',
+      message:
+        'queue: 3, neither success nor failure is true; waits for a success, after an inconclusive measurement',
+    });
+    expect(dueAt(metric, unsure, at(60), false)).toBe(at(60));
+    expect(verdict(metric, add(metric, unsure, measured(3, at(60), 6))).verdict).toBe('Pass');
   });
 
   it('by a Job is that of the Job', () => {
@@ -113,7 +132,7 @@ describe('a new weight', () => {
   it('that is not observed is not measured', () => {
     const metric = valueMetric();
     const closed = open(metric, after(metric, [0]), undefined);
-    expect(dueAt(metric, closed, at(100))).toBeUndefined();
+    expect(dueAt(metric, closed, at(100), false)).toBeUndefined();
     expect(verdict(metric, closed).message).toBe('queue: 0; not measured at this weight yet');
   });
 
@@ -125,20 +144,40 @@ describe('a new weight', () => {
   });
 });
 
+describe('with a score', () => {
+  it.each([
+    [valueMetric({ count: 2, failureLimit: 1 }), 2, 0],
+    [valueMetric({ job: JOB, failureLimit: 1 }), false, true],
+  ])('%# a failure that is tolerated at each weight is measured past at each', (metric, bad, good) => {
+    const first = after(metric, [bad, good]);
+    expect(verdict(metric, first, true).verdict).toBe('Pass');
+    const results = metric.spec.count === 2 ? [good, bad] : [bad];
+    const second = results.reduce<ValueStatus>(
+      (known, one, i) => add(metric, known, measured(nextNumber(known), at(600 + 30 * i), one)),
+      open(metric, first, iso(600)),
+    );
+    expect(verdict(metric, second, true).verdict).toBe('Inconclusive');
+    expect(dueAt(metric, second, at(1000), true)).toBe(at(600 + 30 * results.length));
+    const third = add(metric, second, measured(nextNumber(second), at(1000), good));
+    expect(verdict(metric, third, true).verdict).toBe('Pass');
+    expect(dueAt(metric, third, at(2000), true)).toBeUndefined();
+  });
+});
+
 describe('a measurement', () => {
   it('is due after the initial delay, and then each interval', () => {
     const metric = valueMetric({ initialDelay: '10s', interval: '20s' });
     const opened = open(metric, undefined, iso(0));
-    expect(dueAt(metric, opened, at(0))).toBe(at(10));
+    expect(dueAt(metric, opened, at(0), false)).toBe(at(10));
     const first = add(metric, opened, measured(1, at(11), 0));
-    expect(dueAt(metric, first, at(12))).toBe(at(31));
-    expect(dueAt(metric, open(metric, first, iso(20)), at(20))).toBe(at(30));
+    expect(dueAt(metric, first, at(12), false)).toBe(at(31));
+    expect(dueAt(metric, open(metric, first, iso(20)), at(20), false)).toBe(at(30));
   });
 
   it('is due at once after the clock was set back', () => {
     const metric = valueMetric();
     const future = add(metric, open(metric, undefined, iso(0)), measured(1, at(3600), 0));
-    expect(dueAt(metric, future, at(60))).toBe(at(60));
+    expect(dueAt(metric, future, at(60), false)).toBe(at(60));
   });
 
   it.each([
@@ -151,14 +190,14 @@ describe('a measurement', () => {
     [valueMetric({ job: JOB }), [], true],
     [valueMetric({ job: JOB, dryRun: true }), [false], false],
   ])('%# is due no more when the step has what it needs', (metric, results, expected) => {
-    expect(dueAt(metric, after(metric, results), at(1000)) !== undefined).toBe(expected);
+    expect(dueAt(metric, after(metric, results), at(1000), false) !== undefined).toBe(expected);
   });
 
   it('by a Job is not begun again while it runs, and ends it', () => {
     const metric = valueMetric({ job: JOB, count: 2 });
     const running = start(open(metric, undefined, iso(0)), 'cart-x-1', at(5));
     expect(running.running).toEqual({ number: 1, startedAt: iso(5), job: 'cart-x-1' });
-    expect(dueAt(metric, running, at(60))).toBeUndefined();
+    expect(dueAt(metric, running, at(60), false)).toBeUndefined();
     expect(add(metric, running, measured(1, at(5), true)).running).toBeUndefined();
   });
 
@@ -167,6 +206,15 @@ describe('a measurement', () => {
     const once = after(metric, [2]);
     expect(add(metric, once, measured(1, at(0), 2))).toBe(once);
     expect(add(metric, once, measured(3, at(0), 2))).toBe(once);
+  });
+
+  it('decides or not by what spec says now', () => {
+    const metric = valueMetric();
+    const watched = valueMetric({ dryRun: true });
+    expect(open(watched, undefined, iso(0)).dryRun).toBe(true);
+    const now = open(metric, after(watched, [2]), iso(0));
+    expect([now.dryRun, now.failures]).toEqual([undefined, 1]);
+    expect(open(watched, after(metric, [2]), iso(0))).toMatchObject({ dryRun: true, failures: 1 });
   });
 
   it('of another definition is forgotten', () => {

@@ -12,16 +12,17 @@ export function open(
   windowFrom: string | undefined,
 ): ValueStatus {
   const kept = previous?.definition === metric.definition ? previous : undefined;
-  const { window, ...rest } = kept ?? {
+  const { window, dryRun, ...known } = kept ?? {
     name: metric.name,
     definition: metric.definition,
     verdict: 'Inconclusive' as const,
     message: '',
-    ...(metric.spec.dryRun === true ? { dryRun: true } : {}),
     measured: 0,
     failures: 0,
     errors: 0,
   };
+  // Whether it decides is no part of the definition: what spec says now holds.
+  const rest = { ...known, ...(metric.spec.dryRun === true ? { dryRun: true } : {}) };
   if (windowFrom === undefined) return rest;
   const fresh = { from: windowFrom, successes: 0, failures: 0, inconclusive: 0 };
   return { ...rest, window: window?.from === windowFrom ? window : fresh };
@@ -30,10 +31,16 @@ export function open(
 /**
  * When the next measurement is to begin (ms since the epoch; it may lie in the past); undefined while none is: there is no
  * window, one is under way, or the step has as many as it needs.
+ * @param scored as for {@link judge}
  */
-export function dueAt(metric: ValueMetric, state: ValueStatus, now: number): number | undefined {
+export function dueAt(
+  metric: ValueMetric,
+  state: ValueStatus,
+  now: number,
+  scored: boolean,
+): number | undefined {
   const { window, last, running } = state;
-  if (window === undefined || running !== undefined || isDone(metric, state)) return undefined;
+  if (window === undefined || running !== undefined || isDone(metric, state, scored)) return undefined;
   const from = Date.parse(window.from);
   const lastAt = last === undefined ? -Infinity : Date.parse(last.at);
   if (lastAt < from) return from + durationMs(metric.spec.initialDelay);
@@ -93,7 +100,7 @@ export function judge(metric: ValueMetric, state: ValueStatus, scored: boolean):
 function verdictOf(metric: ValueMetric, state: ValueStatus, scored: boolean): [Verdict, string] {
   const { failureLimit, consecutiveErrorLimit } = metric.spec;
   const { window, errors, last } = state;
-  const failures = scored ? (window?.failures ?? 0) : state.failures;
+  const failures = failuresOf(state, scored);
   if (failures > failureLimit) return ['Fail', tolerated(failures, 'failure', failureLimit)];
   if (errors > consecutiveErrorLimit) {
     return [
@@ -104,6 +111,11 @@ function verdictOf(metric: ValueMetric, state: ValueStatus, scored: boolean): [V
   return window === undefined
     ? ['Inconclusive', 'not measured at this weight yet']
     : verdictOfWindow(metric, { ...state, window }, failures);
+}
+
+/** The failures that count against `failureLimit`: with a score those at the present weight, otherwise all. */
+function failuresOf({ window, failures }: ValueStatus, scored: boolean): number {
+  return scored ? (window?.failures ?? 0) : failures;
 }
 
 type Opened = ValueStatus & { readonly window: NonNullable<ValueStatus['window']> };
@@ -126,6 +138,8 @@ function verdictOfWindow(metric: ValueMetric, state: Opened, failures: number): 
     return ['Inconclusive', `waits for a success, after ${tolerated(failures, 'failure', failureLimit)}`];
   if (last?.result === 'Error')
     return ['Inconclusive', `waits for a value, after an error: ${last.message ?? ''}`];
+  if (last?.result === 'Inconclusive')
+    return ['Inconclusive', 'waits for a success, after an inconclusive measurement'];
   return ['Pass', `${window.successes} of ${valued} succeeded at this weight`];
 }
 
@@ -136,14 +150,15 @@ function progress({ spec }: ValueMetric, { window }: ValueStatus): { valued: num
 }
 
 /** True when this step needs no further measurement: it has as many as were asked for, and one more changes nothing. */
-function isDone(metric: ValueMetric, state: ValueStatus): boolean {
+function isDone(metric: ValueMetric, state: ValueStatus, scored: boolean): boolean {
   const { spec } = metric;
   if (spec.count === undefined && spec.job === undefined) return false;
   const { valued, needed } = progress(metric, state);
   if (valued < needed) return false;
   const isStuck =
-    state.failures > spec.failureLimit || (state.window?.inconclusive ?? 0) > spec.inconclusiveLimit;
-  return isStuck || spec.dryRun === true || verdictOf(metric, state, false)[0] === 'Pass';
+    failuresOf(state, scored) > spec.failureLimit ||
+    (state.window?.inconclusive ?? 0) > spec.inconclusiveLimit;
+  return isStuck || spec.dryRun === true || verdictOf(metric, state, scored)[0] === 'Pass';
 }
 
 function tolerated(count: number, what: string, limit: number): string {

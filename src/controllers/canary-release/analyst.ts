@@ -59,7 +59,7 @@ function combined(
   return {
     ...events,
     verdict,
-    message: messages.join('; '),
+    message: [...new Set(messages)].join('; '),
     ...(measured === undefined ? {} : { values: [...measured.states] }),
     ...(overall?.score === undefined ? {} : { score: overall.score }),
   };

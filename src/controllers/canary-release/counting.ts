@@ -1,5 +1,6 @@
 import { evaluate } from '../../analysis/evaluate.ts';
 import { type JudgedMetric, eventMetrics } from '../../analysis/event-metric.ts';
+import { countedIn } from '../../analysis/memory.ts';
 import type { Target, TelemetryQuery } from '../../analysis/telemetry.ts';
 import { eventQueries } from '../../analysis/templates/render.ts';
 import type { ResolvedMetric } from '../../analysis/templates/resolve.ts';
@@ -8,6 +9,7 @@ import {
   type AnalysisStatus,
   type Pod,
   type Problem,
+  isBuiltIn,
   proportion,
   workloadName,
 } from '../../api/index.ts';
@@ -77,7 +79,8 @@ export class Counting {
   ): { telemetry: TelemetryState; analysis: AnalysisStatus } {
     const { observed, metrics } = gathered;
     const limits = eventMetrics(observed.spec.analysis);
-    const own = metrics.problems.length === 0 ? metrics.events.map(queriedMetric) : [];
+    const [problem] = metrics.problems;
+    const own = problem === undefined ? metrics.events.map(queriedMetric) : knownMetrics(progress);
     const tests = limits.length + own.length;
     const parts: { analysis: AnalysisStatus; problem: Problem | undefined }[] = [];
     const judged = (all: readonly JudgedMetric[], count: Count, from: Progress) => {
@@ -91,15 +94,16 @@ export class Counting {
       judged(limits, count, progress);
     }
     const first = parts[0]?.analysis ?? evaluated(observed, progress, [], 1, NOTHING, now);
-    if (own.length === 0) return { telemetry: telemetryOf(parts, progress), analysis: first };
-    const second = judged(own, this.#queried.take(key, queried), queriedProgress(progress));
-    return {
-      telemetry: telemetryOf(parts, progress),
-      analysis:
+    let analysis = first;
+    if (own.length > 0) {
+      const count = problem === undefined ? this.#queried.take(key, queried) : { reading: NOTHING };
+      const second = judged(own, count, queriedProgress(progress));
+      analysis =
         limits.length === 0
           ? { ...second, through: first.through, queriedThrough: second.through }
-          : joined(first, second),
-    };
+          : joined(first, second);
+    }
+    return { telemetry: telemetryOf(parts, progress), analysis: unlessAmiss(analysis, problem) };
   }
 
   #query(gathered: Gathered, progress: Progress, now: number): TelemetryQuery {
@@ -176,6 +180,22 @@ function queriesOf({ metrics }: Gathered, { candidate, stable, queriedFrom: from
 function queriedMetric({ name, spec, definition }: ResolvedMetric): JudgedMetric {
   const max = spec.events?.max;
   return { name, kind: 'queried', definition, ...(max === undefined ? {} : { limit: proportion(max) }) };
+}
+
+/**
+ * The metrics with queries of the release that status knows. While they cannot be resolved (a template is gone, a Secret
+ * cannot be read), nothing new is counted, and what was counted of them stays.
+ */
+function knownMetrics({ previous }: Progress): JudgedMetric[] {
+  return (previous?.metrics ?? [])
+    .filter(({ name }) => !isBuiltIn(name))
+    .map(({ name, limit, state }) => ({ name, kind: 'queried', definition: countedIn(state), limit }));
+}
+
+/** Nothing passes by metrics alone that are not all that the release asks for. */
+function unlessAmiss(analysis: AnalysisStatus, problem: Problem | undefined): AnalysisStatus {
+  if (problem === undefined || analysis.verdict !== 'Pass') return analysis;
+  return { ...analysis, verdict: 'Inconclusive', message: problem.message };
 }
 
 function earlier(field: string, a: string | undefined, b: string | undefined): Record<string, string> {

@@ -33,13 +33,14 @@ export class Measuring {
 
   /** The states of all metrics, with the measurements that are due begun. */
   begin(key: string, gathered: Gathered, progress: Progress, now: number): ValueStatus[] {
-    const { metrics } = gathered;
+    const { metrics, observed } = gathered;
     if (metrics.problems.length > 0) return [...(progress.previous?.values ?? [])];
     const wanted = new Set<string>();
     const states = metrics.values.map((metric) => {
       const old = progress.previous?.values?.find(({ name }) => name === metric.name);
       const state = open(metric, old, progress.windowFrom);
-      const isDue = (dueAt(metric, state, now) ?? Infinity) <= now;
+      const scored = isScored(metric, observed.spec.analysis.score);
+      const isDue = (dueAt(metric, state, now, scored) ?? Infinity) <= now;
       if (metric.spec.job !== undefined) return byJob(metric, state, isDue, gathered, progress, now);
       const id = readId(metric, state, progress);
       wanted.add(id);
