@@ -43,7 +43,9 @@ function rarelyPasses(spec: CanaryReleaseSpec, load: Load, good: Outcomes): stri
     return [`${few}: the service of today breaks the limits itself${such}. ${NO_HARM}`];
   }
   const [tight] = tightSteps(spec, load);
-  return tight === undefined ? [`${few}${such}.`] : [`${few}: ${tooFew(tight)}.`, moreRequests(tight)];
+  return tight === undefined
+    ? [`${few}${such}.`]
+    : [`${few}: ${tooFew(tight)}.`, `To mend it, ${moreRequests(tight)}.`];
 }
 
 /** True when the service of today has more bad events than a limit allows. */
@@ -94,7 +96,7 @@ function tooFew({ weight, minRequests, neededMs, allowedMs }: TightStep): string
   return `${minRequests} requests at ${weight}% take ${roughly(neededMs)} on average, and the step is given up after ${formatDuration(allowedMs)}`;
 }
 
-/** How a step gets the requests that it needs. */
+/** How a step gets the requests that it needs: part of a sentence. */
 export function moreRequests(step: TightStep): string {
   const { weight, isFirst, surelyMs, allowedMs, surely } = step;
   const enough = Math.ceil((weight * surelyMs) / allowedMs);
@@ -104,8 +106,7 @@ export function moreRequests(step: TightStep): string {
     `set progressDeadline to ${formatDuration(deadlineMs)} or more`,
     ...(surely >= 1 ? [`set analysis.minRequests to ${surely} or less`] : []),
   ];
-  const sentence = ways.join(', or ');
-  return `${sentence.charAt(0).toUpperCase()}${sentence.slice(1)}.`;
+  return ways.join(', or ');
 }
 
 const MINUTE_MS = 60_000;
@@ -141,10 +142,12 @@ function neverFails(
   const shares = Object.entries(load.bad).map(([metric, rate]) => {
     const expected = (watched / 1000) * load.perSecond * Math.min(1, rate * badRatio);
     const percent = formatPercent(Math.min(1, rate * badRatio));
-    return `${percent} of ${metric} are ${Number(expected.toPrecision(2))} bad events in the whole release`;
+    return `${metric} of ${percent} are ${Number(expected.toPrecision(2))} bad events in the whole release`;
   });
   return [
     `None of ${bad.runs} versions that go wrong ${badRatio} times as often is found out: ${shares.join('; ')}, too few or too near to what is allowed.`,
-    'Watch longer (`for`), at higher weights, or set limits closer to what the service does today.',
+    spec.steps[0]?.weight === 100
+      ? 'Begin with a step below 100%, where the present version has requests to compare with, or set limits closer to what the service does today.'
+      : 'Watch longer (`for`), at higher weights, or set limits closer to what the service does today.',
   ];
 }

@@ -140,9 +140,10 @@ function adviceFor(spec: CanaryReleaseSpec, traffic: Report['traffic'], outcomes
     ];
   }
   const [tight] = tightSteps(spec, traffic);
-  const requests = tight === undefined ? 'Give the step more weight, or longer.' : moreRequests(tight);
+  const requests = tight === undefined ? 'give the step more weight or a longer time' : moreRequests(tight);
   return [
-    `Too many end without a verdict. Where requests were too few: ${requests} Where counts were over a limit: set it above what the service does by itself.`,
+    'Too many end without a verdict.',
+    `Where requests were too few, ${requests}. Where counts were over a limit, set it above what the service does by itself.`,
   ];
 }
 

@@ -89,7 +89,9 @@ describe('songbird simulate', () => {
     expect(status).toBe(1);
     expect(out).toMatch(/100% has never passed/);
     expect(out).toMatch(/None of 20 .* goes out: 50 requests at 5% take 1h24m on average, .* after 12m\./);
-    expect(out).toMatch(/Give the first step 47% or more, or set progressDeadline to 1h49m or more, or/);
+    expect(out).toMatch(
+      /To mend it, give the first step 47% or more, or set progressDeadline to 1h49m or more, or/,
+    );
   });
 
   it('with requests that seldom suffice says how few go out, and advice that helps', async () => {
@@ -100,7 +102,7 @@ describe('songbird simulate', () => {
     expect(out).toMatch(/5% has passed after \S+, in \d of 20$/m);
     expect(out).toMatch(/^Only \d+ of 20 versions .* go out: 50 requests at 5% take 14m on average/m);
     const [, weight, deadline, requests] =
-      /^Give the first step (\d+)% .* progressDeadline to (\w+) .*minRequests to (\d+) or less\.$/m.exec(
+      /^To mend it, give the first step (\d+)% .* progressDeadline to (\w+) .*minRequests to (\d+) or less\.$/m.exec(
         out,
       ) ?? [];
     const example = await readFile(path, 'utf8');
@@ -114,6 +116,19 @@ describe('songbird simulate', () => {
       expect(then.errors).toBe('');
       expect([then.status, then.out]).toEqual([0, expect.stringMatching(/promoted: [56] of 6/)]);
     }
+  });
+
+  it('with a bad version that is never found out ends with 1, and says what to change', async () => {
+    const analysis = await readFile(await analysing('{ errorRate: { max: 50% } }'), 'utf8');
+    const path = await file(
+      analysis.replace(/^  steps:\n(    .*\n)+/m, '  steps: [{ weight: 100, for: 1m }]\n'),
+    );
+    const { status, out } = await songbird('simulate', '-f', path, ...quick);
+    expect(status).toBe(1);
+    expect(out).toMatch(/None of 20 versions .* is found out: errors of 1% are 30 bad events in the whole/);
+    expect(out).toMatch(/Begin with a step below 100%/);
+    const one = await songbird('simulate', '-f', path, '--runs', '1');
+    expect([one.status, one.out]).toEqual([0, expect.not.stringMatching(/found out/)]);
   });
 
   it('does not speak of all releases after very few', async () => {

@@ -3,7 +3,7 @@ import { type Server, createServer } from 'node:http';
 import type { AddressInfo } from 'node:net';
 import { text } from 'node:stream/consumers';
 import { tmpdir } from 'node:os';
-import { dirname, join } from 'node:path';
+import { join } from 'node:path';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
 import { durationMs } from '../api/index.ts';
 import { run } from './run.ts';
@@ -100,6 +100,19 @@ async function songbird(...args: string[]) {
   return { status, out: out.join('\n'), errors: errors.join('\n') };
 }
 
+/** Does something with the example, of which the analysis has one line more. */
+async function analysing<T>(line: string, use: (path: string) => Promise<T>): Promise<T> {
+  const dir = await mkdtemp(join(tmpdir(), 'songbird-cli-'));
+  const path = join(dir, 'release.yaml');
+  const example = await readFile(EXAMPLE, 'utf8');
+  await writeFile(path, example.replace('  analysis:\n', `  analysis:\n    ${line}\n`));
+  try {
+    return await use(path);
+  } finally {
+    await rm(dir, { recursive: true });
+  }
+}
+
 function backtest(...args: string[]) {
   const common = ['-f', EXAMPLE, '--prometheus', address, '--since', '6h', '--runs', '30'];
   return songbird('backtest', ...common, ...args);
@@ -171,22 +184,10 @@ describe('songbird backtest', () => {
     expect(back.status).toBe(1);
     expect(back.out).toMatch(/undecided, and taken back at a deadline: 5 of 5/);
     expect(back.out).toMatch(/requests that a verdict needs/);
-    expect(back.out).toMatch(/Where requests were too few: Give the first step \d+% or more/);
-    const example = await readFile(EXAMPLE, 'utf8');
-    const path = join(await mkdtemp(join(tmpdir(), 'songbird-cli-')), 'release.yaml');
-    await writeFile(path, example.replace('  analysis:\n', '  analysis:\n    onInconclusive: pause\n'));
-    const paused = await songbird(
-      'backtest',
-      '-f',
-      path,
-      '--prometheus',
-      address,
-      '--since',
-      '6h',
-      '--runs',
-      '5',
+    expect(back.out).toMatch(/Where requests were too few, give the first step \d+% or more/);
+    const paused = await analysing('onInconclusive: pause', (path) =>
+      songbird('backtest', '-f', path, '--prometheus', address, '--since', '6h', '--runs', '5'),
     );
-    await rm(dirname(path), { recursive: true });
     expect(paused.status).toBe(1);
     expect(paused.out).toMatch(/undecided, and paused for a person: 5 of 5/);
     expect(paused.out).toMatch(/T.*Z: no verdict at 5%/);
@@ -253,5 +254,17 @@ describe('songbird simulate --prometheus', () => {
     expect(status).toBe(0);
     expect(out).toMatch(/^40 requests a second; today errors 0.042%/m);
     expect(out).toMatch(/promoted: 20 of 20/);
+  });
+
+  it('plays the delays of that Prometheus, unless told otherwise', async () => {
+    scrape = 60;
+    const line = 'source: prometheus\n    prometheus: { address: http://prometheus:9090 }';
+    const common = ['--prometheus', address, '--since', '6h', '--runs', '1'];
+    const [seen = '', told = ''] = await analysing(line, async (path) => {
+      const args = ['simulate', '-f', path, ...common];
+      return [(await songbird(...args)).out, (await songbird(...args, '--scrape', '30s')).out];
+    });
+    expect(seen).toMatch(/Prometheus scrapes every 1m\./);
+    expect(told).toMatch(/Prometheus scrapes every 30s\./);
   });
 });

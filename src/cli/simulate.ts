@@ -218,9 +218,9 @@ function* rollbacksOf({ bad, rollbacks }: Report, width: number): Generator<stri
     yield `  is taken back after ${rollbacks.map(time).join(', ')}`;
     return;
   }
-  yield `  is taken back after ${time(p50)} (half of them), ${time(p95)} (95%)`;
+  yield `  is taken back after ${time(p50)} (half of those), ${time(p95)} (95%)`;
   yield '';
-  yield '  share of them taken back by then';
+  yield '  share of all taken back by then';
   const span = Math.max(p95 * 1.25, 1);
   const values = cumulative(rollbacks, bad.runs, span, width);
   for (const line of curve(values, ROWS, '0s', time(span))) yield `  ${line}`;
