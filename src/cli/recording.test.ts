@@ -260,9 +260,10 @@ describe('songbird simulate --prometheus', () => {
     scrape = 60;
     const line = 'source: prometheus\n    prometheus: { address: http://prometheus:9090 }';
     const common = ['--prometheus', address, '--since', '6h', '--runs', '1'];
-    const [seen = '', told = ''] = await analysing(line, async (path) => {
+    const [seen, told] = await analysing(line, async (path) => {
       const args = ['simulate', '-f', path, ...common];
-      return [(await songbird(...args)).out, (await songbird(...args, '--scrape', '30s')).out];
+      const [one, other] = [await songbird(...args), await songbird(...args, '--scrape', '30s')];
+      return [one.out, other.out] as const;
     });
     expect(seen).toMatch(/Prometheus scrapes every 1m\./);
     expect(told).toMatch(/Prometheus scrapes every 30s\./);
