@@ -50,7 +50,7 @@ export function optionsOf(args: readonly string[]): Options {
   return {
     tasks:
       cell !== undefined
-        ? tasks(cell.map(cellOf), 'whole')
+        ? tasks([...new Set(cell)].map(cellOf), 'whole')
         : [
             ...(quick || limits ? [] : tasks(allCells(), 'whole')),
             ...(quick ? tasks(quickCells(), 'quick') : []),

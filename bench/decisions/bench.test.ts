@@ -158,6 +158,11 @@ describe('the command line', () => {
     expect(tasks).toEqual([{ cell: BAD, seed: 7, releases: 50 }]);
   });
 
+  it('runs a cell once that is named twice', () => {
+    const { tasks } = optionsOf(['--cell', BAD.name, '--cell', GOOD.name, '--cell', BAD.name]);
+    expect(tasks.map(({ cell }) => cell.name)).toEqual([BAD.name, GOOD.name]);
+  });
+
   it.each([
     [['--seed', 'x'], '--seed is a whole number from 0'],
     [['--releases', '0'], '--releases is a whole number from 1'],

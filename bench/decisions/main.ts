@@ -1,4 +1,5 @@
 import { readFile } from 'node:fs/promises';
+import { endWithReader } from '../../src/cli/pipe.ts';
 import { optionsOf, USAGE, UsageError } from './arguments.ts';
 import type { Options } from './arguments.ts';
 import { goalsOf, QUICK, WHOLE } from './goals.ts';
@@ -64,6 +65,7 @@ async function readResults(files: readonly string[]): Promise<CellResult[]> {
   return lists.flat();
 }
 
+endWithReader(process.stdout, process.stderr);
 try {
   process.exitCode = await run(optionsOf(process.argv.slice(2)));
 } catch (error) {

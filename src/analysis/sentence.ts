@@ -92,16 +92,23 @@ function share({ all, bad }: Counts): string {
 }
 
 function times({ ratio, atLeast, atMost }: RatioEstimate): string {
-  if (ratio === undefined) return `at least ${figure(atLeast)} times as often`;
+  if (ratio === undefined) return oftener('at least', atLeast);
   const interval =
     atMost === undefined ? `at least ${figure(atLeast)}` : `${figure(atLeast)} to ${figure(atMost)}`;
-  return `${figure(ratio)} times as often (${interval})`;
+  return `${figure(ratio) === '1' ? 'about as often' : `${figure(ratio)} times as often`} (${interval})`;
 }
 
 function range({ atLeast, atMost }: RatioEstimate): string {
-  const [low, high] = [figure(atLeast), atMost === undefined ? undefined : figure(atMost)];
-  if (high === undefined) return low === '0' ? '' : `; at least ${low} times as often`;
-  return low === '0' ? `; at most ${high} times as often` : `; between ${low} and ${high} times as often`;
+  const low = figure(atLeast);
+  if (atMost === undefined) return low === '0' ? '' : `; ${oftener('at least', atLeast)}`;
+  if (low === '0') return `; ${oftener('at most', atMost)}`;
+  const high = figure(atMost);
+  return low === high ? `; ${oftener('about', atMost)}` : `; between ${low} and ${high} times as often`;
+}
+
+/** `about as often`, `at least 2 times as often`. */
+function oftener(bound: 'about' | 'at least' | 'at most', ratio: number): string {
+  return figure(ratio) === '1' ? `${bound} as often` : `${bound} ${figure(ratio)} times as often`;
 }
 
 function clusters({ dispersion }: Weighed): string {

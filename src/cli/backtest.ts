@@ -1,11 +1,14 @@
 import { parseArgs } from 'node:util';
-import { type CanaryReleaseSpec, formatPercent } from '../api/index.ts';
+import { type CanaryReleaseSpec, formatDuration, formatPercent } from '../api/index.ts';
 import { dwellMs } from '../core/steps.ts';
-import { startsOf } from '../simulator/history.ts';
-import { type Outcomes, notPlayed, notPlayedSentence, play, playable } from './forecast.ts';
+import type { Dice } from '../simulator/dice.ts';
+import { lengthOf, startsOf } from '../simulator/history.ts';
+import { isOverLimit, moreRequests, tightSteps } from './advice.ts';
+import { type Outcomes, type Playable, notPlayed, notPlayedSentences, play, playable } from './forecast.ts';
 import { type Manifest, readManifest } from './manifest.ts';
-import { STEP_MS, pickFrom, readHistory, summaryOf } from './recording.ts';
-import { often, rounded } from './text.ts';
+import type { Output } from './output.ts';
+import { pickFrom, readHistory, summaryOf } from './recording.ts';
+import { often, rounded, undecidedText } from './text.ts';
 import { UsageError, period, positive } from './usage.ts';
 
 const HELP = `songbird backtest -f FILE --prometheus URL [options]
@@ -23,7 +26,8 @@ without a bad release in it.
   --json               one JSON object
 
 The candidate has the rates of one pod, stable those of all; bad events come in bursts as they did.
-Exit status 1: healthy versions would surely have been rolled back too often (above 1%).`;
+Delays are those of that Prometheus where the manifest counts by one. Exit status 1: healthy versions
+would surely have been rolled back, or stayed undecided, too often (above 1%).`;
 
 /** What the analysis promises (0–1). */
 const ALLOWED = 0.01;
@@ -32,18 +36,20 @@ const EXAMPLES = 5;
 interface Report {
   readonly release: string;
   readonly from: string;
+  /** From the first request to the last one, as far as was looked back. */
   readonly days: number;
   readonly pods: number;
   readonly traffic: { readonly perSecond: number; readonly bad: Readonly<Record<string, number>> };
   /** Parts of the analysis that are not played. */
   readonly notPlayed: readonly string[];
   readonly outcomes: Outcomes;
-  /** Releases that would have been rolled back, and why. */
-  readonly rollbacks: readonly { readonly at: string; readonly message: string }[];
+  /** Releases that would have been rolled back or paused, and why. */
+  readonly stopped: readonly { readonly at: string; readonly message: string }[];
+  readonly advice: readonly string[];
 }
 
 /** @returns the exit status @throws UsageError */
-export async function backtest(args: readonly string[], print: (line: string) => void): Promise<number> {
+export async function backtest(args: readonly string[], { print }: Output): Promise<number> {
   const { values } = parseArgs({
     args: [...args],
     options: {
@@ -67,75 +73,97 @@ export async function backtest(args: readonly string[], print: (line: string) =>
     );
   }
   const manifest = await readManifest(values.file, values.release);
-  const report = await replay(manifest, {
+  const played = playable(manifest.spec, true);
+  const report = await replay(manifest, played, {
     address: values.prometheus,
     sinceMs: period('since', values.since),
     runs: Math.ceil(positive('runs', values.runs)),
     seed: Math.floor(positive('seed', values.seed)),
   });
   if (values.json) print(JSON.stringify(report));
-  else for (const line of describe(report)) print(line);
+  else for (const line of describe(report, played)) print(line);
   return isTooOften(report.outcomes) ? 1 : 0;
 }
 
 async function replay(
   manifest: Manifest,
+  played: Playable,
   options: { address: string; sinceMs: number; runs: number; seed: number },
 ): Promise<Report> {
   const { address, sinceMs, runs, seed } = options;
-  const missing = notPlayed(manifest.spec);
-  const history = await readHistory(manifest, { address, now: Date.now(), sinceMs, stepMs: STEP_MS });
-  const spec = playable(manifest.spec);
+  const { history, scrapeMs } = await readHistory(manifest, { address, now: Date.now(), sinceMs });
+  const { spec } = played;
   const tookMs = shortestMs(spec);
   const possible = Math.max(1, startsOf(history, tookMs, history.stepMs).length);
   const starts = startsOf(history, tookMs, history.stepMs * Math.ceil(possible / runs));
   if (starts.length === 0) {
-    throw new UsageError('a release takes longer than the time to look back: give a longer --since');
+    throw new UsageError('a release takes longer than the time that is known: give a longer --since');
   }
   const pick = pickFrom(history);
-  const { outcomes, lives } = play(spec, (run, dice) => pick(dice, 1, starts[run] ?? 0), starts.length, seed);
+  const requestsOf = (run: number, dice: Dice) => pick(dice, 1, starts[run] ?? 0);
+  const { outcomes, lives } = play(played, requestsOf, { runs: starts.length, seed, scrapeMs });
+  const traffic = summaryOf(history);
   return {
     release: manifest.name,
     from: new Date(history.fromMs).toISOString(),
-    days: sinceMs / 86_400_000,
+    days: lengthOf(history) / DAY_MS,
     pods: history.pods.length,
-    traffic: summaryOf(history),
-    notPlayed: missing,
+    traffic,
+    notPlayed: notPlayed(played),
     outcomes,
-    rollbacks: lives.flatMap(({ outcome, message }, run) =>
-      outcome === 'RolledBack'
-        ? [{ at: new Date(history.fromMs + (starts[run] ?? 0)).toISOString(), message }]
-        : [],
+    stopped: lives.flatMap(({ outcome, message }, run) =>
+      outcome === 'Promoted'
+        ? []
+        : [{ at: new Date(history.fromMs + (starts[run] ?? 0)).toISOString(), message }],
     ),
+    advice: adviceFor(spec, traffic, outcomes),
   };
 }
+
+const DAY_MS = 86_400_000;
 
 /** A release that waits for nothing but its steps (ms). */
 function shortestMs(spec: CanaryReleaseSpec): number {
   return spec.steps.reduce((sum, { weight }) => sum + dwellMs(spec, weight), 0);
 }
 
-/** Healthy versions that fail, or that no step lets pass until its deadline: both are taken back. */
+/** Healthy versions that fail, or that no step lets pass until its deadline: neither goes out. */
 function isTooOften({ rolledBack, undecided }: Outcomes): boolean {
   return rolledBack.low > ALLOWED || undecided.low > ALLOWED;
 }
 
-function* describe(report: Report): Generator<string> {
-  const { outcomes, traffic, rollbacks } = report;
-  yield `${report.release}: ${rounded(report.days)} days from ${report.from}, ${report.pods} pods`;
+function adviceFor(spec: CanaryReleaseSpec, traffic: Report['traffic'], outcomes: Outcomes): string[] {
+  if (!isTooOften(outcomes)) return [];
+  if (outcomes.rolledBack.low > ALLOWED || isOverLimit(spec, traffic)) {
+    return [
+      'The limits are too near to what the service does by itself: set them higher, or look at what happened at these times.',
+    ];
+  }
+  const [tight] = tightSteps(spec, traffic);
+  const requests = tight === undefined ? 'give the step more weight or a longer time' : moreRequests(tight);
+  return [
+    'Too many end without a verdict.',
+    `Where requests were too few, ${requests}. Where counts were over a limit, set it above what the service does by itself.`,
+  ];
+}
+
+function* describe(report: Report, played: Playable): Generator<string> {
+  const { outcomes, traffic, stopped, pods } = report;
+  yield `${report.release}: ${lengthText(report.days)} from ${report.from}, ${pods === 1 ? '1 pod' : `${pods} pods`}`;
   const shares = Object.entries(traffic.bad).map(([metric, rate]) => `${metric} ${formatPercent(rate)}`);
   yield `${rounded(traffic.perSecond)} requests a second in the mean; ${shares.join(', ')}`;
-  const missing = notPlayedSentence(report.notPlayed);
-  if (missing !== undefined) yield missing;
+  yield* notPlayedSentences(played);
   yield '';
-  yield `${outcomes.runs} releases of a healthy version`;
+  yield `${outcomes.runs} releases of a healthy version (in brackets: the 95% interval)`;
   yield `  rolled back wrongly: ${often(outcomes.rolledBack)}`;
-  yield `  undecided: ${often(outcomes.undecided)}`;
+  yield `  ${undecidedText(outcomes)}`;
   yield `  promoted: ${often(outcomes.promoted)}`;
-  for (const { at, message } of rollbacks.slice(0, EXAMPLES)) yield `  ${at}: ${message}`;
-  if (rollbacks.length > EXAMPLES) yield `  and ${rollbacks.length - EXAMPLES} more`;
-  if (isTooOften(outcomes)) {
-    yield '';
-    yield 'The limits are too near to what the service does by itself: set them higher, or look at what happened at these times.';
-  }
+  for (const { at, message } of stopped.slice(0, EXAMPLES)) yield `  ${at}: ${message}`;
+  if (stopped.length > EXAMPLES) yield `  and ${stopped.length - EXAMPLES} more`;
+  for (const sentence of report.advice) yield `\n${sentence}`;
+}
+
+function lengthText(days: number): string {
+  if (days >= 2) return `${rounded(days)} days`;
+  return formatDuration(Math.round(days * 24 * 60) * 60_000);
 }

@@ -1,6 +1,9 @@
+import { spawn } from 'node:child_process';
+import { once } from 'node:events';
 import { mkdtemp, readFile, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
+import { text } from 'node:stream/consumers';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { slowerThan } from './latency.ts';
 import { cumulative, curve } from './plot.ts';
@@ -15,10 +18,16 @@ beforeAll(async () => {
 });
 afterAll(() => rm(dir, { recursive: true }));
 
-async function songbird(...args: string[]) {
+function songbird(...args: string[]) {
+  return onTerminal(undefined, ...args);
+}
+
+async function onTerminal(columns: number | undefined, ...args: string[]) {
   const out: string[] = [];
   const errors: string[] = [];
-  const status = await run(args, { print: (line) => out.push(line), complain: (line) => errors.push(line) });
+  const print = (line: string) => out.push(line);
+  const complain = (line: string) => errors.push(line);
+  const status = await run(args, { print, complain, columns });
   return { status, out: out.join('\n'), errors: errors.join('\n') };
 }
 
@@ -28,8 +37,15 @@ async function file(content: string): Promise<string> {
   return path;
 }
 
+/** The example with other lines in its analysis. */
+async function analysing(analysis: string): Promise<string> {
+  const example = await readFile(EXAMPLE, 'utf8');
+  return file(example.replace(/^  analysis:\n(    .*\n)+/m, `  analysis: ${analysis}\n`));
+}
+
 interface Report {
   readonly release: string;
+  readonly notPlayed: string[];
   readonly good: { promoted: { count: number }; steps: { weight: number; passedAfter: number }[] };
   readonly bad: {
     rolledBack: { count: number };
@@ -71,8 +87,87 @@ describe('songbird simulate', () => {
   it('with too few requests ends with 1, and says what would help', async () => {
     const { status, out } = await songbird('simulate', '-f', EXAMPLE, ...quick, '--rps', '0.2');
     expect(status).toBe(1);
-    expect(out).toMatch(/No step at 5% can pass: 50 requests take 1h23m20s there/);
-    expect(out).toMatch(/progressDeadline above 1h23m20s, or analysis.minRequests to/);
+    expect(out).toMatch(/100% has never passed/);
+    expect(out).toMatch(/None of 20 .* goes out: 50 requests at 5% take 1h24m on average, .* after 12m\./);
+    expect(out).toMatch(
+      /To mend it, give the first step 47% or more, or set progressDeadline to 1h49m or more, or/,
+    );
+  });
+
+  it('with requests that seldom suffice says how few go out, and advice that helps', async () => {
+    const rps = ['--rps', '1.2'];
+    const path = await analysing('{ errorRate: { max: 1% } }');
+    const { status, out } = await songbird('simulate', '-f', path, '--runs', '20', ...rps);
+    expect(status).toBe(1);
+    expect(out).toMatch(/5% has passed after \S+, in \d of 20$/m);
+    expect(out).toMatch(/^Only \d+ of 20 versions .* go out: 50 requests at 5% take 14m on average/m);
+    const [, weight, deadline, requests] =
+      /^To mend it, give the first step (\d+)% .* progressDeadline to (\w+) .*minRequests to (\d+) or less\.$/m.exec(
+        out,
+      ) ?? [];
+    const example = await readFile(path, 'utf8');
+    for (const helped of [
+      example.replace('weight: 5,', `weight: ${weight},`),
+      example.replace('  analysis:', `  progressDeadline: ${deadline}\n  analysis:`),
+      example.replace('{ errorRate', `{ minRequests: ${requests}, errorRate`),
+    ]) {
+      expect(helped).not.toBe(example);
+      const then = await songbird('simulate', '-f', await file(helped), '--runs', '6', ...rps);
+      expect(then.errors).toBe('');
+      expect([then.status, then.out]).toEqual([0, expect.stringMatching(/promoted: [56] of 6/)]);
+    }
+  });
+
+  it('with a bad version that is never found out ends with 1, and says what to change', async () => {
+    const analysis = await readFile(await analysing('{ errorRate: { max: 50% } }'), 'utf8');
+    const path = await file(
+      analysis.replace(/^  steps:\n(    .*\n)+/m, '  steps: [{ weight: 100, for: 1m }]\n'),
+    );
+    const { status, out } = await songbird('simulate', '-f', path, ...quick);
+    expect(status).toBe(1);
+    expect(out).toMatch(/None of 20 versions .* is found out: errors of 1% are 30 bad events in the whole/);
+    expect(out).toMatch(/Begin with a step below 100%/);
+    const one = await songbird('simulate', '-f', path, '--runs', '1');
+    expect([one.status, one.out]).toEqual([0, expect.not.stringMatching(/found out/)]);
+  });
+
+  it('does not speak of all releases after very few', async () => {
+    const few = await songbird('simulate', '-f', EXAMPLE, '--runs', '1', '--bad-ratio', '100');
+    expect(few.status).toBe(0);
+    expect(few.out).toMatch(/promoted: 1 of 1/);
+    expect(few.out).not.toMatch(/None of|Only|No version/);
+    expect(few.out).toMatch(/From 1 release it cannot be told whether most good versions would go out/);
+  });
+
+  it('counts a release that pauses without a verdict among the undecided', async () => {
+    const path = await analysing('{ onInconclusive: pause, errorRate: { max: 1% } }');
+    const args = ['simulate', '-f', path, '--runs', '5', '--rps', '0.5'];
+    const { status, out } = await songbird(...args);
+    expect(status).toBe(1);
+    expect(out.match(/undecided, and paused for a person: 5 of 5/g)).toHaveLength(2);
+    expect(out).toMatch(/such as: no verdict at 5%/);
+  });
+
+  it('does not play a latency that nobody knows, and refuses where nothing else is left', async () => {
+    const args = ['simulate', '-f', EXAMPLE, ...quick, '--error-rate', '0%'];
+    const { status, out } = await songbird(...args);
+    expect(status).toBe(1);
+    expect(out).toMatch(/^Not played, .*: latency-p99\. To play it, give --latency P50\/P99/m);
+    expect(out).toMatch(/rolled back: 0 of 20/);
+    expect(out).not.toMatch(/too slow/);
+    const report = JSON.parse((await songbird(...args, '--json')).out) as Report;
+    expect(report.notPlayed).toEqual(['latency-p99']);
+    const none = await songbird('simulate', '-f', await analysing('{ latency: { p99: 500ms } }'), ...quick);
+    expect(none.status).toBe(2);
+    expect(none.errors).toMatch(/only latency-p99 can be played .*: give --latency P50\/P99/);
+  });
+
+  it('draws no wider than the terminal', async () => {
+    const args = ['simulate', '-f', EXAMPLE, ...quick, '--bad-ratio', '100'];
+    const widest = (text: string) =>
+      Math.max(...text.split('\n').flatMap((line) => (/[│└]/.test(line) ? [line.length] : [])));
+    expect(widest((await onTerminal(40, ...args)).out)).toBeLessThanOrEqual(40);
+    expect(widest((await songbird(...args)).out)).toBeGreaterThan(60);
   });
 
   it('with limits that the service breaks today ends with 1', async () => {
@@ -82,19 +177,16 @@ describe('songbird simulate', () => {
   });
 
   it('says what of the analysis is not played, and refuses where nothing else is left', async () => {
-    const example = await readFile(EXAMPLE, 'utf8');
     const wanted = '{ kind: ClusterAnalysisTemplate, name: checkout-conversion }';
-    const analysis = (spec: string) =>
-      file(example.replace(/^  analysis:\n(    .*\n)+/m, `  analysis: ${spec}\n`));
     const some = await songbird(
       'simulate',
       '-f',
-      await analysis(`{ errorRate: {}, templates: [${wanted}] }`),
+      await analysing(`{ errorRate: {}, templates: [${wanted}] }`),
       ...quick,
     );
     expect(some.status).toBe(0);
     expect(some.out).toMatch(/Not played, .*: ClusterAnalysisTemplate checkout-conversion/);
-    const none = await songbird('simulate', '-f', await analysis(`{ templates: [${wanted}] }`), ...quick);
+    const none = await songbird('simulate', '-f', await analysing(`{ templates: [${wanted}] }`), ...quick);
     expect(none.status).toBe(2);
     expect(none.errors).toMatch(/only analysis.errorRate and analysis.latency can be played/);
   });
@@ -168,6 +260,16 @@ describe('help', () => {
     const { status, out } = await songbird(...args);
     expect(status).toBe(0);
     expect(out).toMatch(/songbird/);
+  });
+});
+
+describe('a reader that goes away', () => {
+  it('ends it quietly', async () => {
+    const main = join(import.meta.dirname, 'main.ts');
+    const child = spawn(process.execPath, [main, '--help'], { stdio: ['ignore', 'pipe', 'pipe'] });
+    child.stdout.destroy();
+    const [errors] = await Promise.all([text(child.stderr), once(child, 'exit')]);
+    expect([child.exitCode, errors]).toEqual([141, '']);
   });
 });
 

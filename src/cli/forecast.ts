@@ -19,12 +19,16 @@ export interface Outcomes {
   readonly promoted: Frequency;
   /** By the analysis, as failed. */
   readonly rolledBack: Frequency;
-  /** Neither passed nor failed at a deadline. */
+  /** Neither passed nor failed at a deadline: taken back, or paused. */
   readonly undecided: Frequency;
-  /** Pauses of steps, which wait for a person. */
+  /** Undecided ones that wait for a person (`onInconclusive: pause`). */
   readonly paused: Frequency;
-  /** When each weight had passed, half of the releases (seconds since the beginning). */
-  readonly steps: readonly { readonly weight: number; readonly passedAfter: number | undefined }[];
+  /** How many releases passed each weight, and when half of these had (seconds since the beginning). */
+  readonly steps: readonly {
+    readonly weight: number;
+    readonly passed: number;
+    readonly passedAfter: number | undefined;
+  }[];
   readonly promotedAfter: number | undefined;
   readonly rolledBackAfter: { readonly p50: number; readonly p95: number } | undefined;
   readonly requests: { readonly mean: number; readonly p95: number };
@@ -34,52 +38,83 @@ export interface Outcomes {
   readonly example: string | undefined;
 }
 
-/**
- * Plays `runs` releases of this manifest, all with dice of their own that follow from `seed`.
- * @param requestsOf what callers do in one of them
- * @param scrapeMs how often Prometheus scrapes, where the manifest counts by it
- */
-export function play(
-  spec: CanaryReleaseSpec,
-  requestsOf: (run: number, dice: Dice) => Requests,
-  runs: number,
-  seed: number,
-  scrapeMs?: number,
-): { outcomes: Outcomes; lives: Life[] } {
-  const lives = Array.from({ length: runs }, (_, run) => {
-    const dice = new Dice(seed * 1_000_003 + run);
-    return playLife(spec, requestsOf(run, dice), dice, scrapeMs);
-  });
-  return { outcomes: outcomesOf(spec, lives), lives };
-}
-
-/** The manifest as it is played: pauses are resumed at once, and there are pods. */
-export function playable(spec: CanaryReleaseSpec): CanaryReleaseSpec {
-  const steps = spec.steps.map(({ pause, ...step }) => step);
-  return { ...spec, steps, replicas: Math.max(1, spec.replicas) };
+/** What of a manifest is played. */
+export interface Playable {
+  /** Pauses are resumed at once, there are pods, and nothing is asked that nobody knows. */
+  readonly spec: CanaryReleaseSpec;
+  /** How many metrics of the manifest share its error budget. */
+  readonly tests: number;
+  /** Parts of the analysis that ask more than requests: metrics of its own, and templates. */
+  readonly beyond: readonly string[];
+  /** Metrics of a latency that is not known. */
+  readonly unknown: readonly string[];
 }
 
 /**
- * What of the manifest's analysis cannot be played, because it asks more than requests: metrics of its own and of templates.
- * @throws UsageError where nothing else is left
+ * The manifest as it can be played.
+ * @param knowsLatency whether it is known how long requests take today
+ * @throws UsageError where nothing is left of its analysis
  */
-export function notPlayed({ analysis }: CanaryReleaseSpec): string[] {
-  const { templates = [], metrics = [] } = analysis;
-  const names = [
+export function playable(manifest: CanaryReleaseSpec, knowsLatency: boolean): Playable {
+  const { templates = [], metrics = [] } = manifest.analysis;
+  const beyond = [
     ...templates.map(({ kind, name }) => `${kind} ${name}`),
     ...metrics.map(({ name }) => `metric ${name}`),
   ];
-  if (eventMetrics(analysis).length > 0) return names;
-  throw new UsageError(
-    `only analysis.errorRate and analysis.latency can be played, and this release has neither: what ${names.join(', ')} would say nobody knows beforehand`,
-  );
+  const all = eventMetrics(manifest.analysis);
+  const { latency, ...rest } = manifest.analysis;
+  const analysis = knowsLatency ? manifest.analysis : rest;
+  const played = eventMetrics(analysis);
+  const unknown = all.map(({ name }) => name).filter((name) => !played.some((other) => other.name === name));
+  if (played.length === 0) throw new UsageError(nothingLeft(beyond, unknown));
+  const steps = manifest.steps.map(({ pause, ...step }) => step);
+  const spec = { ...manifest, analysis, steps, replicas: Math.max(1, manifest.replicas) };
+  return { spec, tests: all.length, beyond, unknown };
 }
 
-/** The same as a sentence; undefined where all is played. */
-export function notPlayedSentence(names: readonly string[]): string | undefined {
-  return names.length === 0
-    ? undefined
-    : `Not played, as nobody knows what they would say: ${names.join(', ')}. A release waits for them too, and fails with them.`;
+const GIVE_LATENCY = 'give --latency P50/P99, such as --latency 40ms/300ms';
+
+function nothingLeft(beyond: readonly string[], unknown: readonly string[]): string {
+  return unknown.length > 0
+    ? `only ${unknown.join(', ')} can be played of this analysis, and it is not known how long requests take today: ${GIVE_LATENCY}`
+    : `only analysis.errorRate and analysis.latency can be played, and this release has neither: what ${beyond.join(', ')} would say nobody knows beforehand`;
+}
+
+/** The parts of an analysis that are not played. */
+export function notPlayed({ beyond, unknown }: Playable): string[] {
+  return [...beyond, ...unknown];
+}
+
+/** The same in sentences. */
+export function notPlayedSentences({ beyond, unknown }: Playable): string[] {
+  return [
+    ...(beyond.length === 0
+      ? []
+      : [
+          `Not played, as nobody knows what they would say: ${beyond.join(', ')}. A release waits for them too, and fails with them.`,
+        ]),
+    ...(unknown.length === 0
+      ? []
+      : [
+          `Not played, as it is not known how long requests take today: ${unknown.join(', ')}. To play it, ${GIVE_LATENCY}.`,
+        ]),
+  ];
+}
+
+/**
+ * Plays `runs` releases of a manifest, all with dice of their own that follow from `seed`.
+ * @param requestsOf what callers do in one of them
+ */
+export function play(
+  { spec, tests }: Playable,
+  requestsOf: (run: number, dice: Dice) => Requests,
+  { runs, seed, scrapeMs }: { runs: number; seed: number; scrapeMs: number },
+): { outcomes: Outcomes; lives: Life[] } {
+  const lives = Array.from({ length: runs }, (_, run) => {
+    const dice = new Dice(seed * 1_000_003 + run);
+    return playLife(spec, requestsOf(run, dice), dice, { scrapeMs, tests });
+  });
+  return { outcomes: outcomesOf(spec, lives), lives };
 }
 
 function outcomesOf(spec: CanaryReleaseSpec, lives: readonly Life[]): Outcomes {
@@ -95,7 +130,7 @@ function outcomesOf(spec: CanaryReleaseSpec, lives: readonly Life[]): Outcomes {
     rolledBack: frequency(failed.length, lives.length),
     undecided: frequency(undecided.length, lives.length),
     paused: frequency(lives.filter(({ outcome }) => outcome === 'Paused').length, lives.length),
-    steps: spec.steps.map(({ weight }) => ({ weight, passedAfter: passedAfter(weight, lives) })),
+    steps: spec.steps.map(({ weight }) => passedOf(weight, lives)),
     promotedAfter: quantile(
       promoted.map(({ tookMs }) => tookMs / 1000),
       0.5,
@@ -114,11 +149,11 @@ function isUndecided(reason: string): boolean {
   return reason === 'Inconclusive' || reason === 'ProgressDeadlineExceeded' || reason === 'Unfinished';
 }
 
-function passedAfter(weight: number, lives: readonly Life[]): number | undefined {
+function passedOf(weight: number, lives: readonly Life[]): Outcomes['steps'][number] {
   const times = lives.flatMap(({ passed }) =>
     passed.filter((step) => step.weight === weight).map(({ atMs }) => atMs / 1000),
   );
-  return quantile(times, 0.5);
+  return { weight, passed: times.length, passedAfter: quantile(times, 0.5) };
 }
 
 function mean(values: readonly number[]): number {

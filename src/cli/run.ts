@@ -1,4 +1,5 @@
 import { backtest } from './backtest.ts';
+import type { Output } from './output.ts';
 import { simulate } from './simulate.ts';
 import { UsageError } from './usage.ts';
 
@@ -9,17 +10,12 @@ const HELP = `songbird COMMAND
 
 songbird COMMAND --help says more.`;
 
-const COMMANDS: Readonly<
-  Record<string, (args: readonly string[], print: (line: string) => void) => Promise<number>>
-> = { simulate, backtest };
+const COMMANDS: Readonly<Record<string, (args: readonly string[], output: Output) => Promise<number>>> = {
+  simulate,
+  backtest,
+};
 
 const EXIT = { usage: 2 };
-
-/** Where a command writes: lines for people or programs, and lines about what is wrong. */
-export interface Output {
-  readonly print: (line: string) => void;
-  readonly complain: (line: string) => void;
-}
 
 /** Carries out one command line. @returns the exit status: 2 when the command line cannot be understood */
 export async function run([name = 'help', ...args]: readonly string[], output: Output): Promise<number> {
@@ -33,7 +29,7 @@ export async function run([name = 'help', ...args]: readonly string[], output: O
     return EXIT.usage;
   }
   try {
-    return await command(args, output.print);
+    return await command(args, output);
   } catch (error) {
     if (!(error instanceof UsageError) && !isParseError(error)) throw error;
     output.complain(error.message);

@@ -3,13 +3,15 @@ import { eventMetrics } from '../analysis/event-metric.ts';
 import { type CanaryReleaseSpec, formatPercent } from '../api/index.ts';
 import type { Dice } from '../simulator/dice.ts';
 import { type Load, type Requests, Traffic } from '../simulator/traffic.ts';
-import { adviceFor } from './advice.ts';
-import { type Outcomes, notPlayed, notPlayedSentence, play, playable } from './forecast.ts';
+import { DEFAULT_SCRAPE_MS } from '../simulator/life.ts';
+import { adviceFor, doubtAbout } from './advice.ts';
+import { type Outcomes, type Playable, notPlayed, notPlayedSentences, play, playable } from './forecast.ts';
 import { type Latency, parseLatency, slowerThan } from './latency.ts';
 import { type Manifest, readManifest } from './manifest.ts';
+import type { Output } from './output.ts';
 import { cumulative, curve } from './plot.ts';
-import { STEP_MS, pickFrom, readHistory, summaryOf } from './recording.ts';
-import { often, rounded, stepText, time } from './text.ts';
+import { pickFrom, readHistory, summaryOf } from './recording.ts';
+import { often, rounded, stepText, time, undecidedText } from './text.ts';
 import { UsageError, period, positive, share } from './usage.ts';
 
 const HELP = `songbird simulate -f FILE [options]
@@ -21,22 +23,26 @@ that decides in the cluster, for a version as good as the present one and for a 
   --release NAME       which CanaryRelease, where the file has several
   --rps N              requests a second to the service (default 50)
   --error-rate P       share that fails today (default 0.1%)
-  --latency P50/P99    how long requests take today, such as 40ms/300ms
+  --latency P50/P99    how long requests take today, such as 40ms/300ms; without it limits of latency
+                       are not played
   --prometheus URL     takes requests, errors and latency from the last --since (default 1d) of the
                        service's Istio metrics instead
-  --scrape PERIOD      how often Prometheus scrapes, where the manifest counts by it (default 15s)
+  --scrape PERIOD      how often Prometheus scrapes, where the manifest counts by it (default: as the
+                       one of --prometheus does, or else 15s)
   --bad-ratio N        how many times as often requests of the bad version go wrong (default 10)
   --runs N             releases played of each version (default 200)
   --seed N             of the dice (default 1)
   --json               one JSON object
 
-Pauses of steps count as resumed at once. Errors and latency are played, metrics of templates are
-not. Exit status 1: at this traffic the analysis could never
-decide, and the output says what would help.`;
+Pauses of steps count as resumed at once. Errors and latency are played; queries of metrics and
+templates are not. Exit status 1: at this traffic the analysis cannot decide, as fewer than half of
+the good versions go out or no bad one is found out, and the output says what would help.`;
 
-/** Where nothing is known of a service's latency: slow requests are so much rarer than its limit allows. */
-const ASSUMED_SLOW = 0.1;
+/** The widest plot. */
 const COLUMNS = 60;
+const LEAST_COLUMNS = 10;
+/** What stands beside the plot's columns. */
+const MARGIN = 10;
 const ROWS = 6;
 
 interface Options {
@@ -44,13 +50,13 @@ interface Options {
   readonly errorRate: number;
   readonly latency: Latency | undefined;
   readonly badRatio: number;
-  readonly scrapeMs: number;
+  readonly scrapeMs: number | undefined;
   readonly runs: number;
   readonly seed: number;
 }
 
 /** @returns the exit status @throws UsageError */
-export async function simulate(args: readonly string[], print: (line: string) => void): Promise<number> {
+export async function simulate(args: readonly string[], { print, columns }: Output): Promise<number> {
   const { values } = parseArgs({
     args: [...args],
     options: {
@@ -61,7 +67,7 @@ export async function simulate(args: readonly string[], print: (line: string) =>
       latency: { type: 'string' },
       prometheus: { type: 'string' },
       since: { type: 'string', default: '1d' },
-      scrape: { type: 'string', default: '15s' },
+      scrape: { type: 'string' },
       'bad-ratio': { type: 'string', default: '10' },
       runs: { type: 'string', default: '200' },
       seed: { type: 'string', default: '1' },
@@ -79,19 +85,21 @@ export async function simulate(args: readonly string[], print: (line: string) =>
     errorRate: share('error-rate', values['error-rate']),
     latency: values.latency === undefined ? undefined : parseLatency(values.latency),
     badRatio: positive('bad-ratio', values['bad-ratio']),
-    scrapeMs: period('scrape', values.scrape),
+    scrapeMs: values.scrape === undefined ? undefined : period('scrape', values.scrape),
     runs: Math.ceil(positive('runs', values.runs)),
     seed: Math.floor(positive('seed', values.seed)),
   };
   const manifest = await readManifest(values.file, values.release);
-  const missing = notPlayed(manifest.spec);
+  const { prometheus } = values;
+  const played = playable(manifest.spec, prometheus !== undefined || options.latency !== undefined);
   const world =
-    values.prometheus === undefined
-      ? imagined(manifest, options)
-      : await recorded(manifest, values.prometheus, period('since', values.since));
-  const report = { ...forecast(manifest, world, options), notPlayed: missing };
+    prometheus === undefined
+      ? imagined(played, options)
+      : await recorded(manifest, prometheus, period('since', values.since));
+  const report = forecast(manifest, played, world, options);
+  const width = Math.min(COLUMNS, Math.max(LEAST_COLUMNS, (columns ?? Infinity) - MARGIN));
   if (values.json) print(JSON.stringify(report));
-  else for (const line of describe(report, world, options)) print(line);
+  else for (const line of describe(report, played, width)) print(line);
   return report.advice.length === 0 ? 0 : 1;
 }
 
@@ -99,31 +107,31 @@ export async function simulate(args: readonly string[], print: (line: string) =>
 interface World {
   /** In the mean. */
   readonly load: Load;
-  readonly origin: 'imagined' | 'recorded';
+  /** How often a Prometheus scrapes; undefined where there is none to ask. */
+  readonly scrapeMs?: number;
   requestsOf(badRatio: number, dice: Dice): Requests;
 }
 
-function imagined({ spec }: Manifest, options: Options): World {
+function imagined({ spec }: Playable, options: Options): World {
   const load = loadOf(spec, options);
-  return { load, origin: 'imagined', requestsOf: (badRatio) => new Traffic([load], badRatio) };
+  return { load, requestsOf: (badRatio) => new Traffic([load], badRatio) };
 }
 
 async function recorded(manifest: Manifest, address: string, sinceMs: number): Promise<World> {
-  const history = await readHistory(manifest, { address, now: Date.now(), sinceMs, stepMs: STEP_MS });
+  const { history, scrapeMs } = await readHistory(manifest, { address, now: Date.now(), sinceMs });
   const load: Load = { forMs: sinceMs, ...summaryOf(history) };
   const pick = pickFrom(history);
-  return { load, origin: 'recorded', requestsOf: (badRatio, dice) => pick(dice, badRatio) };
+  return { load, scrapeMs, requestsOf: (badRatio, dice) => pick(dice, badRatio) };
 }
 
-interface Report extends Forecast {
-  /** Parts of the analysis that are not played. */
-  readonly notPlayed: readonly string[];
-}
-
-interface Forecast {
+interface Report {
   readonly release: string;
   readonly steps: CanaryReleaseSpec['steps'];
   readonly traffic: { readonly perSecond: number; readonly bad: Readonly<Record<string, number>> };
+  /** Seconds between scrapes, where the manifest counts by Prometheus. */
+  readonly scrapedEvery?: number;
+  /** Parts of the analysis that are not played. */
+  readonly notPlayed: readonly string[];
   readonly badRatio: number;
   readonly seed: number;
   readonly good: Outcomes;
@@ -133,16 +141,20 @@ interface Forecast {
   readonly advice: readonly string[];
 }
 
-function forecast({ name, spec: manifest }: Manifest, world: World, options: Options): Forecast {
-  const spec = playable(manifest);
+function forecast({ name, spec }: Manifest, played: Playable, world: World, options: Options): Report {
   const { load } = world;
-  const { badRatio, runs, seed, scrapeMs } = options;
-  const good = play(spec, (_, dice) => world.requestsOf(1, dice), runs, seed, scrapeMs).outcomes;
-  const bad = play(spec, (_, dice) => world.requestsOf(badRatio, dice), runs, seed, scrapeMs);
+  const { badRatio, runs, seed } = options;
+  const scrapeMs = options.scrapeMs ?? world.scrapeMs ?? DEFAULT_SCRAPE_MS;
+  const playAll = (ratio: number) =>
+    play(played, (_, dice) => world.requestsOf(ratio, dice), { runs, seed, scrapeMs });
+  const good = playAll(1).outcomes;
+  const bad = playAll(badRatio);
   return {
     release: name,
-    steps: manifest.steps,
+    steps: spec.steps,
     traffic: { perSecond: load.perSecond, bad: load.bad },
+    ...(spec.analysis.source === 'prometheus' ? { scrapedEvery: scrapeMs / 1000 } : {}),
+    notPlayed: notPlayed(played),
     badRatio,
     seed,
     good,
@@ -150,59 +162,68 @@ function forecast({ name, spec: manifest }: Manifest, world: World, options: Opt
     rollbacks: bad.lives
       .filter(({ reason }) => reason === 'AnalysisFailed')
       .map(({ tookMs }) => tookMs / 1000),
-    advice: adviceFor(spec, load, badRatio, good, bad.outcomes),
+    advice: adviceFor(played.spec, load, badRatio, good, bad.outcomes),
   };
 }
 
 function loadOf(spec: CanaryReleaseSpec, { perSecond, errorRate, latency }: Options): Load {
-  const bad = eventMetrics(spec.analysis).map((metric): [string, number] => {
-    if (metric.kind === 'errors') return [metric.name, errorRate];
-    return [
-      metric.name,
-      latency === undefined ? metric.limit * ASSUMED_SLOW : slowerThan(metric.slowerThanMs, latency),
-    ];
+  const bad = eventMetrics(spec.analysis).flatMap((metric): [string, number][] => {
+    if (metric.kind === 'errors') return [[metric.name, errorRate]];
+    return latency === undefined ? [] : [[metric.name, slowerThan(metric.slowerThanMs, latency)]];
   });
   return { forMs: 3_600_000, perSecond, bad: Object.fromEntries(bad) };
 }
 
-function* describe(report: Report, { origin }: World, { latency }: Options): Generator<string> {
-  const { good, bad, badRatio, traffic } = report;
+function* describe(report: Report, played: Playable, width: number): Generator<string> {
+  const { good, bad, traffic, scrapedEvery, badRatio } = report;
   const steps = report.steps.map(stepText).join(' → ');
   yield `${report.release}: ${steps}`;
   const shares = Object.entries(traffic.bad).map(([metric, rate]) => `${metric} ${formatPercent(rate)}`);
-  yield `${rounded(traffic.perSecond)} requests a second; today ${shares.join(', ')}. ${good.runs} releases each, seed ${report.seed}.`;
-  if (
-    origin === 'imagined' &&
-    latency === undefined &&
-    Object.keys(traffic.bad).some((metric) => metric.startsWith('latency'))
-  ) {
-    yield 'How long requests take is not known: give --latency P50/P99, such as --latency 40ms/300ms.';
-  }
-  const missing = notPlayedSentence(report.notPlayed);
-  if (missing !== undefined) yield missing;
+  const scraped = scrapedEvery === undefined ? '' : ` Prometheus scrapes every ${time(scrapedEvery)}.`;
+  yield `${rounded(traffic.perSecond)} requests a second; today ${shares.join(', ')}.${scraped}`;
+  yield `Releases played of each version: ${good.runs}, seed ${report.seed}. In brackets: the 95% interval.`;
+  yield* notPlayedSentences(played);
   yield '';
   yield 'A version as good as the present one';
-  for (const { weight, passedAfter } of good.steps) {
-    const when = passedAfter === undefined ? 'never' : `after ${time(passedAfter)}`;
-    yield `  ${`${weight}%`.padStart(4)} has passed ${when}`;
+  for (const { weight, passed, passedAfter } of good.steps) {
+    const some = passed === good.runs ? '' : `, in ${passed} of ${good.runs}`;
+    const when = passedAfter === undefined ? 'never passed' : `passed after ${time(passedAfter)}${some}`;
+    yield `  ${`${weight}%`.padStart(4)} has ${when}`;
   }
-  yield `  promoted: ${often(good.promoted)}; rolled back wrongly: ${often(good.rolledBack)}; undecided: ${often(good.undecided)}`;
+  yield `  promoted: ${often(good.promoted)}`;
+  yield `  rolled back wrongly: ${often(good.rolledBack)}`;
+  yield `  ${undecidedText(good)}`;
   yield '';
-  yield `A version that goes wrong ${badRatio} times as often`;
-  yield `  rolled back: ${often(bad.rolledBack)}; undecided: ${often(bad.undecided)}; promoted: ${often(bad.promoted)}`;
+  yield badRatio === 1
+    ? 'Another one that goes wrong as often'
+    : `A version that goes wrong ${badRatio} times as often`;
+  yield `  rolled back: ${often(bad.rolledBack)}`;
+  yield `  ${undecidedText(bad)}`;
+  yield `  promoted: ${often(bad.promoted)}`;
   const failed = Object.entries(bad.bad).map(([metric, count]) => `${rounded(count)} ${metricText(metric)}`);
   yield `  reaches ${rounded(bad.requests.mean)} requests in the mean, of which ${failed.join(', ')}`;
-  if (bad.rolledBackAfter !== undefined) {
-    const { p50, p95 } = bad.rolledBackAfter;
-    yield `  is taken back after ${time(p50)} (half of them), ${time(p95)} (95%)`;
-    yield '';
-    yield '  share of them taken back by then';
-    const span = Math.max(p95 * 1.25, 1);
-    const values = cumulative(report.rollbacks, bad.runs, span, COLUMNS);
-    for (const line of curve(values, ROWS, '0s', time(span))) yield `  ${line}`;
-  }
+  yield* rollbacksOf(report, width);
   if (bad.example !== undefined) yield `  such as: ${bad.example}`;
-  for (const advice of report.advice) yield `\n${advice}`;
+  const doubt = doubtAbout(good);
+  for (const sentence of [...(doubt === undefined ? [] : [doubt]), ...report.advice]) yield `\n${sentence}`;
+}
+
+/** Where half of them are few, the rest of the curve is chance. */
+const LEAST_PLOTTED = 5;
+
+function* rollbacksOf({ bad, rollbacks }: Report, width: number): Generator<string> {
+  if (bad.rolledBackAfter === undefined) return;
+  const { p50, p95 } = bad.rolledBackAfter;
+  if (rollbacks.length < LEAST_PLOTTED) {
+    yield `  is taken back after ${rollbacks.map(time).join(', ')}`;
+    return;
+  }
+  yield `  is taken back after ${time(p50)} (half of those), ${time(p95)} (95%)`;
+  yield '';
+  yield '  share of all taken back by then';
+  const span = Math.max(p95 * 1.25, 1);
+  const values = cumulative(rollbacks, bad.runs, span, width);
+  for (const line of curve(values, ROWS, '0s', time(span))) yield `  ${line}`;
 }
 
 function metricText(metric: string): string {

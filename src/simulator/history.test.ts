@@ -1,6 +1,6 @@
 import { describe, expect, it } from 'vitest';
 import { Dice } from './dice.ts';
-import { type History, Recorded, burstiness, startsOf } from './history.ts';
+import { type History, Recorded, burstiness, lengthOf, startsOf, trimmed } from './history.ts';
 
 const STEPS = 200;
 const SEED = 11;
@@ -54,6 +54,30 @@ describe('how many bad events come together', () => {
         'errors',
       ),
     ).toBe(20);
+  });
+});
+
+describe('the time in which a service was there', () => {
+  const at = (all: readonly number[]) => ({
+    name: 'pod',
+    all,
+    bad: { errors: all.map((count) => count / 2) },
+  });
+
+  it('is from its first requests to its last', () => {
+    const whole: History = {
+      fromMs: 1000,
+      stepMs: 100,
+      pods: [at([0, 0, 4, 0, 0, 0]), at([0, 0, 0, 0, 6, 0])],
+    };
+    const cut = trimmed(whole);
+    expect(cut).toEqual({ fromMs: 1200, stepMs: 100, pods: [at([4, 0, 0]), at([0, 0, 6])] });
+    expect(lengthOf(cut)).toBe(300);
+  });
+
+  it('is none where there are none', () => {
+    expect(lengthOf(trimmed({ fromMs: 0, stepMs: 100, pods: [at([0, 0])] }))).toBe(0);
+    expect(lengthOf({ fromMs: 0, stepMs: 100, pods: [] })).toBe(0);
   });
 });
 

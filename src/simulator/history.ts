@@ -42,11 +42,37 @@ export function burstiness(history: History, metric: string): number {
   return sum === 0 ? 1 : Math.min(LARGEST_BURST, Math.max(1, squares / sum));
 }
 
+/** How long a history is (ms). */
+export function lengthOf({ pods, stepMs }: History): number {
+  return Math.max(0, ...pods.map(({ all }) => all.length)) * stepMs;
+}
+
+/**
+ * A history from the first step in which any pod had a request to the last one: before and after it a service may not
+ * have been there.
+ */
+export function trimmed(history: History): History {
+  const { pods, fromMs, stepMs } = history;
+  const served = (step: number) => pods.some(({ all }) => (all[step] ?? 0) > 0);
+  const steps = Array.from({ length: lengthOf(history) / stepMs }, (_, step) => step).filter(served);
+  const first = steps[0] ?? 0;
+  const end = (steps.at(-1) ?? -1) + 1;
+  const cut = (counts: readonly number[]) => counts.slice(first, end);
+  return {
+    fromMs: fromMs + first * stepMs,
+    stepMs,
+    pods: pods.map(({ name, all, bad }) => ({
+      name,
+      all: cut(all),
+      bad: Object.fromEntries(Object.entries(bad).map(([metric, counts]) => [metric, cut(counts)])),
+    })),
+  };
+}
+
 /** Steps of a history (ms) that a release could begin at and still have `tookMs` of it, `everyMs` apart. */
 export function startsOf(history: History, tookMs: number, everyMs: number): number[] {
-  const steps = Math.max(0, ...history.pods.map(({ all }) => all.length));
   const starts: number[] = [];
-  for (let at = 0; at + tookMs <= steps * history.stepMs; at += everyMs) starts.push(at);
+  for (let at = 0; at + tookMs <= lengthOf(history); at += everyMs) starts.push(at);
   return starts;
 }
 

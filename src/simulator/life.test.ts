@@ -55,6 +55,24 @@ describe('the life of a release', () => {
     expect([life.outcome, life.message]).toEqual(['Paused', 'pause of the step at 5%']);
   });
 
+  it('ends where a person is waited for because there is no verdict', () => {
+    const pausing = spec({
+      progressDeadline: '5m',
+      analysis: { onInconclusive: 'pause', errorRate: { max: '1%' } },
+    });
+    const life = playLife(pausing, new Traffic([load(0, 0.01)], 1), new Dice(SEED));
+    expect([life.outcome, life.reason]).toEqual(['Paused', 'Inconclusive']);
+  });
+
+  it('shares its error budget with metrics that are not played', () => {
+    const needed = (tests?: number) => {
+      const options = tests === undefined ? {} : { tests };
+      const { message } = playLife(spec(), new Traffic([load(0.01)], 50), new Dice(SEED), options);
+      return Number(/ passed (\d+) after/.exec(message)?.[1]);
+    };
+    expect(needed(3)).toBe(3 * needed());
+  });
+
   it('is compared with a fresh baseline, which has a part of the requests to stable', () => {
     const fresh = spec({ analysis: { errorRate: { max: '1%' }, freshBaseline: true } });
     const life = playLife(fresh, new Traffic([load(0.001)], 1), new Dice(SEED));

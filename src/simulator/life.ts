@@ -7,7 +7,6 @@ import { ms } from '../core/model.ts';
 import { heldShare } from '../core/progress.ts';
 import type { Dice } from './dice.ts';
 import { Source } from './source.ts';
-import type { SourceOptions } from './source.ts';
 import type { Requests } from './traffic.ts';
 
 const NAME = 'simulated';
@@ -25,6 +24,7 @@ export const DEFAULT_SCRAPE_MS = 15_000;
 /** A release from its first pass to its end, as its users met it. */
 export interface Life {
   readonly outcome: Outcome | 'Paused' | 'Unfinished';
+  /** Of a pause because there was no verdict (`onInconclusive: pause`): `Inconclusive`. */
   readonly reason: string;
   /** The last sentence of its analysis. */
   readonly message: string;
@@ -37,20 +37,25 @@ export interface Life {
   readonly bad: Readonly<Record<string, number>>;
 }
 
+/** What a release is played with. */
+export interface LifeOptions {
+  /** How often Prometheus scrapes (ms), where the manifest counts by it. */
+  readonly scrapeMs?: number;
+  /** How many metrics share the error budget, where that is more than are played. */
+  readonly tests?: number;
+}
+
 /**
  * One release in a cluster where every pod is ready and every write takes effect at once: the production `decide` and
  * `evaluate`, with requests from `traffic`. Pauses that wait for a person end the life as `Paused`.
- *
- * @param scrapeMs how often Prometheus scrapes, where the manifest counts by it
  */
 export function playLife(
   spec: CanaryReleaseSpec,
   traffic: Requests,
   dice: Dice,
-  scrapeMs = DEFAULT_SCRAPE_MS,
+  options: LifeOptions = {},
 ): Life {
-  const { source } = spec.analysis;
-  const cluster = new Cluster(spec, traffic, dice, { source, scrapeMs });
+  const cluster = new Cluster(spec, traffic, dice, options);
   while (!cluster.isOver) cluster.look();
   return cluster.life();
 }
@@ -60,6 +65,7 @@ class Cluster {
   readonly #traffic: Requests;
   readonly #dice: Dice;
   readonly #source: Source;
+  readonly #tests: number | undefined;
   #now = START;
   #counted = START;
   #status: CanaryReleaseStatus = { stableRevision: STABLE };
@@ -70,11 +76,13 @@ class Cluster {
   readonly #passed: { weight: number; atMs: number }[] = [];
   readonly #served = { requests: 0, bad: {} as Record<string, number> };
 
-  constructor(spec: CanaryReleaseSpec, traffic: Requests, dice: Dice, options: SourceOptions) {
+  constructor(spec: CanaryReleaseSpec, traffic: Requests, dice: Dice, options: LifeOptions) {
     this.#spec = spec;
     this.#traffic = traffic;
     this.#dice = dice;
-    this.#source = new Source(spec.analysis, options, START, dice);
+    const { scrapeMs = DEFAULT_SCRAPE_MS, tests } = options;
+    this.#source = new Source(spec.analysis, { source: spec.analysis.source, scrapeMs }, START, dice);
+    this.#tests = tests;
     this.#workloads = { [STABLE]: pods(spec.replicas) };
   }
 
@@ -87,9 +95,10 @@ class Cluster {
   life(): Life {
     const { history, paused, analysis } = this.#status;
     const [end] = history ?? [];
+    const waits = paused?.by === 'inconclusive' ? 'Inconclusive' : 'Paused';
     return {
       outcome: end?.outcome ?? (paused === undefined ? 'Unfinished' : 'Paused'),
-      reason: end?.reason ?? (paused === undefined ? 'Unfinished' : 'Paused'),
+      reason: end?.reason ?? (paused === undefined ? 'Unfinished' : waits),
       message: end?.message ?? paused?.message ?? analysis?.message ?? '',
       tookMs: this.#now - START,
       passed: this.#passed,
@@ -149,6 +158,7 @@ class Cluster {
     const from = ms(analysis?.through ?? attempt.startedAt);
     return evaluate({
       spec: this.#spec.analysis,
+      tests: this.#tests,
       candidate: CANDIDATE,
       stable: STABLE,
       previous: analysis,
