@@ -34,7 +34,8 @@ export async function expectExplained(context: Context, name: string): Promise<M
   );
   expect('the evidence is above its limit', needed !== undefined && evidence >= needed, metric);
   const sentence =
-    /^\S+: [\d,]+ of [\d,]+ on the candidate, [\d,]+ of [\d,]+ on stable; .*times as often.*; evidence \S+ passed \d+ after [\d.]+ s/;
+    /^\S+: [\d,]+ of [\d,]+ on the candidate, [\d,]+ of [\d,]+ on stable( at this weight)?; .*(times as often|over the limit).*; evidence \S+ passed \d+ after [\d.]+ s/;
+  // Where the limit decides early, or by the present weight, the sentence says that instead of a ratio nobody knows yet.
   expect('a sentence says it all', sentence.test(message), message);
   expect('it is the reason of the rollback', rejected?.message.includes(message) === true, rejected);
   await expectEvent(
