@@ -96,6 +96,10 @@ describe('the metrics of a release', () => {
     const definition = (spec: unknown) => resolve({ metrics: [spec] }).values[0]?.definition;
     expect(definition({ ...metric, weight: 5, critical: true })).toBe(definition(metric));
     expect(definition({ ...metric, max: 2 })).not.toBe(definition(metric));
+    const counted = (events: object) =>
+      resolve({ metrics: [{ name: 'orders', events: { all: 'orders', ...events } }] }).events[0]?.definition;
+    expect(counted({ bad: 'lost', max: '1%' })).toBe(counted({ bad: 'lost' }));
+    expect(counted({ bad: 'late', max: '1%' })).not.toBe(counted({ bad: 'lost' }));
     const us = resolve({ templates: [{ ...ref, args: { shop: 'us' } }] }).values[0]?.definition;
     expect(us).not.toBe(resolve({ templates: [ref] }).values[0]?.definition);
   });

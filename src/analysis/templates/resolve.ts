@@ -117,8 +117,9 @@ function sourcesOf({ release }: Pick<Facts, 'release'>, lookup: TemplateLookup) 
 
 function resolved(spec: MetricSpec, { prefix }: Source, scope: Scope): ResolvedMetric {
   const open = Object.entries(scope).filter(([, value]) => value.secret !== true);
-  // Who is weighed and who decides may change in mid-release; what a measurement means may not.
-  const { dryRun, weight, critical, ...meaning } = spec;
+  // Who is weighed, who decides and how much is allowed may change in mid-release; what a measurement means may not.
+  const { dryRun, weight, critical, ...meaning } =
+    spec.events === undefined ? spec : { ...spec, events: { ...spec.events, max: undefined } };
   const definition = createHash('sha256')
     .update(JSON.stringify([meaning, open]))
     .digest('hex')
