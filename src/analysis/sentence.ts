@@ -38,7 +38,8 @@ export function failSentence(
   const isWorse = estimate.atLeast >= NOTABLE_RATIO;
   const isByShare = limit === undefined && !isWorse && weighed.againstLimit > weighed.againstStable;
   const why = [
-    ...(isWorse || estimate.ratio !== undefined ? [times(estimate)] : []),
+    // Where the limit decides, the comparison may still say anything.
+    ...(isWorse || (!isOver && !isByShare) ? [times(estimate)] : []),
     ...(isOver ? [`over the limit of ${formatPercent(limit)}`] : []),
     ...(isByShare ? [`over ${formatPercent(weighed.limit)}, which is too much for any version`] : []),
   ];
