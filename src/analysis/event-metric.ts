@@ -1,5 +1,6 @@
 import type { AnalysisSpec, MetricStatus } from '../api/index.ts';
 import { durationMs, proportion } from '../api/index.ts';
+import { add, NONE } from './counts.ts';
 import type { RatioEstimate } from './estimate.ts';
 import type { EventInterval } from './evidence.ts';
 import { addInterval } from './evidence.ts';
@@ -64,8 +65,6 @@ export interface Course {
   readonly sameWindow: boolean;
   readonly intervals: readonly Interval[];
 }
-
-const NONE: Counts = { all: 0, bad: 0 };
 
 /** Adds intervals to what status holds of a metric, and judges it. */
 export function judgeEvents(
@@ -150,8 +149,8 @@ function addAll(
     evidence = addInterval(evidence, events, settings);
     if (fresh) latest = windowFrom;
     if (windowFrom === undefined || !isWithin(interval, windowFrom, candidate)) continue;
-    window = plus(window, events.candidate);
-    if (!evidence.calm && events.candidate.all > 0) excused = plus(excused ?? NONE, events.candidate);
+    window = add(window, events.candidate);
+    if (!evidence.calm && events.candidate.all > 0) excused = add(excused ?? NONE, events.candidate);
   }
   return { evidence, windowFrom: latest, ...window, excused };
 }
@@ -159,10 +158,6 @@ function addAll(
 /** True when none of the events of these revisions may have happened before. */
 function isWithin({ from, since }: Interval, windowFrom: number, ...revisions: readonly string[]): boolean {
   return revisions.every((revision) => (since[revision] ?? from) >= windowFrom);
-}
-
-function plus(a: Counts, b: Counts): Counts {
-  return { all: a.all + b.all, bad: a.bad + b.bad };
 }
 
 function podsOf(
