@@ -99,7 +99,7 @@ export class Bound {
     if (this.#mayFailAgainstStable(state, dispersion)) return true;
     const { here } = state;
     // No limit that counts is smaller, and what is within it is no evidence.
-    const isWithin = ({ candidate, counted }: Tally) => counted <= LEAST_LIMIT * candidate.all;
+    const isWithin = ({ held }: Tally) => held.bad <= LEAST_LIMIT * held.all;
     if (silence === 0 && isWithin(state) && isWithin(here)) return false;
     const needed = Math.log10(1 / alpha) - ROUNDING;
     return [state, here].some((tally) => limitEvidence(tally, state, this.#settings, dispersion) >= needed);

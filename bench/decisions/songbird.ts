@@ -4,8 +4,6 @@ import { defaultSettings } from '../../src/analysis/settings.ts';
 import type { EventSettings } from '../../src/analysis/settings.ts';
 import { weigh } from '../../src/analysis/weigh.ts';
 import type { Weighed } from '../../src/analysis/weigh.ts';
-import { addRecent, isExcused } from '../../src/analysis/excuse.ts';
-import type { Recent } from '../../src/analysis/excuse.ts';
 import type { EventEvidence, EventInterval } from '../../src/analysis/evidence.ts';
 import type { Verdict } from '../../src/api/index.ts';
 import { nextLookMs } from '../../src/core/looks.ts';
@@ -94,7 +92,6 @@ class Analysis {
   #latest: { readonly state: EventEvidence; readonly weighed: Weighed } | undefined;
   #window = { all: 0, bad: 0 };
   #excused = { all: 0, bad: 0 };
-  #recent: Recent | undefined;
 
   constructor(settings: EventSettings) {
     this.#settings = settings;
@@ -102,10 +99,9 @@ class Analysis {
   }
 
   add(interval: EventInterval): void {
-    const { candidate, stable, seconds, fresh } = interval;
-    const { warmUp, limit } = this.#settings;
+    const { candidate, stable, fresh } = interval;
     const before = this.#state;
-    this.#state = addInterval(before, interval, warmUp);
+    this.#state = addInterval(before, interval, this.#settings);
     this.#bound.add(before, this.#state, stable.all);
     if (fresh === true) {
       this.#window = { all: 0, bad: 0 };
@@ -113,8 +109,7 @@ class Analysis {
     }
     this.#window.all += candidate.all;
     this.#window.bad += candidate.bad;
-    this.#recent = addRecent(this.#recent, { candidate, stable }, seconds);
-    if (limit !== undefined && isExcused(this.#recent, limit)) {
+    if (!this.#state.calm) {
       this.#excused.all += candidate.all;
       this.#excused.bad += candidate.bad;
     }
@@ -129,7 +124,7 @@ class Analysis {
 
   /** @param held share of the time for which the step may be held that is over */
   verdict(held: number): Verdict {
-    const window = { ...this.#window, excused: this.#excused, recent: this.#recent };
+    const window = { ...this.#window, excused: this.#excused };
     return verdictOf(this.#weigh(), window, { ...this.#settings, held });
   }
 

@@ -94,11 +94,17 @@ export function addSpan(
 ): Added {
   const a = addSide(before.candidate, before, seconds, candidate, fresh);
   const b = addSide(before.stable, a, seconds, stable, fresh);
+  // What strikes both at once is one incident: if less of it counts on one side, so does on the other.
+  const share = Math.min(shareOf(a.counted, candidate), shareOf(b.counted, stable));
   return {
     dispersion: { single: b.single, double: b.double, candidate: a.side, stable: b.side },
-    candidate: a.counted,
-    stable: b.counted,
+    candidate: share * candidate.bad,
+    stable: share * stable.bad,
   };
+}
+
+function shareOf(counted: number, { bad }: Counts): number {
+  return bad === 0 ? 1 : counted / bad;
 }
 
 interface Sums {

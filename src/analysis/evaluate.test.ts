@@ -109,7 +109,7 @@ describe('a verdict', () => {
     expect(held(1)?.verdict).toBe('Pass');
     // At 100% there is nothing more to learn.
     const alone = { ...second(1, 100), counts: { new: second(1, 100).counts['new'] ?? {} } };
-    seconds.push(alone);
+    seconds.push(...Array.from({ length: 120 }, () => alone));
     expect(held(0)?.verdict).toBe('Pass');
   });
 
@@ -154,7 +154,7 @@ describe('a verdict', () => {
 
   it.each([
     ['1%', 'over the limit of 1%'],
-    [undefined, 'over 5%'],
+    [undefined, 'over 1%'],
   ])('waits for the end of an outage of both, though enough was good before it (limit %s)', (max, over) => {
     const analysis = canaryReleaseSpec.shape.analysis.parse({ errorRate: max === undefined ? {} : { max } });
     const good = Array.from({ length: 120 }, (_, n) => second(n, 20));
@@ -164,6 +164,55 @@ describe('a verdict', () => {
     expect(during.message).toContain(`stable itself is ${over} at present`);
     const after = Array.from({ length: 60 }, (_, n) => second(130 + n, 20));
     expect(judge(after, during, at(0), analysis).verdict).toBe('Pass');
+  });
+
+  it.each(['1%', undefined])(
+    'does not take an outage that is over for the way of the service (limit %s)',
+    (max) => {
+      const analysis = canaryReleaseSpec.shape.analysis.parse({
+        errorRate: max === undefined ? {} : { max },
+      });
+      const sixty = (n: number, bad: number) => stableToo(n, 60, 60 * bad, 600 * bad);
+      const good = (from: number, seconds: number) =>
+        Array.from({ length: seconds }, (_, n) => sixty(from + n, (from + n) % 10 === 0 ? 1 / 60 : 0));
+      const outage = Array.from({ length: 60 }, (_, n) => sixty(60 + n, 1));
+      const before = judge([...good(0, 60), ...outage, ...good(120, 600)], undefined, at(0), analysis);
+      expect(before.verdict).toBe('Pass');
+      // All traffic, and nothing to compare with.
+      const bad = Array.from({ length: 3 }, (_, n) => ({
+        ...second(720 + n, 100, 20),
+        counts: { new: second(720 + n, 100, 20).counts['new'] ?? {} },
+      }));
+      expect(judge(bad, before, at(720), analysis).verdict).toBe('Fail');
+    },
+  );
+
+  it.each(['1%', undefined])('lets a step pass in which there was an outage of both (limit %s)', (max) => {
+    const analysis = canaryReleaseSpec.shape.analysis.parse({ errorRate: max === undefined ? {} : { max } });
+    const good = (from: number, seconds: number) =>
+      Array.from({ length: seconds }, (_, n) => stableToo(from + n, 30, 0, 0));
+    const long = judge(good(0, 1800), undefined, at(0), analysis);
+    const outage = Array.from({ length: 30 }, (_, n) => stableToo(1860 + n, 30, 30, 300));
+    const step = judge([...good(1800, 60), ...outage, ...good(1890, 120)], long, at(1800), analysis);
+    expect(step.verdict).toBe('Pass');
+  });
+
+  it('is not made up for by pods of the candidate that are as they should be', () => {
+    const pod = (all: number, bad: number) => ({ errors: { all, bad }, 'latency-p99': { all, bad: 0 } });
+    const interval = (n: number): Interval => ({
+      ...stableToo(n, 100, n % 2 === 0 ? 1 : 0, n % 4 === 0 ? 1 : 0),
+      pods: {
+        new: Object.fromEntries(
+          Array.from({ length: 10 }, (_, i) => [`new-${i}`, pod(10, i === 0 && n % 2 === 0 ? 1 : 0)]),
+        ),
+        old: Object.fromEntries(
+          Array.from({ length: 10 }, (_, i) => [`old-${i}`, pod(100, (n / 4) % 10 === i ? 1 : 0)]),
+        ),
+      },
+    });
+    const [errors] = judge(Array.from({ length: 120 }, (_, n) => interval(n))).metrics;
+    expect(errors?.ratio?.atLeast).toBeGreaterThan(5);
+    expect(errors?.verdict).toBe('Fail');
   });
 
   it.each(['1%', undefined])('lets the mend of a broken stable version pass (limit %s)', (max) => {

@@ -1,10 +1,10 @@
 import type { AnalysisSpec, MetricStatus } from '../api/index.ts';
 import { durationMs, proportion } from '../api/index.ts';
+import { add, NONE } from './counts.ts';
 import type { RatioEstimate } from './estimate.ts';
-import type { EventInterval, WarmUp } from './evidence.ts';
+import type { EventInterval } from './evidence.ts';
 import { addInterval } from './evidence.ts';
-import { addRecent, isExcused } from './excuse.ts';
-import type { Recent, Window } from './excuse.ts';
+import type { Window } from './excuse.ts';
 import { judge } from './judge.ts';
 import { isAbout, recall, remember } from './memory.ts';
 import type { Memory } from './memory.ts';
@@ -66,8 +66,6 @@ export interface Course {
   readonly intervals: readonly Interval[];
 }
 
-const NONE: Counts = { all: 0, bad: 0 };
-
 /** Adds intervals to what status holds of a metric, and judges it. */
 export function judgeEvents(
   metric: JudgedMetric,
@@ -78,10 +76,9 @@ export function judgeEvents(
   const old = isAbout(known?.state, counts) ? known : undefined;
   const settings = settingsOf(metric, course);
   const before = recall(old?.state, { candidate: old?.candidate ?? NONE, stable: old?.stable ?? NONE });
-  const { evidence, windowFrom } = addAll(metric.name, before, course, settings.warmUp);
-  const { recent, all, bad, excused } = windowOf(metric, old, before.recent, course);
+  const { evidence, windowFrom, all, bad, excused } = addAll(metric, before, old, course, settings);
   const what = metric.kind === 'slow' ? `slower than ${metric.slowerThanMs} ms` : metric.name;
-  const judged = judge(what, evidence, { all, bad, excused, recent }, settings);
+  const judged = judge(what, evidence, { all, bad, excused }, settings);
   return {
     name: metric.name,
     ...(metric.limit === undefined ? {} : { limit: metric.limit }),
@@ -96,7 +93,7 @@ export function judgeEvents(
     ratio: ratioOf(judged),
     dispersion: round(judged.dispersion),
     ...(judged.harmless ? { harmless: true } : {}),
-    state: remember({ evidence, recent, windowFrom }, counts),
+    state: remember({ evidence, windowFrom }, counts),
   };
 }
 
@@ -125,61 +122,42 @@ export function settingsOf(
   };
 }
 
+/** Adds the intervals to the evidence and to the window: to that none that may have happened before it. */
 function addAll(
-  name: string,
+  { name }: JudgedMetric,
   before: Memory,
-  course: Course,
-  warmUp: WarmUp,
-): Pick<Memory, 'evidence' | 'windowFrom'> {
-  const { candidate, stable, windowFrom, intervals } = course;
-  return intervals.reduce<Pick<Memory, 'evidence' | 'windowFrom'>>((sum, interval) => {
+  old: MetricStatus | undefined,
+  { candidate, stable, windowFrom, sameWindow, intervals }: Course,
+  settings: EventSettings,
+): Memory & Window {
+  let { evidence } = before;
+  let latest = before.windowFrom;
+  let window = sameWindow ? (old?.window ?? NONE) : NONE;
+  let excused = sameWindow ? old?.excused : undefined;
+  for (const interval of intervals) {
+    const isMixed = windowFrom !== undefined && !isWithin(interval, windowFrom, candidate, stable);
     // Windows open when weights change: what came before cannot be compared with what comes after.
-    const before = windowFrom !== undefined && !isWithin(interval, windowFrom, candidate, stable);
-    const fresh = windowFrom !== undefined && windowFrom !== sum.windowFrom && !before;
+    const fresh = windowFrom !== undefined && windowFrom !== latest && !isMixed;
     const events = {
       candidate: countsOf(interval, candidate, name),
       stable: countsOf(interval, stable, name),
       seconds: (interval.to - interval.from) / 1000,
       pods: podsOf(interval, candidate, stable, name),
       fresh,
-      before,
+      before: isMixed,
     };
-    const evidence = addInterval(sum.evidence, events, warmUp);
-    return { evidence, windowFrom: fresh ? windowFrom : sum.windowFrom };
-  }, before);
+    evidence = addInterval(evidence, events, settings);
+    if (fresh) latest = windowFrom;
+    if (windowFrom === undefined || !isWithin(interval, windowFrom, candidate)) continue;
+    window = add(window, events.candidate);
+    if (!evidence.calm && events.candidate.all > 0) excused = add(excused ?? NONE, events.candidate);
+  }
+  return { evidence, windowFrom: latest, ...window, excused };
 }
 
 /** True when none of the events of these revisions may have happened before. */
 function isWithin({ from, since }: Interval, windowFrom: number, ...revisions: readonly string[]): boolean {
   return revisions.every((revision) => (since[revision] ?? from) >= windowFrom);
-}
-
-/** The candidate's events since its present weight was observed: none that may have happened before. */
-function windowOf(
-  { name, limit }: JudgedMetric,
-  old: MetricStatus | undefined,
-  known: Recent | undefined,
-  course: Course,
-): Window {
-  const { candidate, stable, windowFrom = Infinity, sameWindow, intervals } = course;
-  const before = sameWindow ? old : undefined;
-  let window = before?.window ?? NONE;
-  let excused = before?.excused;
-  let recent = known;
-  for (const interval of intervals) {
-    const events = countsOf(interval, candidate, name);
-    const isInside = isWithin(interval, windowFrom, candidate);
-    if (isInside) window = plus(window, events);
-    const sides = { candidate: events, stable: countsOf(interval, stable, name) };
-    recent = addRecent(recent, sides, (interval.to - interval.from) / 1000);
-    if (limit === undefined) continue;
-    if (isInside && events.all > 0 && isExcused(recent, limit)) excused = plus(excused ?? NONE, events);
-  }
-  return { ...window, excused, recent };
-}
-
-function plus(a: Counts, b: Counts): Counts {
-  return { all: a.all + b.all, bad: a.bad + b.bad };
 }
 
 function podsOf(

@@ -69,8 +69,8 @@ describe('evidence of an event metric', () => {
           big.reduce((total, interval) => total + interval[side][key], 0);
         expect(state.candidate).toEqual({ all: sum('candidate', 'all'), bad: sum('candidate', 'bad') });
         expect(state.stable).toEqual({ all: sum('stable', 'all'), bad: sum('stable', 'bad') });
-        const { alone, here, ...weighed } = weigh(state, settings);
-        expect(here).toBeTypeOf('boolean');
+        const { alone, here, outage, ...weighed } = weigh(state, settings);
+        expect([typeof here, typeof outage]).toEqual(['boolean', 'boolean']);
         for (const value of Object.values(weighed)) expect(Number.isFinite(value)).toBe(true);
         expect(alone && big.every(({ candidate }) => candidate.all === 0)).toBe(false);
         expect(weighed.dispersion).toBeGreaterThanOrEqual(1);

@@ -1,8 +1,12 @@
+import { add, NONE } from './counts.ts';
 import { addSpan, NO_DISPERSION } from './dispersion.ts';
 import type { Dispersion } from './dispersion.ts';
+import { addCalm, NEW_CALM } from './excuse.ts';
+import type { Calm, Recent } from './excuse.ts';
 import { addPods } from './pods.ts';
 import type { PodCounts, Pods } from './pods.ts';
 import { MOST_RATIO } from './ratios.ts';
+import type { EventSettings } from './settings.ts';
 import { addBad } from './shares.ts';
 import type { Shares } from './shares.ts';
 import type { Counts } from './telemetry.ts';
@@ -11,10 +15,10 @@ import type { Counts } from './telemetry.ts';
 export interface Tally {
   readonly candidate: Counts;
   readonly stable: Counts;
-  /** The candidate's bad events that count: of an incident that shows many times over, a few. */
-  readonly counted: number;
   /** The candidate's events of the intervals in which stable had traffic as well; bad ones as they count. */
   readonly compared: Counts;
+  /** The candidate's events while stable was calm: what a limit is held against. */
+  readonly held: Held;
   /** Bad events of both sides, as they count, by the candidate's share of the requests among which they were. */
   readonly shares: Shares;
   /** ln of the likelihood of a healthy version that needs to warm up, against one that doesn't. */
@@ -23,9 +27,16 @@ export interface Tally {
   readonly expected: number;
 }
 
+/** Events of the candidate, bad ones as they count: of an incident that shows many times over, a few. */
+export interface Held extends Counts {
+  /** Those of them that could be compared, and how many bad ones a healthy candidate would have had among these. */
+  readonly compared: number;
+  readonly expected: number;
+}
+
 /** What has been counted for one event metric since its release began. Small, JSON-safe, never changed in place. */
-export interface EventEvidence extends Tally {
-  /** What of it was counted at the present weight: a fault that shows only there must not drown in what was good before. */
+export interface EventEvidence extends Tally, Calm {
+  /** What of it was counted in the present stretch: a fault that shows only there must not drown in what was good before. */
   readonly here: Stretch;
   /** Seconds since the candidate's first traffic. */
   readonly watched: number;
@@ -39,11 +50,15 @@ export interface EventEvidence extends Tally {
   readonly pods?: Pods | undefined;
 }
 
-/** The time at one weight. */
+/** The time at one weight, or a part of it where that is long. */
 export interface Stretch extends Tally {
-  /** Counts the weights of a release from 1; 0 before the candidate's first traffic. */
+  /** Counts the stretches of a release from 1; 0 before the candidate's first traffic. */
   readonly number: number;
+  readonly seconds: number;
 }
+
+/** A fault that begins late must not drown in what was good before, at the same weight either (seconds). */
+const LONGEST_STRETCH = 600;
 
 /** Events of one side, and since when the other has had none (seconds). */
 interface Waiting {
@@ -54,13 +69,12 @@ interface Waiting {
   readonly before?: boolean | undefined;
 }
 
-const NONE: Counts = { all: 0, bad: 0 };
 const NO_EVENTS = { candidate: NONE, stable: NONE };
 const NOTHING: Tally = {
   candidate: NONE,
   stable: NONE,
-  counted: 0,
   compared: NONE,
+  held: { ...NONE, compared: 0, expected: 0 },
   shares: {},
   warmUp: 0,
   expected: 0,
@@ -69,7 +83,8 @@ const NOTHING: Tally = {
 export function emptyEvidence(): EventEvidence {
   return {
     ...NOTHING,
-    here: { ...NOTHING, number: 0 },
+    ...NEW_CALM,
+    here: { ...NOTHING, number: 0, seconds: 0 },
     watched: 0,
     age: 0,
     mostRatio: MOST_RATIO,
@@ -109,7 +124,11 @@ export interface WarmUp {
  * where s is its share of the requests and r the ratio of the bad rates. Rates that rise and fall for both sides alike
  * cancel out, and so do changes of the weight.
  */
-export function addInterval(before: EventEvidence, interval: EventInterval, warmUp: WarmUp): EventEvidence {
+export function addInterval(
+  before: EventEvidence,
+  interval: EventInterval,
+  { warmUp, limit }: Pick<EventSettings, 'warmUp' | 'limit'>,
+): EventEvidence {
   const { candidate, stable, seconds, pods } = interval;
   const started = before.candidate.all > 0;
   const starts = !started && candidate.all > 0;
@@ -123,18 +142,17 @@ export function addInterval(before: EventEvidence, interval: EventInterval, warm
   const events = waitingWith(waiting, interval, added);
   const comparable = watching && events.candidate.all > 0 && events.stable.all > 0;
   const compared = comparable ? compare(events, excessAt(age + seconds / 2, warmUp)) : undefined;
-  const here = fresh ? { ...NOTHING, number: before.here.number + 1 } : before.here;
-  const own = interval.before === true ? NO_EVENTS : interval;
+  const calm = addCalm(before, { candidate, stable }, seconds, limit);
+  const counted = { candidate, stable, bad: added.candidate, calm: calm.calm };
+  const own = interval.before === true ? { ...counted, ...NO_EVENTS, bad: 0 } : counted;
+  const { number, ...here } = stretchAt(before.here, fresh, watching);
   return {
-    ...tallied(before, interval, added.candidate, compared),
+    ...tallied(before, counted, compared),
+    ...calm,
     here: {
-      ...tallied(
-        here,
-        own,
-        own === interval ? added.candidate : 0,
-        events.before === true ? undefined : compared,
-      ),
-      number: here.number,
+      ...tallied(here, own, events.before === true ? undefined : compared),
+      number,
+      seconds: here.seconds + (watching ? seconds : 0),
     },
     watched: watching ? before.watched + seconds : 0,
     age: age + seconds,
@@ -146,17 +164,29 @@ export function addInterval(before: EventEvidence, interval: EventInterval, warm
   };
 }
 
+/** The present stretch, or the next where one begins. */
+function stretchAt(here: Stretch, fresh: boolean, watching: boolean): Stretch {
+  const begins = fresh || (watching && here.seconds >= LONGEST_STRETCH);
+  return begins ? { ...NOTHING, number: here.number + 1, seconds: 0 } : here;
+}
+
 function tallied(
   before: Tally,
-  { candidate, stable }: Pick<EventInterval, 'candidate' | 'stable'>,
-  counted: number,
+  { candidate, stable, bad, calm }: Recent & { readonly bad: number; readonly calm: boolean },
   compared: Compared | undefined,
 ): Tally {
-  const { shares } = before;
+  const { shares, held } = before;
   return {
     candidate: add(before.candidate, candidate),
     stable: add(before.stable, stable),
-    counted: before.counted + counted,
+    held: calm
+      ? {
+          all: held.all + candidate.all,
+          bad: held.bad + bad,
+          compared: held.compared + (compared?.candidate.all ?? 0),
+          expected: held.expected + (compared?.expected ?? 0),
+        }
+      : held,
     compared: compared === undefined ? before.compared : add(before.compared, compared.candidate),
     shares:
       compared === undefined || compared.bad === 0 ? shares : addBad(shares, compared.share, compared.bad),
@@ -215,7 +245,3 @@ function mostRatioOf({ all, bad }: Counts): number {
 }
 
 const BROKEN = 0.2;
-
-function add(a: Counts, b: Counts): Counts {
-  return { all: a.all + b.all, bad: a.bad + b.bad };
-}

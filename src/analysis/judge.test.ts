@@ -6,6 +6,8 @@ import { judge, verdictOf } from './judge.ts';
 import { defaultSettings } from './settings.ts';
 import { weigh } from './weigh.ts';
 
+const NOTHING = { all: 0, bad: 0 };
+
 describe('a verdict', () => {
   const lead = repeat(10, second(0, 0, 200, 0));
 
@@ -119,11 +121,13 @@ describe('a verdict', () => {
       ...repeat(300, second(80, 4, 120, 6)),
     );
     const weighed = weigh(state, settings);
-    expect(weighed.limit).toBeCloseTo(0.1, 1);
     expect(verdictOf(weighed, state.candidate, settings)).not.toBe('Fail');
     expect(verdictOf(weighed, { all: 2000, bad: 100 }, settings)).toBe('Inconclusive');
     const excused = { all: 2000, bad: 100, excused: { all: 1000, bad: 99 } };
-    expect(verdictOf(weighed, excused, settings)).toBe('Pass');
+    expect(verdictOf(weighed, excused, settings)).toBe('Inconclusive');
+    const over = weigh(add(state, ...repeat(60, second(80, 0, 120, 0))), settings);
+    expect(verdictOf(over, excused, settings)).toBe('Pass');
+    expect(verdictOf(over, { all: 2000, bad: 100 }, settings)).toBe('Inconclusive');
   });
 
   it('does not hold a limit against the candidate before the source has told of stable as well', () => {
@@ -153,6 +157,27 @@ describe('a verdict', () => {
     expect(secondsToFail(second(1000, 50, 0, 0), good)).toBeLessThanOrEqual(5);
     // Five times as bad as stable, from the second weight on.
     expect(secondsToFail(second(700, 7, 300, 0.6), good)).toBeLessThanOrEqual(20);
+  });
+
+  it('finds a fault that begins an hour into a step as one that is there from the start', () => {
+    const good = repeat(3600, second(10, 0, 40, 0));
+    const secondsToFail = (before: readonly EventInterval[]) => {
+      let state = add(emptyEvidence(), ...lead, ...before);
+      for (let seconds = 1; seconds <= 120; seconds++) {
+        state = add(state, second(10, 3, 40, 0));
+        if (judge('errors', state, state.candidate, settings).verdict === 'Fail') return seconds;
+      }
+      return Infinity;
+    };
+    expect(secondsToFail([])).toBeLessThanOrEqual(3);
+    expect(secondsToFail(good)).toBeLessThanOrEqual(6);
+    const told = judge(
+      'errors',
+      add(emptyEvidence(), ...lead, ...good, ...repeat(6, second(10, 3, 40, 0))),
+      NOTHING,
+      settings,
+    );
+    expect(told.message).toMatch(/ on stable of late; /);
   });
 
   it('tells of the present weight alone where that is what speaks against a version', () => {
@@ -225,7 +250,7 @@ describe('a verdict', () => {
     expect(judge('errors', steady(120), many, early).harmless).toBe(true);
     expect(judge('errors', steady(120), many, settings).harmless).toBe(false);
     // At another weight nothing is known yet.
-    const elsewhere = addInterval(steady(120), { ...second(100, 1, 100, 1), fresh: true }, settings.warmUp);
+    const elsewhere = addInterval(steady(120), { ...second(100, 1, 100, 1), fresh: true }, settings);
     expect(judge('errors', elsewhere, { all: 100, bad: 1 }, early).harmless).toBe(false);
   });
 

@@ -2,9 +2,10 @@ import type { Verdict } from '../api/index.ts';
 import { estimateRatio } from './estimate.ts';
 import type { RatioEstimate } from './estimate.ts';
 import type { EventEvidence, Tally } from './evidence.ts';
-import { isOutage, judgedBy } from './excuse.ts';
+import { judgedBy } from './excuse.ts';
 import type { Window } from './excuse.ts';
 import { failSentence, inconclusiveSentence, passSentence } from './sentence.ts';
+import type { Told } from './sentence.ts';
 import type { EventSettings } from './settings.ts';
 import type { Shares } from './shares.ts';
 import type { Counts } from './telemetry.ts';
@@ -54,11 +55,11 @@ export function doubtOf(
   { minRequests, limit, held = 1 }: EventSettings,
 ): Doubt | undefined {
   const { againstStable, againstLimit, dispersion } = weighed;
-  const judged = limit === undefined ? window : judgedBy(limit, window);
+  const judged = judgedBy(limit ?? weighed.limit, window);
   if (window.all < minRequests) return 'requests';
   if (judged.all < minRequests) return 'excused';
   // What strikes both now must be over before the next weight, the more so as at 100% nobody could tell it from harm.
-  if (window.recent !== undefined && isOutage(window.recent, limit ?? weighed.limit)) return 'outage';
+  if (weighed.outage) return 'outage';
   if (againstStable > LEANING || againstLimit > LEANING) return 'harm';
   if (exceeds(judged, limit ?? weighed.limit, dispersion)) return 'limit';
   // More time tells nothing where nothing can be compared any more.
@@ -98,6 +99,11 @@ function estimateOf({ compared, shares }: Tally, dispersion: number, alpha: numb
   return estimate;
 }
 
+/** The present stretch, for a sentence. */
+function lately({ here, age }: EventEvidence): Told {
+  return { ...here, when: here.seconds < age ? 'of late' : 'at this weight' };
+}
+
 /**
  * Judges what has been counted.
  *
@@ -118,10 +124,10 @@ export function judge(
     if (doubt === undefined) return passSentence(what, told, estimate);
     return inconclusiveSentence(what, told, weighed, window, settings, doubt);
   };
-  const here = weighed.here && (verdict === 'Fail' || doubt === 'harm');
-  const told = here
-    ? { ...state.here, here, seconds: state.age }
-    : { ...state, here, seconds: state.watched };
+  const told =
+    weighed.here && (verdict === 'Fail' || doubt === 'harm')
+      ? lately(state)
+      : { ...state, seconds: state.watched };
   const estimate = estimateOf(told, weighed.dispersion, settings.alpha);
   return {
     ...estimate,

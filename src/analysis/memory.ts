@@ -1,13 +1,11 @@
 import { type MetricState, metricState } from '../api/index.ts';
 import type { EventEvidence } from './evidence.ts';
 import { emptyEvidence } from './evidence.ts';
-import type { Recent } from './excuse.ts';
 import type { Counts } from './telemetry.ts';
 
 /** What the next pass goes on from, as status holds it. */
 export interface Memory {
   readonly evidence: EventEvidence;
-  readonly recent: Recent | undefined;
   /** When the window was observed to which the latest events belong (ms since the epoch). */
   readonly windowFrom: number | undefined;
 }
@@ -17,11 +15,10 @@ export interface Memory {
  *
  * @param counts what is counted, in a few words that change when it does
  */
-export function remember({ evidence, recent, windowFrom }: Memory, counts: string): Record<string, unknown> {
+export function remember({ evidence, windowFrom }: Memory, counts: string): Record<string, unknown> {
   const { candidate, stable, ...rest } = evidence;
   return {
     evidence: rest,
-    ...(recent === undefined ? {} : { recent }),
     ...(windowFrom === undefined ? {} : { windowFrom: new Date(windowFrom).toISOString() }),
     counts,
   };
@@ -60,7 +57,6 @@ export function recall(
   const valid = read(state);
   return {
     evidence: { ...(valid?.evidence ?? emptyEvidence()), ...counts },
-    recent: valid?.recent,
     windowFrom: valid?.windowFrom === undefined ? undefined : Date.parse(valid.windowFrom),
   };
 }

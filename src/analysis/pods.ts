@@ -38,6 +38,9 @@ const CAUTION = 8;
 /** The spread of a ratio where nothing is known of the pods: of one pod against a few. */
 export const PRIOR_SPREAD = 0.2;
 
+/** However odd a pod may be, versions that differ threefold are not equally good. */
+const MOST_SPREAD = 0.6;
+
 /** No two versions behave exactly alike, however many pods they have. */
 const LEAST_SPREAD = 0.1;
 
@@ -56,16 +59,12 @@ export function addPods(before: Pods | undefined, candidate: PodCounts, stable: 
  */
 export function spreadOf(pods: Pods | undefined, dispersion: number): number {
   if (pods === undefined || pods.candidate.serving === 0 || pods.stable.serving === 0) return PRIOR_SPREAD;
-  let variance = 0;
-  let weight = 0;
-  for (const { deviations } of [pods.candidate, pods.stable]) {
-    const own = varianceAmong(Object.values(deviations), dispersion);
-    variance += own.variance * own.weight;
-    weight += own.weight;
-  }
-  const cautious = variance * (1 + CAUTION / (1 + weight));
+  // What the candidate's pods differ by may be what is wrong with it.
+  const { variance, weight } = varianceAmong(Object.values(pods.stable.deviations), dispersion);
+  const cautious = variance * weight * (1 + CAUTION / (1 + weight));
   const ofOne = (PRIOR_POD_SPREAD ** 2 * PRIOR_PODS + cautious) / (PRIOR_PODS + weight);
-  return Math.max(LEAST_SPREAD, Math.sqrt(ofOne * (1 / countOf(pods.candidate) + 1 / countOf(pods.stable))));
+  const spread = Math.sqrt(ofOne * (1 / countOf(pods.candidate) + 1 / countOf(pods.stable)));
+  return Math.min(MOST_SPREAD, Math.max(LEAST_SPREAD, spread));
 }
 
 /** Among how many pods alike the bad events are spread as they are among these: one that has just come counts little. */

@@ -16,7 +16,8 @@ const NOTABLE_RATIO = 1.1;
 
 /** What a sentence tells of: the whole release, or the time at its present weight alone. */
 export interface Told extends Tally {
-  readonly here: boolean;
+  /** Where that is only a part of the release: `at this weight` or `of late`. */
+  readonly when?: string | undefined;
   readonly seconds: number;
 }
 
@@ -37,7 +38,8 @@ export function failSentence(
   const isWorse = estimate.atLeast >= NOTABLE_RATIO;
   const isByShare = limit === undefined && !isWorse && weighed.againstLimit > weighed.againstStable;
   const why = [
-    ...(isWorse || estimate.ratio !== undefined ? [times(estimate)] : []),
+    // Where the limit decides, the comparison may still say anything.
+    ...(isWorse || (!isOver && !isByShare) ? [times(estimate)] : []),
     ...(isOver ? [`over the limit of ${formatPercent(limit)}`] : []),
     ...(isByShare ? [`over ${formatPercent(weighed.limit)}, which is too much for any version`] : []),
   ];
@@ -82,9 +84,9 @@ export function inconclusiveSentence(
   }
 }
 
-function sides({ candidate, stable, here }: Told): string {
-  const beside = here && stable.all === 0 ? 'no requests' : share(stable);
-  return `${share(candidate)} on the candidate, ${beside} on stable${here ? ' at this weight' : ''}`;
+function sides({ candidate, stable, when }: Told): string {
+  const beside = when !== undefined && stable.all === 0 ? 'no requests' : share(stable);
+  return `${share(candidate)} on the candidate, ${beside} on stable${when === undefined ? '' : ` ${when}`}`;
 }
 
 function share({ all, bad }: Counts): string {

@@ -52,3 +52,9 @@ const WARM_UP: Readonly<Record<EventMetric['kind'], WarmUp>> = {
 
 /** Proxies count requests as they come. They bring their histograms of durations up to date every 5 s, each at times of its own. */
 const SILENCE: Readonly<Record<EventMetric['kind'], number>> = { errors: 0, slow: 6 };
+
+/**
+ * Where a release names no limit, and all that can be said of stable is what it did before, as while the candidate has all
+ * traffic: so large a share of bad events is too large for any version of a service whose own is less than half of it.
+ */
+export const IMPLIED_LIMIT = 0.01;

@@ -1,9 +1,11 @@
 import { dispersionFactor } from './dispersion.ts';
 import type { EventEvidence, Tally } from './evidence.ts';
+import { isOutage, usualShare } from './excuse.ts';
 import { evidenceAbove, evidenceBelow } from './limit.ts';
 import { spreadOf } from './pods.ts';
 import { GRAVE_RATIO, hypotheses, LN_RATIOS } from './ratios.ts';
 import type { Hypotheses } from './ratios.ts';
+import { IMPLIED_LIMIT } from './settings.ts';
 import type { EventSettings } from './settings.ts';
 import { costsOf } from './shares.ts';
 import type { Shares } from './shares.ts';
@@ -29,18 +31,14 @@ export interface Weighed {
   readonly limit: number;
   /** By how much counts scatter more than those of independent events. */
   readonly dispersion: number;
-  /** True when the time at the present weight alone tells more than the whole release. */
+  /** True while something strikes both sides. */
+  readonly outage: boolean;
+  /** True when the present stretch alone tells more than the whole release. */
   readonly here: boolean;
 }
 
 /** How the error budget is divided between the two questions. */
 const LIMIT_SHARE = 0.1;
-
-/**
- * Where a release names no limit, and all that can be said of stable is what it did before, as while the candidate has all
- * traffic: so large a share of bad events is too large for any version of a service whose own is less than half of it.
- */
-const IMPLIED_LIMIT = 0.01;
 
 /** Where stable is near the limit or over it, a candidate exceeds it by being so many times as bad as stable. */
 const OVER_STABLE = 2;
@@ -55,24 +53,26 @@ const LEAST_LN = -700;
 export function weigh(state: EventEvidence, settings: EventSettings): Weighed {
   const dispersion = dispersionFactor(state.dispersion);
   const hypothesis = hypotheses(settings.tolerance, spreadOf(state.pods, dispersion), state.mostRatio);
-  const evidenceOf = (tally: Tally) => ({
-    ...compare(tally, hypothesis, dispersion, settings),
-    againstLimit: limitEvidence(tally, state, settings, dispersion),
-  });
+  const evidenceOf = (tally: Tally) => {
+    const compared = compare(tally, hypothesis, dispersion, settings);
+    const againstLimit = limitEvidence(tally, state, settings, dispersion);
+    return { ...compared, againstLimit, total: both(compared.againstStable, againstLimit) };
+  };
   const whole = evidenceOf(state);
-  // The time at its first weight is the whole release.
+  // The first stretch is the whole release.
   const own = state.here.number < 2 ? whole : evidenceOf(state.here);
   return {
     againstStable: Math.max(whole.againstStable, own.againstStable),
     againstLimit: Math.max(whole.againstLimit, own.againstLimit),
-    total: withOwn(both(whole), both(own), state.here.number),
+    total: withOwn(whole.total, own.total, state.here.number),
     needed: Math.log10(settings.tests / settings.alpha),
     notGrave: whole.notGrave,
     expected: state.expected / dispersion,
     alone: isAlone(state, settings),
-    limit: effectiveLimit(state, settings),
+    limit: effectiveLimit(state.here, state, settings),
+    outage: isOutage(state, settings.limit),
     dispersion,
-    here: both(own) > both(whole),
+    here: own.total > whole.total,
   };
 }
 
@@ -108,12 +108,12 @@ function compare(
   };
 }
 
-/** How much of the stake is kept for evidence that begins anew at each weight after the first. */
+/** How much of the stake is kept for evidence that begins anew with each stretch after the first. */
 const OWN_SHARE = 0.05;
 
 /**
- * Evidence that began anew at the present weight beside that of the whole release: the mean of e-values with shares that
- * are fixed beforehand is one. All weights together have OWN_SHARE: the kth has 1/(k·(k − 1)) of it.
+ * Evidence that began anew with the present stretch beside that of the whole release: the mean of e-values with shares that
+ * are fixed beforehand is one. All stretches together have OWN_SHARE: the kth has 1/(k·(k − 1)) of it.
  */
 function withOwn(whole: number, own: number, number: number): number {
   const kept = Math.log1p(-OWN_SHARE) + whole * Math.LN10;
@@ -122,14 +122,10 @@ function withOwn(whole: number, own: number, number: number): number {
 }
 
 /** Of the candidate's events those that the limit is held against: of stable's silence only once it is more than its rhythm. */
-function heldToLimit(
-  { candidate, counted }: Tally,
-  { waiting }: EventEvidence,
-  { silence }: EventSettings,
-): Counts {
+function heldToLimit({ held }: Tally, { waiting }: EventEvidence, { silence }: EventSettings): Counts {
   const isTooSoon = waiting !== undefined && waiting.stable.all === 0 && waiting.seconds < silence;
   const early = isTooSoon ? waiting.candidate : { all: 0, bad: 0 };
-  return { all: candidate.all - early.all, bad: counted - early.bad };
+  return { all: Math.max(0, held.all - early.all), bad: Math.max(0, held.bad - early.bad) };
 }
 
 /**
@@ -155,13 +151,17 @@ export function harmlessness(state: EventEvidence, window: Counts, settings: Eve
   return Math.max(byRatio, evidenceBelow(counts, limit)) - Math.log10(2);
 }
 
+/** A source may be silent about stable for as long as it takes two scrapes of a Prometheus (seconds). */
+const SILENT_FOR_GOOD = 120;
+
 function isAlone({ waiting }: EventEvidence, { minRequests }: EventSettings): boolean {
-  return waiting !== undefined && waiting.stable.all === 0 && waiting.candidate.all >= minRequests;
+  if (waiting === undefined || waiting.stable.all > 0) return false;
+  return waiting.candidate.all >= minRequests && waiting.seconds >= SILENT_FOR_GOOD;
 }
 
 /**
- * Evidence (log10) that the candidate exceeds the limit that counts, by the whole release or by the time at its present
- * weight. Where stable was bad in that time, the limit is higher: what struck both in it is not the candidate's fault.
+ * Evidence (log10) that the candidate exceeds the limit that counts, by the whole release or by its present stretch,
+ * outages of stable left out.
  */
 export function limitEvidence(
   tally: Tally,
@@ -170,12 +170,14 @@ export function limitEvidence(
   dispersion: number,
 ): number {
   const { all, bad } = heldToLimit(tally, state, settings);
-  const limit = Math.max(effectiveLimit(state, settings), effectiveLimit(tally, settings));
-  return evidenceAbove({ all: all / dispersion, bad: bad / dispersion }, limit);
+  return evidenceAbove(
+    { all: all / dispersion, bad: bad / dispersion },
+    effectiveLimit(tally, state, settings),
+  );
 }
 
 /** An average of two e-values is one, whatever they have in common. */
-function both({ againstStable, againstLimit }: Pick<Weighed, 'againstStable' | 'againstLimit'>): number {
+function both(againstStable: number, againstLimit: number): number {
   return log10(
     lnPlus(
       Math.log1p(-LIMIT_SHARE) + againstStable * Math.LN10,
@@ -191,16 +193,16 @@ export function logLikelihoods(bad: number, shares: Shares, dispersion: number):
 }
 
 /**
- * A limit that stable doesn't keep can't be held against the candidate: it then has to be twice as bad as stable was, in
- * all and in the same intervals.
+ * A limit that stable doesn't keep can't be held against the candidate: it then has to be twice as bad as stable usually is,
+ * and as it was in the same intervals: an outage begins before anybody knows that it is one.
  */
 function effectiveLimit(
-  { compared, expected, stable }: Tally,
+  { held }: Tally,
+  state: EventEvidence,
   { limit = IMPLIED_LIMIT, tolerance }: EventSettings,
 ): number {
-  const inAll = stable.all === 0 ? 0 : stable.bad / stable.all;
-  const meanwhile = compared.all === 0 ? 0 : expected / compared.all;
-  return Math.min(1, Math.max(limit, OVER_STABLE * (1 + tolerance) * Math.max(inAll, meanwhile)));
+  const meanwhile = held.compared === 0 ? 0 : held.expected / held.compared;
+  return Math.min(1, Math.max(limit, OVER_STABLE * (1 + tolerance) * Math.max(usualShare(state), meanwhile)));
 }
 
 /** ln(e^a + e^b) without overflow. */

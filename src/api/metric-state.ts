@@ -11,9 +11,13 @@ const spans = z.object({
 const side = z.object({ serving: number, deviations: z.record(z.string(), z.tuple([number, number])) });
 
 const shares = z.record(z.string(), z.tuple([number, number, number]));
-const tally = z.object({ counted: number, compared: counts, shares, warmUp: number, expected: number });
+const held = counts.extend({ compared: number, expected: number });
+const tally = z.object({ compared: counts, held, shares, warmUp: number, expected: number });
 const evidence = tally.extend({
-  here: tally.extend({ number, candidate: counts, stable: counts }),
+  here: tally.extend({ number, seconds: number, candidate: counts, stable: counts }),
+  recent: z.object({ candidate: counts, stable: counts }),
+  usual: counts,
+  calm: z.boolean(),
   watched: number,
   age: number,
   mostRatio: number,
@@ -32,7 +36,6 @@ const evidence = tally.extend({
 /** What an event metric goes on from, besides its counts; see src/analysis/evidence.ts and excuse.ts. */
 export const metricState = z.object({
   evidence,
-  recent: z.object({ candidate: counts, stable: counts }).optional(),
   /** The window to which the latest events belong (RFC 3339). */
   windowFrom: z.string().optional(),
   /** What is counted: counts of something else are not gone on with. */

@@ -42,7 +42,7 @@ const metric = z.object({
   window: counts.meta({ description: "The candidate's events since its present weight was observed." }),
   excused: counts.optional().meta({
     description:
-      'Those of them from times in which stable itself exceeded the limit: they are not held against the candidate, and do not let it pass.',
+      'Those of them from outages of stable: they are not held against the candidate, and do not let it pass unless it keeps its limit all the same.',
   }),
   evidence: z.number().meta({
     description:

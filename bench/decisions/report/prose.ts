@@ -11,10 +11,10 @@ What is common to both versions cancels out: load, the time of day, an outage of
 Real requests are not independent, so the evidence is corrected before it is compared with its limit:
 
 - **Retries.** One incident can show as three bad requests. How much more the counts scatter than chance explains is estimated as the release runs, from half-seconds next to each other on both sides, and evidence is divided by it. A burst after quiet counts as a few.
-- **Pods.** Two good versions differ, because their pods do. The candidate must be worse by more than pods differ, as far as the source counts by pod; a fifth is assumed where it does not.
+- **Pods.** Two good versions differ, because their pods do. The candidate must be worse by more than stable's pods differ, as far as the source counts by pod; a fifth is assumed where it does not.
 - **Cold starts.** A version that may be twice as bad at first, three times as slow, and gets better with a time constant of half \`warmUp\`, is one of the explanations that the evidence has to beat.
-- **Limits.** The same bet is laid against "no more than the limit", with a tenth of the stake. A limit that stable breaks is raised to twice what stable has.
-- **Later weights.** A twentieth of the stake is kept for evidence that begins anew at each weight, so that a fault which shows only there does not drown in what was good before.
+- **Limits.** The same bet is laid against "no more than the limit", with a tenth of the stake. A limit that stable breaks is raised to twice what is usual for stable, and what happens in an outage of stable is not held against it.
+- **Later weights.** A twentieth of the stake is kept for evidence that begins anew at each weight and after each ten minutes of it, so that a fault which shows only there does not drown in what was good before.
 
 A step passes when its time is over, \`minRequests\` were served, and nothing leans to worse. At first more is asked, as far as there is something to ask for: that the data favour a good version over one five times as bad, by up to 20 to 1. The longer the step is held, the less is asked; at the deadline only that the data don't favour harm 10 to 1.
 

@@ -19,7 +19,7 @@ export class Analyst {
 
   /** What was observed, with the analysis up to now, while a release is in progress. */
   async analyse(key: string, gathered: Gathered, now: number): Promise<Observed> {
-    const progress = progressOf(gathered.observed);
+    const progress = progressOf(gathered.observed, now);
     if (progress === undefined) {
       this.#counting.drop(key);
       this.#measuring.drop(key);

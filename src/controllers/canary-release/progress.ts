@@ -40,7 +40,7 @@ export interface Progress {
 }
 
 /** What there is to analyse; undefined while no candidate serves, or when it is on its way out. */
-export function progressOf(observed: Observed): Progress | undefined {
+export function progressOf(observed: Observed, now: number): Progress | undefined {
   const {
     candidateRevision: candidate,
     stableRevision: stable,
@@ -53,7 +53,7 @@ export function progressOf(observed: Observed): Progress | undefined {
   if (candidate === undefined || stable === undefined || attempt === undefined) return undefined;
   const served = (observed.workloads[candidate]?.ready ?? 0) > 0;
   if (!served || ending !== undefined || observed.deleting) return undefined;
-  const previous = analysis?.revision === candidate ? analysis : undefined;
+  const previous = analysis?.revision === candidate ? notAhead(analysis, now) : undefined;
   return {
     candidate,
     stable,
@@ -61,8 +61,26 @@ export function progressOf(observed: Observed): Progress | undefined {
     previous,
     // Nothing is measured for a release that goes to the end without analysis.
     windowFrom: promotion === 'full' ? undefined : step?.observedAt,
-    from: ms(previous?.through ?? attempt.startedAt),
-    queriedFrom: ms(previous?.queriedThrough ?? attempt.startedAt),
+    from: Math.min(now, ms(previous?.through ?? attempt.startedAt)),
+    queriedFrom: Math.min(now, ms(previous?.queriedThrough ?? attempt.startedAt)),
+  };
+}
+
+/**
+ * What is known, as of now: a clock that was set back, or another operator's that was fast, has left times in the status
+ * that are still to come. Nothing is complete up to them, and what is counted meanwhile is not to wait for them.
+ */
+function notAhead(analysis: AnalysisStatus, now: number): AnalysisStatus {
+  const { through, queriedThrough, completeThrough, stableThrough, ...rest } = analysis;
+  const latest = (time: string) => new Date(Math.min(now, ms(time))).toISOString();
+  const known = (field: string, time: string | undefined) =>
+    time === undefined || ms(time) > now ? {} : { [field]: time };
+  return {
+    ...rest,
+    through: latest(through),
+    ...(queriedThrough === undefined ? {} : { queriedThrough: latest(queriedThrough) }),
+    ...known('completeThrough', completeThrough),
+    ...known('stableThrough', stableThrough),
   };
 }
 
