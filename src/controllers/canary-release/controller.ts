@@ -21,7 +21,7 @@ import type { Secrets } from './secrets.ts';
 
 /** What a pass tells the outside beside its writes. */
 export interface PassObserver {
-  /** A decision was made; the status is not yet written. */
+  /** A decision was made on what was observed, the analysis included; the status is not yet written. */
   decided(key: string, gathered: Gathered, decision: Decision): void;
   /** The status that caused this event is written. */
   event(release: KubeObject, event: ReleaseEvent): void;
@@ -112,7 +112,7 @@ export class CanaryReleaseController {
     const { analyst, clock, observer } = this.#deps;
     const observed = await analyst.analyse(key, gathered, clock.now());
     const decision = decide(observed, clock.now());
-    observer.decided(key, gathered, decision);
+    observer.decided(key, { ...gathered, observed }, decision);
     if (decision.status.candidateRevision === undefined) analyst.forget(key);
     const release = await this.#write(object, decision.status, decision.events);
     const { effect } = decision;

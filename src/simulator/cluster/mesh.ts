@@ -1,19 +1,6 @@
-import type { Pod, VirtualService } from '../../api/index.ts';
-import type { Clock, Timer } from '../../kube/clock.ts';
-import { pods as podType, virtualServices } from '../../kube/well-known.ts';
-import type { KubeObject, ResourceType } from '../../kube/types.ts';
-import type { Cluster } from '../../sandbox/index.ts';
-import { isReady } from '../../workloads/index.ts';
+import type { Clock } from '../../kube/clock.ts';
 import type { Dice } from '../dice.ts';
-
-const TICK_MS = 1000;
-const REVISION = 'songbird.dev/revision';
-
-/** How a version treats requests. */
-export interface Behaviour {
-  /** Share of requests that fail (0–1). */
-  readonly errors: number;
-}
+import type { PodFact, Truth, Weights } from './truth.ts';
 
 /** What users met, told apart by who is to blame. */
 export interface Losses {
@@ -32,96 +19,100 @@ export interface Counted {
 
 /**
  * The data plane: callers whose requests follow the routes as the mesh has taken them over, which is some time after they
- * were written, to the pods that are ready.
+ * were written, to the pods that are ready. Requests are drawn for a whole stretch in which nothing changed, at its end.
  */
 export class Mesh {
   readonly losses: Losses = { requests: 0, failed: 0, lost: 0 };
   /** By the pod's uid. */
   readonly counted = new Map<string, Counted>();
+  /** Requests served, by revision. */
+  readonly served = new Map<string, number>();
   /** Percent by revision, as requests are sent. */
-  routes: Readonly<Record<string, number>> = {};
+  routes: Weights = {};
+  /** When the routes became what they are (ms). */
+  routedAt = 0;
   perSecond = 50;
   /** From a write of routes until requests follow it (ms). */
   delayMs = 0;
-  readonly #cluster: Cluster;
+  readonly #truth: Truth;
   readonly #clock: Clock;
   readonly #dice: Dice;
-  readonly #behaviourOf: (revision: string) => Behaviour;
-  #timer: Timer | undefined;
-  #written = '';
+  readonly #errorsOf: (revision: string) => number;
+  readonly #effective: () => void;
+  #servedThrough: number;
+  #written = '{}';
 
-  constructor(cluster: Cluster, clock: Clock, dice: Dice, behaviourOf: (revision: string) => Behaviour) {
-    this.#cluster = cluster;
+  /**
+   * @param errorsOf share of requests (0–1) that a revision fails
+   * @param effective told when the latest routes are followed
+   */
+  constructor(
+    truth: Truth,
+    clock: Clock,
+    dice: Dice,
+    errorsOf: (revision: string) => number,
+    effective: () => void,
+  ) {
+    this.#truth = truth;
     this.#clock = clock;
     this.#dice = dice;
-    this.#behaviourOf = behaviourOf;
-  }
-
-  start(): void {
-    this.#timer = this.#clock.after(TICK_MS, () => {
-      this.#serve();
-      this.start();
-    });
-  }
-
-  stop(): void {
-    this.#timer?.cancel();
+    this.#errorsOf = errorsOf;
+    this.#effective = effective;
+    this.#servedThrough = clock.monotonic();
+    truth.beforePods = () => {
+      this.serve();
+    };
   }
 
   /** To be called after each write to a VirtualService. */
   routesWritten(): void {
-    const routes = weightsIn(this.#objects<VirtualService>(virtualServices)[0]);
+    const routes = this.#truth.weights ?? {};
     const text = JSON.stringify(routes);
     if (text === this.#written) return;
     this.#written = text;
-    this.#clock.after(this.delayMs, () => {
+    const take = () => {
       // Only the latest routes are ever taken over.
-      if (text === this.#written) this.routes = routes;
-    });
+      if (text !== this.#written) return;
+      this.serve();
+      this.routes = routes;
+      this.routedAt = this.#clock.monotonic();
+      this.#effective();
+    };
+    if (this.delayMs === 0) take();
+    else this.#clock.after(this.delayMs, take);
   }
 
-  /** Ready pods by revision. */
-  readyPods(): Map<string, Pod[]> {
-    const ready = this.#objects<Pod>(podType).filter((pod) => isReady(pod));
-    return Map.groupBy(ready, (pod) => pod.metadata.labels?.[REVISION] ?? '');
+  /** True when requests follow the VirtualService as it is. */
+  get isEffective(): boolean {
+    return JSON.stringify(this.routes) === this.#written;
   }
 
-  #serve(): void {
-    const ready = this.readyPods();
+  /** Serves the requests of the time since the last call. */
+  serve(): void {
+    const now = this.#clock.monotonic();
+    const seconds = (now - this.#servedThrough) / 1000;
+    if (seconds <= 0) return;
+    this.#servedThrough = now;
     for (const [revision, weight] of Object.entries(this.routes)) {
-      const requests = this.#dice.poisson((this.perSecond * weight * TICK_MS) / 100_000);
+      const requests = this.#dice.poisson((this.perSecond * weight * seconds) / 100);
       this.losses.requests += requests;
-      const pods = ready.get(revision) ?? [];
-      if (pods.length === 0) {
-        this.losses.lost += requests;
-        continue;
-      }
-      for (const [index, pod] of pods.entries()) {
-        const share = Math.floor((requests + index) / pods.length);
-        const failed = this.#dice.binomial(share, this.#behaviourOf(revision).errors);
-        const counted = this.#countedBy(pod);
-        counted.served += share;
-        counted.failed += failed;
-        this.losses.failed += failed;
-      }
+      const pods = [...this.#truth.pods.values()].filter((pod) => pod.revision === revision && pod.ready);
+      if (pods.length === 0) this.losses.lost += requests;
+      else this.#spread(revision, pods, requests);
     }
   }
 
-  #countedBy({ metadata: { uid = '' } }: Pod): Counted {
-    let counted = this.counted.get(uid);
-    if (counted === undefined) this.counted.set(uid, (counted = { served: 0, failed: 0 }));
-    return counted;
+  #spread(revision: string, pods: readonly PodFact[], requests: number): void {
+    const errors = this.#errorsOf(revision);
+    this.served.set(revision, (this.served.get(revision) ?? 0) + requests);
+    for (const [index, { uid }] of pods.entries()) {
+      const share = Math.floor((requests + index) / pods.length);
+      const failed = this.#dice.binomial(share, errors);
+      let counted = this.counted.get(uid);
+      if (counted === undefined) this.counted.set(uid, (counted = { served: 0, failed: 0 }));
+      counted.served += share;
+      counted.failed += failed;
+      this.losses.failed += failed;
+    }
   }
-
-  #objects<T extends KubeObject>({ group, version, plural }: ResourceType): T[] {
-    const result = this.#cluster.execute({ verb: 'list', group, version, plural, user: 'mesh', options: {} });
-    return result.type === 'list' ? (result.list.items as KubeObject[] as T[]) : [];
-  }
-}
-
-function weightsIn(service: VirtualService | undefined): Record<string, number> {
-  const route = service?.spec.http?.[0]?.route ?? [];
-  return Object.fromEntries(
-    route.map(({ destination, weight }) => [destination.subset ?? '', weight ?? 100]),
-  );
 }

@@ -18,25 +18,34 @@ export type Verb = 'get' | 'list' | 'create' | 'update' | 'patch' | 'delete';
 
 /** A request other than a watch, on its way from a process to the API server. */
 export interface Call {
-  /** Counts the calls of all processes of a simulation from 1. */
-  readonly number: number;
   readonly verb: Verb;
   readonly type: ResourceType;
   readonly ref: { readonly name?: string | undefined; readonly namespace?: string | undefined };
   readonly subresource: string | undefined;
   readonly isWrite: boolean;
+  /** What is sent: an object, a patch, or the preconditions of a deletion. */
+  readonly body: unknown;
 }
 
 /** What lies between the processes and the API server, and what may go wrong there. */
 export interface Network {
-  /** The number of the next call. */
-  next(): number;
-  /** On the way there: may take time, and may throw what the process then hears. Never settles for one that is lost. */
-  before(call: Call, process: ProcessClock): Promise<void>;
+  /** A call is sent. @returns its name, different for every call */
+  send(call: Call, process: ProcessClock): string;
+  /** On the way there: may take time, and may throw what the process then hears. */
+  before(name: string, call: Call, process: ProcessClock): Promise<void>;
   /** On the way back, after a call that was carried out. */
-  after(call: Call, process: ProcessClock): Promise<void>;
+  after(name: string, call: Call, process: ProcessClock): Promise<void>;
+  /** A watch is opened: may throw. */
+  watch(type: ResourceType, process: ProcessClock): void;
   /** Each event of a watch on its way back: may take time, throw to break the watch, and say how often it arrives. */
-  event(type: ResourceType, process: ProcessClock): Promise<'once' | 'twice' | 'never'>;
+  event(type: ResourceType, object: EventObject, process: ProcessClock): Promise<'once' | 'twice' | 'never'>;
+  /** So many revisions old is what a list answers with. */
+  age(name: string, call: Call, process: ProcessClock): number;
+}
+
+/** What every event of a watch has. */
+export interface EventObject {
+  readonly metadata: { readonly name?: string; readonly resourceVersion?: string };
 }
 
 /** The API server as one process sees it: through the network, and only while the process lives and is not stopped. */
@@ -55,13 +64,18 @@ export class ProcessClient implements ApiClient {
   }
 
   get<T extends KubeObject>(type: ResourceType, ref: ObjectRef): Promise<T> {
-    return this.#call('get', type, ref, undefined, () => this.#server.get<T>(type, ref));
+    return this.#call('get', type, ref, undefined, undefined, () => this.#server.get<T>(type, ref));
   }
 
   list<T extends KubeObject>(type: ResourceType, options: ListOptions = {}): Promise<ListResult<T>> {
     const { signal, ...rest } = options;
-    const listed = this.#call('list', type, { namespace: options.namespace }, undefined, () =>
-      this.#server.list<T>(type, rest),
+    const listed = this.#call(
+      'list',
+      type,
+      { namespace: options.namespace },
+      undefined,
+      undefined,
+      (name, call) => this.#listed<T>(type, rest, this.#network.age(name, call, this.#clock)),
     );
     if (signal === undefined) return listed;
     return new Promise((resolve, reject) => {
@@ -78,12 +92,13 @@ export class ProcessClient implements ApiClient {
     type: ResourceType,
     options: WatchOptions,
   ): AsyncIterable<WatchEvent<T>> {
+    this.#network.watch(type, this.#clock);
     const events = this.#server.watch<T>(type, options)[Symbol.asyncIterator]();
     try {
       for (;;) {
         const next = await this.#clock.hear(events.next());
         if (next.done === true) return;
-        const fate = await this.#clock.hear(this.#network.event(type, this.#clock));
+        const fate = await this.#clock.hear(this.#network.event(type, next.value.object, this.#clock));
         if (options.signal?.aborted === true) return;
         if (fate === 'never') continue;
         yield next.value;
@@ -95,13 +110,13 @@ export class ProcessClient implements ApiClient {
   }
 
   create<T extends KubeObject>(type: ResourceType, object: T, options: WriteOptions = {}): Promise<T> {
-    return this.#call('create', type, object.metadata, options.subresource, () =>
+    return this.#call('create', type, object.metadata, options.subresource, object, () =>
       this.#server.create(type, object, options),
     );
   }
 
   update<T extends KubeObject>(type: ResourceType, object: T, options: WriteOptions = {}): Promise<T> {
-    return this.#call('update', type, object.metadata, options.subresource, () =>
+    return this.#call('update', type, object.metadata, options.subresource, object, () =>
       this.#server.update(type, object, options),
     );
   }
@@ -113,13 +128,28 @@ export class ProcessClient implements ApiClient {
     patch: unknown,
     options: WriteOptions = {},
   ): Promise<T> {
-    return this.#call('patch', type, ref, options.subresource, () =>
+    return this.#call('patch', type, ref, options.subresource, patch, () =>
       this.#server.patch<T>(type, ref, patchType, patch, options),
     );
   }
 
   delete(type: ResourceType, ref: ObjectRef, options: DeleteOptions = {}): Promise<void> {
-    return this.#call('delete', type, ref, undefined, () => this.#server.delete(type, ref, options));
+    return this.#call('delete', type, ref, undefined, options.preconditions, () =>
+      this.#server.delete(type, ref, options),
+    );
+  }
+
+  /** A list as it was some revisions ago, where history reaches back so far. */
+  async #listed<T extends KubeObject>(
+    type: ResourceType,
+    options: ListOptions,
+    age: number,
+  ): Promise<ListResult<T>> {
+    const present = await this.#server.list<T>(type, options);
+    if (age === 0) return present;
+    const resourceVersion = String(Math.max(1, Number(present.resourceVersion) - age));
+    const older = { ...options, resourceVersion, resourceVersionMatch: 'Exact' };
+    return this.#server.list<T>(type, older).catch(() => present);
   }
 
   #call<R>(
@@ -127,16 +157,18 @@ export class ProcessClient implements ApiClient {
     type: ResourceType,
     ref: Call['ref'],
     subresource: string | undefined,
-    execute: () => Promise<R>,
+    body: unknown,
+    execute: (name: string, call: Call) => Promise<R>,
   ): Promise<R> {
     const isWrite = verb !== 'get' && verb !== 'list';
-    const call: Call = { number: this.#network.next(), verb, type, ref, subresource, isWrite };
+    const call: Call = { verb, type, ref, subresource, isWrite, body };
+    const name = this.#network.send(call, this.#clock);
     const answer = (async () => {
-      await this.#network.before(call, this.#clock);
+      await this.#network.before(name, call, this.#clock);
       // A process that has ended meanwhile has not sent it.
       if (!this.#clock.isAlive) return new Promise<never>(() => undefined);
-      const result = await execute();
-      await this.#network.after(call, this.#clock);
+      const result = await execute(name, call);
+      await this.#network.after(name, call, this.#clock);
       return result;
     })();
     return this.#clock.hear(answer).catch((error: unknown) => {

@@ -7,13 +7,16 @@ type State = 'runs' | 'stopped' | 'ended';
  * then everything that is overdue. It can end, as by SIGKILL: nothing of it ever goes on. Its wall clock can be set.
  */
 export class ProcessClock implements Clock {
+  /** Of the process; it is also the name under which the API server knows it. */
+  readonly identity: string;
   readonly #time: Clock;
   #state: State = 'runs';
   #offsetMs = 0;
   #waiting: (() => void)[] = [];
 
   /** @param time that of the world */
-  constructor(time: Clock) {
+  constructor(time: Clock, identity: string) {
+    this.identity = identity;
     this.#time = time;
   }
 
@@ -21,8 +24,13 @@ export class ProcessClock implements Clock {
     return this.#state !== 'ended';
   }
 
+  get isRunning(): boolean {
+    return this.#state === 'runs';
+  }
+
   now(): number {
-    return this.#time.now() + this.#offsetMs;
+    // As Date.now tells it.
+    return Math.floor(this.#time.now()) + this.#offsetMs;
   }
 
   monotonic(): number {

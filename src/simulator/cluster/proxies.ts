@@ -2,47 +2,89 @@ import type { Clock } from '../../kube/clock.ts';
 import { sleep } from '../../kube/clock.ts';
 import { type Http, HttpFailure } from '../../telemetry/http.ts';
 import type { Counted, Mesh } from './mesh.ts';
+import type { TelemetryFault } from './plan.ts';
+import type { Truth } from './truth.ts';
 
-/** What is wrong with what the proxies tell. */
-export type TelemetryFault = 'none' | 'down' | 'slow' | 'empty' | 'stale' | 'nonsense';
+const FLAP_MS = 2000;
 
 /** The statistics port of the pods' proxies, as the operator reads it. */
 export class Proxies {
-  fault: TelemetryFault = 'none';
   readonly #mesh: Mesh;
-  readonly #addresses: () => ReadonlyMap<string, string>;
+  readonly #truth: Truth;
+  readonly #clock: Clock;
   readonly #stale = new Map<string, string>();
+  #faults: readonly TelemetryFault[] = [];
+  #lastSound = 0;
 
-  /** @param addresses the uids of pods by their IP addresses */
-  constructor(mesh: Mesh, addresses: () => ReadonlyMap<string, string>) {
+  /** @param clock the world's */
+  constructor(mesh: Mesh, truth: Truth, clock: Clock) {
     this.#mesh = mesh;
-    this.#addresses = addresses;
+    this.#truth = truth;
+    this.#clock = clock;
+  }
+
+  begin(fault: TelemetryFault): void {
+    if (this.isSound) this.#lastSound = this.#clock.monotonic();
+    this.#faults = [...this.#faults, fault];
+  }
+
+  end(fault: TelemetryFault): void {
+    const index = this.#faults.indexOf(fault);
+    this.#faults = this.#faults.filter((_, at) => at !== index);
+    this.#stale.clear();
+  }
+
+  /** True while every proxy answers with what it counted, or with counts that nobody can tell from these. */
+  get isSound(): boolean {
+    return this.#faults.every((fault) => fault === 'wrong');
+  }
+
+  /** The last time at which that was so (ms); of flapping, now. */
+  get soundThrough(): number {
+    const sound = this.#faults.every((fault) => fault === 'wrong' || fault === 'flapping');
+    return sound ? this.#clock.monotonic() : this.#lastSound;
   }
 
   /** As one process reaches it. */
   httpFor(clock: Clock): Http {
     return async ({ url, timeoutMs }) => {
-      const uid = this.#addresses().get(new URL(url).hostname);
-      if (uid === undefined || this.fault === 'down') {
+      const { hostname } = new URL(url);
+      const pod = [...this.#truth.pods.values()].find(({ ip }) => ip === hostname);
+      if (pod === undefined || this.#isDown(pod.name)) {
         throw new HttpFailure('unreachable', 'connect ECONNREFUSED');
       }
-      if (this.fault === 'slow') {
+      if (this.#faults.includes('slow')) {
         await sleep(clock, timeoutMs);
         throw new HttpFailure('timeout', `no answer within ${timeoutMs} ms`);
       }
-      return { status: 200, contentType: 'text/plain', body: this.#bodyOf(uid) };
+      return { status: 200, contentType: 'text/plain', body: this.#bodyOf(pod.uid) };
     };
   }
 
+  #isDown(name: string): boolean {
+    if (this.#faults.includes('down')) return true;
+    if (this.#faults.includes('partial') && name.charCodeAt(name.length - 1) % 2 === 0) return true;
+    return this.#faults.includes('flapping') && Math.floor(this.#clock.monotonic() / FLAP_MS) % 2 === 0;
+  }
+
   #bodyOf(uid: string): string {
-    if (this.fault === 'empty') return '';
-    if (this.fault === 'nonsense') return 'envoy_cluster_upstream_rq{envoy_response_code="200"} NaN\n';
+    if (this.#faults.includes('empty')) return '';
+    if (this.#faults.includes('nonsense')) {
+      return 'envoy_cluster_upstream_rq{envoy_response_code="200",envoy_cluster_name="inbound|80||"} NaN\n';
+    }
     const stale = this.#stale.get(uid);
-    if (this.fault === 'stale' && stale !== undefined) return stale;
-    const body = print(this.#mesh.counted.get(uid) ?? { served: 0, failed: 0 });
-    this.#stale.set(uid, body);
+    if (this.#faults.includes('stale') && stale !== undefined) return stale;
+    this.#mesh.serve();
+    const counted = this.#mesh.counted.get(uid) ?? { served: 0, failed: 0 };
+    const body = print(this.#faults.includes('wrong') ? wrong(counted) : counted);
+    if (this.#faults.includes('stale')) this.#stale.set(uid, body);
     return body;
   }
+}
+
+/** As after the proxy was restarted: its counters began anew. */
+function wrong({ served, failed }: Counted): Counted {
+  return { served: Math.floor(served / 3), failed: Math.floor(failed / 3) };
 }
 
 function print({ served, failed }: Counted): string {

@@ -1,95 +1,195 @@
-import type { CanaryReleaseStatus } from '../../api/index.ts';
-import { canaryReleases } from '../../controllers/kinds.ts';
+import type { Decision } from '../../core/model.ts';
+import type { Gathered } from '../../controllers/canary-release/observe.ts';
 import { OperatorMetrics } from '../../controllers/metrics.ts';
 import { OperatorProcess } from '../../controllers/process.ts';
-import type { PassObserver } from '../../controllers/canary-release/controller.ts';
 import type { KubeObject } from '../../kube/types.ts';
-import { customResourceDefinitions, namespaces, pods as podType } from '../../kube/well-known.ts';
+import { customResourceDefinitions, namespaces, virtualServices } from '../../kube/well-known.ts';
 import { VirtualClock } from '../../kube/virtual-clock.ts';
-import { Cluster, type InProcessClient } from '../../sandbox/index.ts';
+import type { InProcessClient } from '../../sandbox/index.ts';
 import { ProxiesSource } from '../../telemetry/proxies/source.ts';
 import { Dice } from '../dice.ts';
+import { FaultyNetwork } from './faulty-network.ts';
 import { Mesh } from './mesh.ts';
-import { ProcessClient, type Network } from './process-client.ts';
+import { FIRST_IMAGE, type Plan } from './plan.ts';
+import { type Call, ProcessClient } from './process-client.ts';
 import { ProcessClock } from './process-clock.ts';
 import { Proxies } from './proxies.ts';
+import { NAMESPACE, Truth } from './truth.ts';
+import { TrueCluster, type Write } from './true-cluster.ts';
 
-export const NAMESPACE = 'shop';
-export const RELEASE = 'cart';
+/** From the end of a process until a Deployment has started another one (ms). */
+const RESTART_MS = 1000;
 
-export interface SimulationOptions {
-  readonly seed: number;
-  readonly crds: readonly KubeObject[];
-  readonly network: Network;
-  /** Share of failing requests (0–1) by image. */
-  readonly errorsOf: (image: string) => number;
-  readonly observer: PassObserver;
+export interface SimulationListener {
+  /** An object was changed; {@link Truth} knows of it already. */
+  wrote(write: Write): void;
+  /** A process sends a call. */
+  sent(name: string, call: Call, process: ProcessClock): void;
+  /** A process decided; nothing of it is written yet. */
+  decided(process: ProcessClock, gathered: Gathered, decision: Decision): void;
+  /** Something that a trace tells of. */
+  happened(who: string, what: string): void;
 }
 
-/** One operator process, alive or not. */
+/** One operator process that runs. */
 export interface Running {
-  readonly identity: string;
   readonly clock: ProcessClock;
   readonly stopping: AbortController;
-  ended: 'released' | 'lost' | 'never led' | undefined;
 }
 
 /** A cluster with its mesh, its callers and the operators of it: the production code, on a clock that stands still. */
 export class Simulation {
   readonly clock = new VirtualClock();
-  readonly dice: Dice;
-  readonly cluster: Cluster;
+  readonly plan: Plan;
+  readonly truth: Truth;
+  readonly cluster: TrueCluster;
   readonly admin: InProcessClient;
   readonly mesh: Mesh;
   readonly proxies: Proxies;
-  readonly processes: Running[] = [];
-  readonly errors: string[] = [];
-  readonly #options: SimulationOptions;
-  readonly #images = new Map<string, string>();
+  readonly network: FaultyNetwork;
+  /** Those that live. */
+  running: Running[] = [];
+  /** Since when (ms) caches may be older than they look, by the time until which that holds. */
+  readonly stale: { readonly from: number; readonly to: number }[] = [];
+  /** Until then (ms) a fault holds operators up. */
+  disturbedUntil = 0;
+  readonly #listener: SimulationListener;
+  #launched = 0;
+  #begun = false;
+  #over = false;
 
-  constructor(options: SimulationOptions) {
-    this.#options = options;
-    this.dice = new Dice(options.seed);
-    this.cluster = new Cluster({ clock: this.clock, seed: options.seed });
+  constructor(plan: Plan, listener: SimulationListener) {
+    const { seed } = plan;
+    this.plan = plan;
+    this.#listener = listener;
+    this.truth = new Truth(this.clock);
+    this.cluster = new TrueCluster(
+      {
+        clock: this.clock,
+        seed,
+        podBehaviour: (pod) => this.#behaviourOf(pod),
+      },
+      (write) => {
+        this.#wrote(write);
+      },
+    );
     this.admin = this.cluster.client({ user: 'admin' });
-    this.mesh = new Mesh(this.cluster, this.clock, this.dice, (revision) => ({
-      errors: options.errorsOf(this.#images.get(revision) ?? ''),
-    }));
-    this.proxies = new Proxies(this.mesh, () => this.#addresses());
-    this.cluster.intercept({
-      after: ({ verb, plural }) => {
-        if (plural === 'virtualservices' && verb !== 'get' && verb !== 'list') this.mesh.routesWritten();
+    this.mesh = new Mesh(
+      this.truth,
+      this.clock,
+      new Dice(seed * 3 + 1),
+      (revision) => plan.versions[this.truth.imageOf(revision)]?.errors ?? 0,
+      () => {
+        this.#tellEffective();
+      },
+    );
+    this.mesh.perSecond = plan.perSecond;
+    this.mesh.delayMs = plan.meshMs;
+    this.proxies = new Proxies(this.mesh, this.truth, this.clock);
+    this.network = new FaultyNetwork(this.clock, new Dice(seed * 3 + 2), plan.latencyMs, plan.faults, {
+      sent: (name, call, process) => {
+        listener.sent(name, call, process);
+      },
+      happened: (fault, what, forMs) => {
+        this.disturb(forMs);
+        listener.happened('fault', `${fault}: ${what}`);
+      },
+      crash: (process) => {
+        this.crash(process);
+      },
+      stale: (forMs) => {
+        this.markStale(forMs);
       },
     });
   }
 
-  async start(): Promise<void> {
-    for (const crd of this.#options.crds) await this.admin.create(customResourceDefinitions, crd);
+  /** @param crds those of the cluster */
+  async start(crds: readonly KubeObject[]): Promise<void> {
+    this.#begun = true;
+    for (const crd of crds) await this.admin.create(customResourceDefinitions, crd);
     for (const name of [NAMESPACE, 'songbird-system']) {
       await this.admin.create(namespaces, { apiVersion: 'v1', kind: 'Namespace', metadata: { name } });
     }
-    this.mesh.start();
+    for (let i = 0; i < this.plan.operators; i++) this.launch();
+  }
+
+  stop(): void {
+    this.#over = true;
+    for (const { clock } of this.running) clock.end();
+    this.cluster.stop();
+  }
+
+  /** Caches may be as old as they are now for so long (ms). */
+  markStale(forMs: number): void {
+    const from = this.clock.monotonic();
+    this.stale.push({ from, to: from + forMs });
+  }
+
+  /** A fault holds operators up for so long (ms). */
+  disturb(forMs: number): void {
+    this.disturbedUntil = Math.max(this.disturbedUntil, this.clock.monotonic() + forMs);
+  }
+
+  /** True while nothing holds up the operator that leads. */
+  get isCalm(): boolean {
+    const now = this.clock.monotonic();
+    const leads = this.leader?.clock.isRunning === true;
+    return leads && now > this.disturbedUntil && !this.stale.some(({ to }) => to > now);
+  }
+
+  /** The process that holds the lease, or is the only one. */
+  get leader(): Running | undefined {
+    if (!this.plan.leaderElect) return this.running[0];
+    return this.running.find(({ clock }) => clock.identity === this.truth.lease?.holder);
+  }
+
+  /** Ends a process as SIGKILL does; another one comes for it. */
+  crash(clock: ProcessClock): void {
+    if (!clock.isAlive) return;
+    clock.end();
+    this.#listener.happened(clock.identity, 'is dead');
+    this.running = this.running.filter((one) => one.clock !== clock);
+    this.cluster.endWatches(({ user }) => user === clock.identity);
+    this.clock.after(RESTART_MS, () => {
+      if (!this.#over) this.launch();
+    });
   }
 
   /** Starts an operator process, as a Deployment does. */
-  launch(leaderElect = true): Running {
-    const clock = new ProcessClock(this.clock);
-    const identity = `operator-${this.processes.length + 1}`;
-    const running: Running = { identity, clock, stopping: new AbortController(), ended: undefined };
-    this.processes.push(running);
-    const client = new ProcessClient(
-      this.cluster.client({ user: identity }),
-      clock,
-      this.#options.network,
-      () => {
-        process.doubtWatches();
+  launch(): void {
+    this.#launched += 1;
+    const clock = new ProcessClock(this.clock, `operator-${this.#launched}`);
+    const { identity } = clock;
+    const stopping = new AbortController();
+    this.running = [...this.running, { clock, stopping }];
+    const process = this.#processOn(clock);
+    this.#listener.happened(identity, 'starts');
+    void process.run(stopping.signal).then(
+      (outcome) => {
+        this.#listener.happened(identity, outcome);
+        // Main exits at once when the lease is lost.
+        this.crash(clock);
+      },
+      (error: unknown) => {
+        this.#listener.happened(identity, `ends: ${String(error)}`);
+        this.crash(clock);
       },
     );
-    const dice = new Dice(this.#options.seed * 31 + this.processes.length);
+  }
+
+  #processOn(clock: ProcessClock): OperatorProcess {
+    const { identity } = clock;
+    const server = this.cluster.client({ user: identity });
+    const client = new ProcessClient(server, clock, this.network, () => {
+      process.doubtWatches();
+    });
+    const dice = new Dice(this.plan.seed * 31 + this.#launched);
     const proxies = new ProxiesSource(this.proxies.httpFor(clock));
-    const process = new OperatorProcess({
+    const listener = this.#listener;
+    const nothing = async () => ({ outcome: 'error' as const, message: 'no data' });
+    const process: OperatorProcess = new OperatorProcess({
       flags: {
-        leaderElect,
+        leaderElect: this.plan.leaderElect,
         leaderElectionNamespace: 'songbird-system',
         namespace: undefined,
         workers: 4,
@@ -101,69 +201,79 @@ export class Simulation {
       telemetry: {
         sources: { proxies, prometheus: proxies },
         events: { read: () => Promise.reject(new Error('no events here')), forget: () => undefined },
-        values: {
-          prometheus: () => Promise.resolve({ outcome: 'error', message: 'no data' }),
-          web: () => Promise.resolve({ outcome: 'error', message: 'no data' }),
-        },
+        values: { prometheus: nothing, web: nothing },
         prometheusAddress: undefined,
       },
       metrics: new OperatorMetrics(),
-      reporterOf: (events) => {
-        const { observer } = this.#options;
-        return {
-          ...observer,
-          decided: (key, gathered, decision) => {
-            this.#images.set(
-              gathered.observed.target,
-              gathered.observed.spec.template.spec.containers[0]?.image ?? '',
-            );
-            observer.decided(key, gathered, decision);
-          },
-          event: (release, event) => {
-            events.record(release, {
-              type: event.type,
-              reason: event.reason,
-              note: event.message,
-              action: 'Reconcile',
-            });
-            observer.event(release, event);
-          },
-        };
-      },
+      reporterOf: (events) => ({
+        decided: (_key, gathered, decision) => {
+          listener.decided(clock, gathered, decision);
+        },
+        event: (release, { type, reason, message }) => {
+          events.record(release, { type, reason, note: message, action: 'Reconcile' });
+          listener.happened(identity, `${reason}: ${message}`);
+        },
+        refused: (_release, { reason, message }) => {
+          listener.happened(identity, `refused: ${reason}: ${message}`);
+        },
+        forgotten: () => undefined,
+      }),
       onError: (error, where) => {
-        this.errors.push(`${identity}: ${where}: ${error instanceof Error ? error.message : String(error)}`);
+        listener.happened(identity, `${where}: ${error instanceof Error ? error.message : String(error)}`);
       },
       say: () => undefined,
       random: () => dice.next(),
     });
-    void process.run(running.stopping.signal).then(
-      (outcome) => {
-        running.ended = outcome;
-        // Main exits at once when the lease is lost.
-        if (outcome === 'lost') clock.end();
-      },
-      (error: unknown) => {
-        this.errors.push(`${identity}: ${String(error)}`);
-      },
-    );
-    return running;
+    return process;
   }
 
-  async status(): Promise<CanaryReleaseStatus> {
-    const ref = { namespace: NAMESPACE, name: RELEASE };
-    const release = await this.admin.get<KubeObject & { status?: CanaryReleaseStatus }>(canaryReleases, ref);
-    return release.status ?? {};
+  #wrote(write: Write): void {
+    // The cluster is still being made.
+    if (!this.#begun) return;
+    this.truth.wrote(write);
+    if (write.table === 'virtualservices.networking.istio.io' && !isStatusOnly(write))
+      this.mesh.routesWritten();
+    this.#listener.wrote(write);
   }
 
-  #addresses(): Map<string, string> {
-    const { group, version, plural } = podType;
-    const result = this.cluster.execute({ verb: 'list', group, version, plural, user: 'mesh', options: {} });
-    const items = result.type === 'list' ? result.list.items : [];
-    return new Map(
-      items.map((pod) => [
-        (pod['status'] as { podIP?: string } | undefined)?.podIP ?? '',
-        pod.metadata.uid ?? '',
-      ]),
-    );
+  /** Istio says so in the status of the VirtualService, where it is told to. */
+  #tellEffective(): void {
+    if (!this.plan.meshTells || this.#over) return;
+    const { group, version, plural } = virtualServices;
+    // The write that took effect is still going on where the mesh is quick.
+    this.clock.after(0, () => {
+      const object = this.cluster.core.store.get(`${plural}.${group}`, `${NAMESPACE}/cart`);
+      if (object === undefined || !this.mesh.isEffective) return;
+      const status = {
+        observedGeneration: String(object.metadata.generation ?? 0),
+        conditions: [{ type: 'Reconciled', status: 'True' }],
+      };
+      this.cluster.execute({
+        verb: 'update',
+        group,
+        version,
+        plural,
+        namespace: NAMESPACE,
+        name: 'cart',
+        subresource: 'status',
+        user: 'istiod',
+        body: { ...object, status },
+        options: {},
+      });
+    });
   }
+
+  #behaviourOf(pod: KubeObject): { readyAfterMs: number; crash?: { afterMs: number } } {
+    const { containers } = (pod as KubeObject & { spec: { containers: { image: string }[] } }).spec;
+    const version = this.plan.versions[containers[0]?.image ?? FIRST_IMAGE];
+    const { readyMs = 1000, crashMs } = version ?? {};
+    return {
+      readyAfterMs: readyMs ?? Infinity,
+      ...(crashMs === undefined ? {} : { crash: { afterMs: crashMs } }),
+    };
+  }
+}
+
+function isStatusOnly({ request }: Write): boolean {
+  return request?.subresource === 'status';
 }
