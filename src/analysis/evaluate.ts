@@ -80,7 +80,8 @@ function uncountedMs(
   const before = sameWindow ? (previous?.uncountedMs ?? 0) : 0;
   const known = Math.max(opened, timeOf(previous?.completeThrough) ?? 0);
   const again = reading.completeFrom?.[candidate] ?? 0;
-  return before + Math.max(0, again - known);
+  // A source may tell times more finely than a status does, which the API server would refuse.
+  return Math.round(before + Math.max(0, again - known));
 }
 
 /** Data that were complete once stay so. */

@@ -96,9 +96,11 @@ export function observeWeight(
     index: stepNumber(observed.spec.steps, observedWeight),
     of: observed.spec.steps.length,
   };
-  const open = step.observedAt !== undefined && ms(step.observedAt) <= now;
-  if (reached === open) return { ...status, step: located };
-  return { ...status, step: reached ? openWindow(located, now) : closeWindow(located) };
+  // A clock that was set, forward or back, leaves a window of which nobody knows how much was watched.
+  const { observedAt } = step;
+  const isSound = observedAt !== undefined && ms(observedAt) <= now && observed.timeSkipped !== true;
+  if (reached) return { ...status, step: isSound ? located : openWindow(located, now) };
+  return { ...status, step: observedAt === undefined ? located : closeWindow(located) };
 }
 
 function openWindow(step: StepStatus, now: number): StepStatus {

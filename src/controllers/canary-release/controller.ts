@@ -18,6 +18,7 @@ import type { Analyst } from './analyst.ts';
 import { type Gathered, commandsOf, gather } from './observe.ts';
 import { withinBudget } from './readings.ts';
 import type { Secrets } from './secrets.ts';
+import { WatchedTime } from './watched-time.ts';
 
 /** What a pass tells the outside beside its writes. */
 export interface PassObserver {
@@ -76,9 +77,11 @@ export class CanaryReleaseController {
   readonly #deps: ControllerDependencies;
   /** By key: the refusal of the last write, shown in status until a write succeeds. */
   readonly #refused = new Map<string, Refusal>();
+  readonly #watched: WatchedTime;
 
   constructor(dependencies: ControllerDependencies) {
     this.#deps = dependencies;
+    this.#watched = new WatchedTime(dependencies.clock);
   }
 
   /**
@@ -110,7 +113,9 @@ export class CanaryReleaseController {
 
   async #pass(key: string, object: CanaryReleaseObject, gathered: Gathered): Promise<NextPass> {
     const { analyst, clock, observer } = this.#deps;
-    const observed = await analyst.analyse(key, gathered, clock.now());
+    const analysed = await analyst.analyse(key, gathered, clock.now());
+    const timeSkipped = this.#watched.isSkipped(key, analysed.status.step?.observedAt);
+    const observed = timeSkipped ? { ...analysed, timeSkipped } : analysed;
     const decision = decide(observed, clock.now());
     observer.decided(key, { ...gathered, observed }, decision);
     if (decision.status.candidateRevision === undefined) analyst.forget(key);
@@ -189,6 +194,7 @@ export class CanaryReleaseController {
 
   #forget(key: string): void {
     this.#refused.delete(key);
+    this.#watched.forget(key);
     this.#deps.writes.forget(key);
     this.#deps.analyst.forget(key);
     this.#deps.observer.forgotten(key);

@@ -65,18 +65,19 @@ export function planOf(seed: number): Plan {
   const versions: Record<string, Version> = { [FIRST_IMAGE]: { errors: 0.001, readyMs: 1000 } };
   for (const image of ['app:2', 'app:3', 'app:4']) versions[image] = version(dice);
   const leaderElect = dice.chance(0.8);
+  const foreignService = dice.chance(0.15);
   return {
     seed,
     operators: leaderElect && dice.chance(0.5) ? 2 : 1,
     leaderElect,
     spec: specOf(dice),
-    foreignService: dice.chance(0.15),
+    foreignService,
     versions,
     perSecond: dice.of([20, 50, 200]),
     meshMs: dice.of([0, 0, 50, 1000]),
     meshTells: dice.chance(0.3),
     latencyMs: dice.of([0, 5, 20]),
-    edits: editsOf(dice),
+    edits: editsOf(dice, foreignService),
     faults: [],
   };
 }
@@ -106,11 +107,11 @@ function specOf(dice: Throw): SpecOfPlan {
   };
 }
 
-function editsOf(dice: Throw): Edit[] {
+function editsOf(dice: Throw, foreignService: boolean): Edit[] {
   const edits: Edit[] = [{ at: SECOND_AT_MS, edit: 'image', image: 'app:2' }];
   const more = dice.of([0, 0, 1, 2, 3, 5]);
   for (let i = 0; i < more; i++)
-    edits.push({ at: SECOND_AT_MS + dice.between(500, 60_000), ...editOf(dice) });
+    edits.push({ at: SECOND_AT_MS + dice.between(500, 60_000), ...editOf(dice, foreignService) });
   return edits.sort((a, b) => a.at - b.at);
 }
 
@@ -124,12 +125,12 @@ const OBJECTS: readonly EditedObject[] = [
   'Deployment of the candidate',
 ];
 
-function editOf(dice: Throw): WithoutTime<Edit> {
+function editOf(dice: Throw, foreignService: boolean): WithoutTime<Edit> {
   const kind = dice.between(1, 20);
   const who = dice.of<Who>(['stable', 'candidate']);
   if (kind <= 4) return { edit: 'image', image: dice.of([FIRST_IMAGE, 'app:2', 'app:3', 'app:4']) };
   if (kind <= 9) return command(dice);
-  if (kind <= 12) return { edit: 'spec', change: changeOf(dice) };
+  if (kind <= 12) return { edit: 'spec', change: changeOf(dice, foreignService) };
   if (kind === 13) return { edit: 'weights', candidate: dice.of([0, 10, 50, 100]) };
   if (kind === 14) return { edit: 'autoscale', replicas: dice.of([1, 2, 4, 6]) };
   if (kind === 15) return { edit: 'scale', who, replicas: dice.between(0, 4) };
@@ -148,7 +149,7 @@ function command(dice: Throw): WithoutTime<Edit> {
 }
 
 /** Every field of a manifest that may change in mid-release. */
-function changeOf(dice: Throw): Record<string, unknown> {
+function changeOf(dice: Throw, foreignService: boolean): Record<string, unknown> {
   const { replicas, steps, progressDeadline, scaleDownDelay, revisionHistoryLimit, analysis } = specOf(dice);
   const changes: Record<string, unknown>[] = [
     { replicas },
@@ -159,7 +160,8 @@ function changeOf(dice: Throw): Record<string, unknown> {
     { revisionHistoryLimit },
     { analysis },
     { version: dice.of(['one', 'two']) },
-    { service: { name: 'cart', port: dice.of([80, 8080]), portName: 'http' } },
+    // A Service of someone else has the port that it has.
+    { service: { name: 'cart', port: foreignService ? 80 : 8080, portName: 'http' } },
     { traffic: { istio: { hosts: ['cart', 'cart.example.com'] } } },
   ];
   return dice.of(changes);

@@ -68,14 +68,15 @@ export class Mesh {
   routesWritten(): void {
     const routes = this.#truth.weights ?? {};
     const text = JSON.stringify(routes);
-    if (text === this.#written) return;
     this.#written = text;
     const take = () => {
       // Only the latest routes are ever taken over.
       if (text !== this.#written) return;
-      this.serve();
-      this.routes = routes;
-      this.routedAt = this.#clock.monotonic();
+      if (JSON.stringify(this.routes) !== text) {
+        this.serve();
+        this.routes = routes;
+        this.routedAt = this.#clock.monotonic();
+      }
       this.#effective();
     };
     if (this.delayMs === 0) take();

@@ -1,19 +1,19 @@
 import { durationMs } from '../../../api/index.ts';
-import { endOfTroubles } from '../plan.ts';
 import type { Write } from '../true-cluster.ts';
 import { type Rule, type Scene, isOperator } from './rule.ts';
 
 /** So long is a release watched at rest (ms). */
 const QUIET_MS = 180_000;
+/** And so long one that is paused, which goes on being judged (ms). */
+const PAUSED_MS = 20_000;
 /** Between the end of all troubles and rest, beside the times of the manifest (ms). */
 const GRACE_MS = 120_000;
-/** A lost event is found out by the slow list (ms). */
-const RELIST_MS = 31 * 60_000;
 
 /** `settles` and `quiet`: once nobody does anything any more, a release comes to its end, and stays there. */
 export class Rest implements Rule {
   readonly #scene: Scene;
-  #wrote: string | undefined;
+  /** What operators wrote at rest. */
+  readonly #writes: string[] = [];
   #isAtRest = false;
 
   constructor(scene: Scene) {
@@ -25,31 +25,40 @@ export class Rest implements Rule {
     // A release that is paused goes on being judged, and its counts are written.
     const isCounting = phase === 'Paused' && request?.subresource === 'status';
     const isAside = isCounting || table.startsWith('leases') || table.startsWith('events');
-    if (this.#isAtRest && isOperator(user) && !isAside) this.#wrote ??= `${user} writes ${table} ${key}`;
+    if (this.#isAtRest && isOperator(user) && !isAside) this.#writes.push(`${user} writes ${table} ${key}`);
   }
 
   /** @param second lets a second go by; false once an invariant is broken */
   async settle(second: () => Promise<boolean>): Promise<void> {
     const { simulation } = this.#scene;
-    const limit = simulation.clock.monotonic() + this.#limitMs();
-    while (this.#unsettled() !== undefined) {
-      if (simulation.clock.monotonic() > limit) {
-        this.#scene.broken(
-          'settles',
-          `${this.#unsettled()} ${this.#limitMs() / 1000} s after the last trouble`,
-        );
-        return;
+    const { clock, stale } = simulation;
+    const begun = clock.monotonic();
+    for (;;) {
+      while (this.#unsettled() !== undefined) {
+        // A cache that missed something finds it out by the slow list at the latest.
+        const seesAll = Math.max(begun, simulation.disturbedUntil, ...stale.map(({ to }) => to));
+        if (clock.monotonic() > seesAll + this.#limitMs()) {
+          const after = `${this.#limitMs() / 1000} s after the last trouble`;
+          this.#scene.broken('settles', `${this.#unsettled()} ${after}`);
+          return;
+        }
+        if (!(await second())) return;
       }
-      if (!(await second())) return;
+      const disturbed = simulation.disturbedUntil;
+      await this.#staysQuiet(second);
+      // A fault of a call that came late; or a release that was judged while it was paused.
+      if (simulation.disturbedUntil === disturbed && this.#isAtRest) return;
     }
-    await this.#staysQuiet(second);
   }
 
   /** What is not yet as it should be. */
   #unsettled(): string | undefined {
-    const { truth, mesh } = this.#scene.simulation;
+    const { truth, mesh, stale, clock } = this.#scene.simulation;
     const { release, status } = truth;
+    if (stale.some(({ to }) => to > clock.monotonic())) return 'a cache may have missed something';
     if (release === undefined) return 'there is no release';
+    if (release.metadata.deletionTimestamp !== undefined) return 'the release is being deleted';
+    if (!this.#scene.simulation.isCalm) return 'no operator leads';
     const { phase = 'no phase', stableRevision: stable = '' } = status;
     if (this.#isHopeless()) return undefined;
     if (phase === 'Paused') return undefined;
@@ -70,32 +79,44 @@ export class Rest implements Rule {
     return undefined;
   }
 
-  /** True where no operator could bring about more: what serves, or is to serve first, cannot stay up. */
+  /** True where no operator could bring about more: a version that stays, or is to be first, cannot stay up. */
   #isHopeless(): boolean {
     const { truth, plan } = this.#scene.simulation;
-    const { stableRevision, candidateRevision } = truth.status;
-    const version = plan.versions[truth.imageOf(stableRevision ?? candidateRevision)];
-    return version?.readyMs === null || version?.crashMs !== undefined;
+    const { stableRevision: stable, candidateRevision: candidate, paused } = truth.status;
+    const staying = [stable ?? candidate, ...(paused === undefined ? [] : [candidate])];
+    return staying.some((revision) => {
+      const version = plan.versions[truth.imageOf(revision)];
+      return version?.readyMs === null || version?.crashMs !== undefined;
+    });
   }
 
+  /** Ends early where something happens that a release may have to follow. */
   async #staysQuiet(second: () => Promise<boolean>): Promise<void> {
+    const { simulation } = this.#scene;
+    const { clock, truth, disturbedUntil } = simulation;
+    this.#isAtRest = true;
+    if (this.#isHopeless()) return;
+    const isPaused = truth.status.phase === 'Paused';
     // What the last write leads to in status.
     for (let i = 0; i < 5; i++) if (!(await second())) return;
-    if (this.#isHopeless()) return;
-    this.#isAtRest = true;
-    const { simulation } = this.#scene;
-    const end = simulation.clock.monotonic() + QUIET_MS;
-    while (simulation.clock.monotonic() < end) {
+    this.#writes.length = 0;
+    const end = clock.monotonic() + (isPaused ? PAUSED_MS : QUIET_MS);
+    while (clock.monotonic() < end) {
       if (!(await second())) return;
+      if (simulation.disturbedUntil !== disturbedUntil) return;
+      if (isPaused && truth.status.phase !== 'Paused') {
+        this.#isAtRest = false;
+        return;
+      }
       const unsettled = this.#unsettled();
       if (unsettled !== undefined) this.#scene.broken('settles', `does not stay at rest: ${unsettled}`);
-      if (this.#wrote !== undefined) this.#scene.broken('quiet', `at rest ${this.#wrote}`);
+      for (const write of this.#writes) this.#scene.broken('quiet', `at rest ${write}`);
     }
   }
 
   /** How long a release may take from the last trouble to its end (ms). */
   #limitMs(): number {
-    const { truth, plan } = this.#scene.simulation;
+    const { truth } = this.#scene.simulation;
     const specs = truth.specsSince(0);
     const whole = Math.max(
       0,
@@ -107,7 +128,6 @@ export class Rest implements Rule {
         return 2 * dwell + (steps.length + 2) * durationMs(progressDeadline) + durationMs(scaleDownDelay);
       }),
     );
-    const isBlind = this.#scene.simulation.stale.some(({ to }) => to > endOfTroubles(plan) + GRACE_MS);
-    return 2 * whole + GRACE_MS + (isBlind ? RELIST_MS : 0);
+    return 2 * whole + GRACE_MS;
   }
 }
