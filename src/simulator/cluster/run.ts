@@ -39,15 +39,28 @@ export interface Outcome {
   readonly tookMs: number;
 }
 
+export interface RunOptions {
+  /** So long is a release watched at rest (ms); three minutes when left out. */
+  readonly quietMs?: number;
+  /** Called before the first second: someone who does what no plan can. */
+  readonly meddle?: (simulation: Simulation) => void;
+}
+
 const TICK_MS = 1000;
+const QUIET_MS = 180_000;
 
 /**
  * Plays a plan to its end: the release at rest, or an invariant broken. The same plan gives the same outcome.
  *
  * @param crds those of the cluster
  */
-export async function runPlan(plan: Plan, crds: readonly KubeObject[]): Promise<Outcome> {
-  const run = new Run(plan);
+export async function runPlan(
+  plan: Plan,
+  crds: readonly KubeObject[],
+  options: RunOptions = {},
+): Promise<Outcome> {
+  const run = new Run(plan, options.quietMs ?? QUIET_MS);
+  options.meddle?.(run.simulation);
   try {
     await run.play(crds);
     return run.outcome();
@@ -68,7 +81,7 @@ class Run implements Scene {
   #steps = 0;
   #callFaults = 0;
 
-  constructor(plan: Plan) {
+  constructor(plan: Plan, quietMs: number) {
     this.#plan = plan;
     const rules: Rule[] = [];
     const happened = (who: string, what: string) => {
@@ -92,7 +105,7 @@ class Run implements Scene {
     this.memory = new Memory(this.simulation);
     this.#trace = new Trace(this.simulation);
     this.#troubles = new Troubles(this.simulation, happened);
-    this.#rest = new Rest(this);
+    this.#rest = new Rest(this, quietMs);
     rules.push(
       new PassRules(this),
       new RouteRules(this),

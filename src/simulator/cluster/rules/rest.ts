@@ -2,9 +2,7 @@ import { durationMs } from '../../../api/index.ts';
 import type { Write } from '../true-cluster.ts';
 import { type Rule, type Scene, isOperator } from './rule.ts';
 
-/** So long is a release watched at rest (ms). */
-const QUIET_MS = 180_000;
-/** And so long one that is paused, which goes on being judged (ms). */
+/** So long is a release watched that is paused: it goes on being judged (ms). */
 const PAUSED_MS = 20_000;
 /** Between the end of all troubles and rest, beside the times of the manifest (ms). */
 const GRACE_MS = 120_000;
@@ -12,12 +10,15 @@ const GRACE_MS = 120_000;
 /** `settles` and `quiet`: once nobody does anything any more, a release comes to its end, and stays there. */
 export class Rest implements Rule {
   readonly #scene: Scene;
+  readonly #quietMs: number;
   /** What operators wrote at rest. */
   readonly #writes: string[] = [];
   #isAtRest = false;
 
-  constructor(scene: Scene) {
+  /** @param quietMs so long is a release watched at rest */
+  constructor(scene: Scene, quietMs: number) {
     this.#scene = scene;
+    this.#quietMs = quietMs;
   }
 
   wrote({ user, table, key, request }: Write): void {
@@ -100,7 +101,7 @@ export class Rest implements Rule {
     // What the last write leads to in status.
     for (let i = 0; i < 5; i++) if (!(await second())) return;
     this.#writes.length = 0;
-    const end = clock.monotonic() + (isPaused ? PAUSED_MS : QUIET_MS);
+    const end = clock.monotonic() + (isPaused ? Math.min(PAUSED_MS, this.#quietMs) : this.#quietMs);
     while (clock.monotonic() < end) {
       if (!(await second())) return;
       if (simulation.disturbedUntil !== disturbedUntil) return;
