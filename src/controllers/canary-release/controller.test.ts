@@ -46,6 +46,7 @@ beforeEach(async () => {
       refused: (_release, { reason }) => told.push(`refused ${reason}`),
       forgotten: (key) => told.push(`forgotten ${key}`),
     },
+    doubt: () => told.push('doubt'),
   });
   await catchUp();
 });

@@ -41,6 +41,8 @@ export interface ControllerDependencies {
   readonly secrets: Secrets;
   readonly clock: Clock;
   readonly observer: PassObserver;
+  /** To be called when caches seem not to follow the API server any more. */
+  readonly doubt: () => void;
 }
 
 /** When to pass again (ms since the epoch), or that only an event can bring news. */
@@ -48,6 +50,9 @@ export type NextPass = { readonly at: number } | undefined;
 
 /** While a write of ours has not come back through the watch, its event wakes the key; this is for a lost one (ms). */
 const RECHECK_MS = 500;
+
+/** Events of our own writes take milliseconds; after so long (ms) the connection of their watch may be dead. */
+const DOUBT_AFTER_MS = 2000;
 
 /** How long after a refused write it is tried again (ms). */
 const RETRY_REFUSED_MS = 5000;
@@ -95,7 +100,10 @@ export class CanaryReleaseController {
       this.#forget(key);
       return this.#answerOrphans(key);
     }
-    if (writes.pending(key, lookup)) return { at: clock.now() + RECHECK_MS };
+    if (writes.pending(key, lookup)) {
+      if (writes.waitedMs(key) > DOUBT_AFTER_MS) this.#deps.doubt();
+      return { at: clock.now() + RECHECK_MS };
+    }
     const gathered = await this.#gather(key, object);
     return 'problems' in gathered ? this.#stall(object, gathered) : this.#pass(key, object, gathered);
   }
@@ -126,6 +134,7 @@ export class CanaryReleaseController {
       return { at: Math.min(refusal.at + RETRY_REFUSED_MS, clock.now() + LOOK_MS) };
     }
     if (effect !== undefined) {
+      if (release === object) await this.#deps.actor.confirm(object);
       // The status write gave the object a new version, which effects on the object itself must name.
       const current = { ...gathered, release: { ...gathered.release, metadata: release.metadata } };
       try {

@@ -39,8 +39,8 @@ export class FaultyNetwork implements Network {
   up = true;
   /** Kinds that operators may not touch; `*` for all. */
   readonly forbidden: string[] = [];
-  /** Kinds of which no event comes through, and until when (ms). */
-  readonly frozen = new Map<string, number>();
+  /** Kinds of which no event comes through any watch that was there at `from`, until `to` (ms). */
+  readonly frozen = new Map<string, { readonly from: number; readonly to: number }>();
   /** By kind: so many revisions old is the next list. */
   readonly old = new Map<string, number>();
   readonly #clock: Clock;
@@ -119,9 +119,10 @@ export class FaultyNetwork implements Network {
     type: ResourceType,
     { metadata }: EventObject,
     process: ProcessClock,
+    openedAt: number,
   ): Promise<'once' | 'twice' | 'never'> {
-    const until = this.frozen.get(type.plural) ?? 0;
-    const left = until - this.#clock.monotonic();
+    const { from, to } = this.frozen.get(type.plural) ?? { from: 0, to: 0 };
+    const left = openedAt <= from ? to - this.#clock.monotonic() : 0;
     if (left > 0) await sleep(this.#clock, left);
     else await this.#travel();
     // A bookmark.

@@ -37,8 +37,17 @@ export interface Network {
   after(name: string, call: Call, process: ProcessClock): Promise<void>;
   /** A watch is opened: may throw. */
   watch(type: ResourceType, process: ProcessClock): void;
-  /** Each event of a watch on its way back: may take time, throw to break the watch, and say how often it arrives. */
-  event(type: ResourceType, object: EventObject, process: ProcessClock): Promise<'once' | 'twice' | 'never'>;
+  /**
+   * Each event of a watch on its way back: may take time, throw to break the watch, and say how often it arrives.
+   *
+   * @param openedAt when the watch was opened (ms of the monotonic clock)
+   */
+  event(
+    type: ResourceType,
+    object: EventObject,
+    process: ProcessClock,
+    openedAt: number,
+  ): Promise<'once' | 'twice' | 'never'>;
   /** So many revisions old is what a list answers with. */
   age(name: string, call: Call, process: ProcessClock): number;
 }
@@ -46,6 +55,17 @@ export interface Network {
 /** What every event of a watch has. */
 export interface EventObject {
   readonly metadata: { readonly name?: string; readonly resourceVersion?: string };
+}
+
+/** Comes to its end when the signal aborts, never without one. */
+function givenUp(signal: AbortSignal | undefined): Promise<{ done: true; value: undefined }> {
+  return new Promise((resolve) => {
+    const end = () => {
+      resolve({ done: true, value: undefined });
+    };
+    if (signal?.aborted === true) end();
+    signal?.addEventListener('abort', end, { once: true });
+  });
 }
 
 /** The API server as one process sees it: through the network, and only while the process lives and is not stopped. */
@@ -94,12 +114,15 @@ export class ProcessClient implements ApiClient {
   ): AsyncIterable<WatchEvent<T>> {
     this.#network.watch(type, this.#clock);
     const events = this.#server.watch<T>(type, options)[Symbol.asyncIterator]();
+    const openedAt = this.#clock.monotonic();
+    const given = givenUp(options.signal);
     try {
       for (;;) {
-        const next = await this.#clock.hear(events.next());
+        const next = await Promise.race([this.#clock.hear(events.next()), given]);
         if (next.done === true) return;
-        const fate = await this.#clock.hear(this.#network.event(type, next.value.object, this.#clock));
-        if (options.signal?.aborted === true) return;
+        const arrival = this.#network.event(type, next.value.object, this.#clock, openedAt);
+        const fate = await Promise.race([this.#clock.hear(arrival), given]);
+        if (typeof fate !== 'string' || options.signal?.aborted === true) return;
         if (fate === 'never') continue;
         yield next.value;
         if (fate === 'twice') yield next.value;

@@ -7,6 +7,9 @@ import type { Truth } from './truth.ts';
 
 const FLAP_MS = 2000;
 
+/** Counters that lie, or stand still, look like others; and between two flaps all is well. */
+const UNSEEN: ReadonlySet<TelemetryFault> = new Set(['wrong', 'stale', 'flapping']);
+
 /** The statistics port of the pods' proxies, as the operator reads it. */
 export class Proxies {
   readonly #mesh: Mesh;
@@ -24,7 +27,7 @@ export class Proxies {
   }
 
   begin(fault: TelemetryFault): void {
-    if (this.isSound) this.#lastSound = this.#clock.monotonic();
+    this.#lastSound = this.soundThrough;
     this.#faults = [...this.#faults, fault];
   }
 
@@ -34,15 +37,15 @@ export class Proxies {
     this.#stale.clear();
   }
 
-  /** True while every proxy answers with what it counted, or with counts that nobody can tell from these. */
-  get isSound(): boolean {
-    return this.#faults.every((fault) => fault === 'wrong');
+  /** The last time (ms) at which every proxy answered with what it counted, or as nobody can tell from that. */
+  get soundThrough(): number {
+    const isSound = this.#faults.every((fault) => UNSEEN.has(fault) || this.#strikesNobody(fault));
+    return isSound ? this.#clock.monotonic() : this.#lastSound;
   }
 
-  /** The last time at which that was so (ms); of flapping, now. */
-  get soundThrough(): number {
-    const sound = this.#faults.every((fault) => fault === 'wrong' || fault === 'flapping');
-    return sound ? this.#clock.monotonic() : this.#lastSound;
+  #strikesNobody(fault: TelemetryFault): boolean {
+    const serving = [...this.#truth.pods.values()].filter(({ ready }) => ready);
+    return fault === 'partial' && !serving.some(({ name }) => isOfPart(name));
   }
 
   /** As one process reaches it. */
@@ -63,7 +66,7 @@ export class Proxies {
 
   #isDown(name: string): boolean {
     if (this.#faults.includes('down')) return true;
-    if (this.#faults.includes('partial') && name.charCodeAt(name.length - 1) % 2 === 0) return true;
+    if (this.#faults.includes('partial') && isOfPart(name)) return true;
     return this.#faults.includes('flapping') && Math.floor(this.#clock.monotonic() / FLAP_MS) % 2 === 0;
   }
 
@@ -80,6 +83,11 @@ export class Proxies {
     if (this.#faults.includes('stale')) this.#stale.set(uid, body);
     return body;
   }
+}
+
+/** True for those pods that a fault strikes where it strikes some. */
+function isOfPart(name: string): boolean {
+  return name.charCodeAt(name.length - 1) % 2 === 0;
 }
 
 /** As after the proxy was restarted: its counters began anew. */

@@ -83,7 +83,10 @@ export class Troubles {
           network.forbidden.splice(network.forbidden.indexOf(fault.plural), 1);
         };
       case 'watch frozen':
-        network.frozen.set(fault.plural, clock.monotonic() + fault.forMs);
+        network.frozen.set(fault.plural, {
+          from: clock.monotonic(),
+          to: clock.monotonic() + fault.forMs,
+        });
         this.#simulation.markStale(fault.forMs);
         return nothing;
       case 'API server away':

@@ -48,7 +48,7 @@ export class Truth {
   release: ReleaseObject | undefined;
   /** Percent by revision as the VirtualService says; undefined while there is none. */
   weights: Weights | undefined;
-  /** Revisions that the DestinationRule names. */
+  /** Revisions that the DestinationRule names; those that it named before are in {@link wasNamed}. */
   subsets: readonly string[] = [];
   readonly deployments = new Map<
     string,
@@ -63,6 +63,8 @@ export class Truth {
   readonly #readySpans = new Map<string, Span[]>();
   /** When a revision's weight became what it is (ms), by revision. */
   readonly #weightSince = new Map<string, number>();
+  /** When the DestinationRule named a revision last (ms), of those that it names no more. */
+  readonly #named = new Map<string, number>();
   #weightsHistory: { at: number; weights: Weights }[] = [];
   #specs: { at: number; spec: CanaryReleaseSpec }[] = [];
   /** Called before a pod, or its readiness, changes. */
@@ -83,6 +85,7 @@ export class Truth {
     else if (table === 'virtualservices.networking.istio.io' && key === KEY) this.#routed(write.at, after);
     else if (table === 'destinationrules.networking.istio.io' && key === KEY) {
       const rule = after as { spec?: { subsets?: { name: string }[] } } | undefined;
+      for (const revision of this.subsets) this.#named.set(revision, write.at);
       this.subsets = (rule?.spec?.subsets ?? []).map(({ name }) => name);
     } else if (table === 'deployments.apps') this.#deployed(write);
     else if (table === 'pods') this.#podChanged(write);
@@ -107,6 +110,11 @@ export class Truth {
   isReadySince(revision: string | undefined, from: number): boolean {
     const span = this.#readySpans.get(revision ?? '')?.at(-1);
     return span?.to === undefined && span !== undefined && span.from <= from;
+  }
+
+  /** True when the DestinationRule named the revision at some time since `from` (ms). */
+  wasNamed(revision: string, from: number): boolean {
+    return this.subsets.includes(revision) || (this.#named.get(revision) ?? -1) >= from;
   }
 
   weightOf(revision: string | undefined): number {

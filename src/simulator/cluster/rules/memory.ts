@@ -13,6 +13,8 @@ interface Command {
   readonly action: Action;
   readonly revision: string;
   readonly createdAt: number;
+  /** It was told what came of it. */
+  readonly isHandled: boolean;
 }
 
 /** How long a revision has had its weight. */
@@ -75,11 +77,15 @@ export class Memory {
   }
 
   #commanded({ at, after }: Write): void {
-    const command = after as (KubeObject & { spec: { action: Action; revision: string } }) | undefined;
+    const command = after as
+      (KubeObject & { spec: { action: Action; revision: string }; status?: { phase?: string } }) | undefined;
     const { uid = '' } = command?.metadata ?? {};
-    if (command === undefined || this.commands.has(uid)) return;
+    if (command === undefined) return;
     const { action, revision } = command.spec;
-    this.commands.set(uid, { action, revision, createdAt: at });
+    const known = this.commands.get(uid);
+    const isHandled = command.status?.phase !== undefined;
+    this.commands.set(uid, { action, revision, createdAt: known?.createdAt ?? at, isHandled });
+    if (known !== undefined) return;
     if (action === 'retry' || action === 'rollbackTo') this.rejected.clear();
   }
 

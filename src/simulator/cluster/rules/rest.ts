@@ -62,6 +62,11 @@ export class Rest implements Rule {
     if (!this.#scene.simulation.isCalm) return 'no operator leads';
     const { phase = 'no phase', stableRevision: stable = '' } = status;
     if (this.#isHopeless()) return undefined;
+    const staying = [stable, status.candidateRevision];
+    const idle = [...truth.deployments.values()].find(
+      ({ revision, replicas }) => !staying.includes(revision) && replicas > 0,
+    );
+    if (idle !== undefined) return `${idle.name} still has ${idle.replicas} pods`;
     if (phase === 'Paused') return undefined;
     if (phase !== 'Healthy' && phase !== 'RolledBack') return `${phase}: ${status.message ?? ''}`;
     if (status.observedGeneration !== release.metadata.generation) return 'the latest manifest was not seen';
@@ -73,10 +78,6 @@ export class Rest implements Rule {
         return `${truth.ready(stable)} of ${release.spec.replicas} pods are ready`;
     }
     if (!mesh.isEffective) return 'the mesh has not taken the routes over';
-    const idle = [...truth.deployments.values()].find(
-      ({ revision, replicas }) => revision !== stable && replicas > 0,
-    );
-    if (idle !== undefined) return `${idle.name} still has ${idle.replicas} pods`;
     return undefined;
   }
 

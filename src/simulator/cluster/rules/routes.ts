@@ -33,7 +33,7 @@ export class RouteRules implements Rule {
     const basis = memory.basis(user);
     for (const [revision, weight] of Object.entries(now)) {
       if (weight > (old[revision] ?? 0)) this.#raised(revision, weight, old, basis);
-      const missing = !truth.subsets.includes(revision);
+      const missing = !truth.wasNamed(revision, basis);
       if (missing && weight > (old[revision] ?? 0))
         this.#tell('no-empty-backend', `routes to ${this.#name(revision)}, which has no subset`);
     }

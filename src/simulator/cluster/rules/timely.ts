@@ -21,7 +21,7 @@ export class TimelyRules implements Rule {
     const weight = truth.weightOf(candidate);
     const mayLeave = weight > 0 && stable !== undefined && truth.ready(stable) > 0;
     const isAborted = [...memory.commands.values()].some(
-      ({ action, revision }) => action === 'abort' && revision === candidate,
+      ({ action, revision, isHandled }) => action === 'abort' && revision === candidate && !isHandled,
     );
     const name = truth.imageOf(candidate);
     if (this.#lasts('abort', mayLeave && (memory.endedAt !== undefined || isAborted)))
