@@ -2,7 +2,7 @@ import { readFile, writeFile } from 'node:fs/promises';
 import { parseArgs } from 'node:util';
 import type { KubeObject } from '../kube/types.ts';
 import { readCrds } from '../sandbox/demo/manifests.ts';
-import { planOf, withFaults } from './cluster/make-plan.ts';
+import { faultAtEachWrite, planOf, withFaults } from './cluster/make-plan.ts';
 import type { Plan } from './cluster/plan.ts';
 import { type Outcome, runPlan } from './cluster/run.ts';
 import { shrink } from './cluster/shrink.ts';
@@ -16,6 +16,7 @@ invariants at every step. One seed decides everything: what is applied, how vers
   --seeds N          so many lives (default 100)
   --seed S           the first seed (default 1); alone it plays that one life, and tells of it
   --faults none      nothing fails; people and versions behave as they do
+  --faults writes    each write of each life goes wrong in turn: a crash before it, after it, or its answer is lost
   --through decide   only through the decision core, in a world of plain data; without faults
   --plan FILE        plays the plan of a file, and tells of it
   --save FILE        where the plan of the first broken invariant is written, as short as it could be made
@@ -26,7 +27,7 @@ Exit status 1: an invariant was broken. Its shortest life and the command that p
 interface Options {
   readonly first: number;
   readonly seeds: number;
-  readonly faults: boolean;
+  readonly faults: 'all' | 'none' | 'writes';
   readonly json: boolean;
   readonly save: string | undefined;
   /** Tells of each life, not only of bad ones. */
@@ -63,7 +64,7 @@ async function main(): Promise<number> {
   const options: Options = {
     first: whole('seed', values.seed ?? '1'),
     seeds: alone ? 1 : whole('seeds', values.seeds ?? '100'),
-    faults: oneOf('faults', values.faults, ['all', 'none']) === 'all',
+    faults: oneOf('faults', values.faults, ['all', 'none', 'writes']),
     json: values.json,
     save: values.save,
     tells: alone,
@@ -95,28 +96,36 @@ async function playSeeds(crds: readonly KubeObject[], options: Options): Promise
   const startedAt = performance.now();
   let lives = 0;
   for (let seed = options.first; seed < options.first + options.seeds; seed++) {
-    const plain = planOf(seed);
-    let plan = plain;
-    // The run that faults hang on is watched at rest in their own.
-    let outcome = await runPlan(plan, crds, options.faults ? { quietMs: 5000 } : {});
-    lives += 1;
-    sum.steps += outcome.steps;
-    if (options.faults && outcome.violations.length === 0) {
-      plan = withFaults(plain, outcome.recorded);
-      outcome = await runPlan(plan, crds);
+    for await (const { plan, outcome } of livesOf(seed, crds, options)) {
       lives += 1;
       sum.steps += outcome.steps;
       sum.faults += outcome.faults;
-    }
-    sum.seeds += 1;
-    if (options.tells && outcome.violations.length === 0) tell(outcome);
-    if (outcome.violations.length > 0) {
+      if (options.tells && outcome.violations.length === 0) tell(outcome);
+      if (outcome.violations.length === 0) continue;
       sum.violations += 1;
       await explain(seed, plan, outcome, crds, options);
+      break;
     }
+    sum.seeds += 1;
   }
   sum.releasesPerSecond = perSecond(lives, startedAt);
   return sum;
+}
+
+/** The life of a seed without faults, and those with the faults that hang on it. */
+async function* livesOf(
+  seed: number,
+  crds: readonly KubeObject[],
+  { faults }: Options,
+): AsyncGenerator<{ plan: Plan; outcome: Outcome }> {
+  const plan = planOf(seed);
+  // What faults hang on is watched at rest with them.
+  const outcome = await runPlan(plan, crds, faults === 'none' ? {} : { quietMs: 5000 });
+  yield { plan, outcome };
+  if (faults === 'none') return;
+  const { recorded } = outcome;
+  const plans = faults === 'all' ? [withFaults(plan, recorded)] : faultAtEachWrite(plan, recorded);
+  for (const faulty of plans) yield { plan: faulty, outcome: await runPlan(faulty, crds) };
 }
 
 /** Prints the shortest life that still breaks the same invariant. */
@@ -136,7 +145,7 @@ async function explain(
   const file = options.save ?? `simulate-${seed}.json`;
   await writeFile(file, `${JSON.stringify(smallest, undefined, 2)}\n`);
   tell(await runPlan(smallest, crds));
-  const none = options.faults ? '' : ' --faults none';
+  const none = options.faults === 'all' ? '' : ` --faults ${options.faults}`;
   print(
     `\nseed ${seed} breaks ${invariant ?? ''}. The whole life: npm run simulate -- --seed ${seed}${none}`,
   );
@@ -173,8 +182,9 @@ function whole(option: string, text: string): number {
   throw new Error(`--${option} must be a whole number, not ${JSON.stringify(text)}`);
 }
 
-function oneOf(option: string, text: string, values: readonly string[]): string {
-  if (values.includes(text)) return text;
+function oneOf<T extends string>(option: string, text: string, values: readonly T[]): T {
+  const found = values.find((value) => value === text);
+  if (found !== undefined) return found;
   throw new Error(`--${option} must be ${values.join(' or ')}, not ${JSON.stringify(text)}`);
 }
 

@@ -192,6 +192,15 @@ export function withFaults(plan: Plan, recorded: readonly Recorded[]): Plan {
   return { ...plan, faults };
 }
 
+/** What can happen to a write without anybody's knowing whether it was done. */
+const AT_EACH_WRITE = ['crash before', 'crash after', 'lost'] as const;
+
+/** Plans in each of which one write of a recorded run goes wrong, in each of the ways that leave doubt. */
+export function faultAtEachWrite(plan: Plan, recorded: readonly Recorded[]): Plan[] {
+  const writes = recorded.filter(({ name, kind }) => kind === 'write' && !/ (leases|events)/.test(name));
+  return writes.flatMap(({ name: on }) => AT_EACH_WRITE.map((call) => ({ ...plan, faults: [{ on, call }] })));
+}
+
 const READ_FAULTS: readonly CallFault[] = [
   'crash before',
   'crash after',

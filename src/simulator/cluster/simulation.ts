@@ -119,10 +119,10 @@ export class Simulation {
     this.cluster.stop();
   }
 
-  /** Caches may be as old as they are now for so long (ms). */
-  markStale(forMs: number): void {
-    const from = this.clock.monotonic();
-    this.stale.push({ from, to: from + forMs });
+  /** For so long (ms) caches may be as old as they are now, or by `olderMs` more. */
+  markStale(forMs: number, olderMs = 0): void {
+    const now = this.clock.monotonic();
+    this.stale.push({ from: now - olderMs, to: now + forMs });
   }
 
   /** A fault holds operators up for so long (ms). */

@@ -17,6 +17,9 @@ const HOLDS_UP: ReadonlySet<string> = new Set([
   'old list',
 ]);
 
+/** No list of a plan is older (ms). */
+const OLD_LIST_MS = 60_000;
+
 /** A mend of what a fault did. */
 type Mend = () => void;
 
@@ -102,7 +105,7 @@ export class Troubles {
         return nothing;
       case 'old list':
         network.old.set(fault.plural, fault.revisions);
-        this.#simulation.markStale(fault.forMs);
+        this.#simulation.markStale(fault.forMs, OLD_LIST_MS);
         cluster.endWatches(
           (request) => isOperator(request) && request.plural === fault.plural,
           new ApiError(410, 'Expired', 'too old resource version'),
