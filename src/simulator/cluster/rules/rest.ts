@@ -74,6 +74,8 @@ export class Rest implements Rule {
       if (JSON.stringify(truth.weights) !== JSON.stringify({ [stable]: 100 }))
         return `routes are ${JSON.stringify(truth.weights)}`;
       if (truth.subsets.join() !== stable) return `subsets are ${truth.subsets.join()}`;
+      const pods = [...truth.pods.values()].filter(({ revision }) => revision === stable);
+      if (pods.length !== release.spec.replicas) return 'pods are being replaced';
       if (truth.ready(stable) !== release.spec.replicas)
         return `${truth.ready(stable)} of ${release.spec.replicas} pods are ready`;
     }
