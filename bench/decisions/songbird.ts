@@ -65,7 +65,8 @@ export function release(cell: Cell, random: Random, settings: EventSettings): En
   for (const { weight, seconds: watched } of steps) {
     for (let age = 0; ;) {
       const seconds = scrape ?? nextLookMs(age * 1000) / 1000;
-      analysis.add({ ...lookAfter(traffic, seconds, weight), seconds, fresh: age === 0 });
+      const fresh = age === 0;
+      analysis.add({ ...lookAfter(traffic, seconds, weight), seconds, fresh, lumps: scrape !== undefined });
       age += seconds;
       elapsed += seconds;
       if (analysis.hasFailed) return end('RolledBack');

@@ -351,7 +351,7 @@ describe('counts over time', () => {
     const state = (status: AnalysisStatus) => metricState.parse(status.metrics[0]?.state).evidence;
     const first = judge(Array.from({ length: 30 }, (_, n) => stableToo(n, 40, 1, 5)));
     const scrape = (n: number, since: number) => ({
-      ...stableToo(n, 400, 3, 50),
+      ...stableToo(n, 400, 3, 20),
       since: { new: START + since * 1000, old: START + since * 1000 },
     });
     const straddling = judge([stableToo(30, 0, 0, 0), scrape(31, 20)], first, at(30));

@@ -146,6 +146,7 @@ function addAll(
       pods: podsOf(interval, candidate, stable, name),
       fresh,
       before: isMixed,
+      lumps: !isWithin(interval, interval.from, candidate, stable),
     };
     evidence = addInterval(evidence, events, settings);
     if (fresh) latest = windowFrom;

@@ -100,6 +100,11 @@ export interface EventInterval {
   readonly fresh?: boolean | undefined;
   /** True when some of its events may have happened at the weight before, as a scrape may tell of both. */
   readonly before?: boolean | undefined;
+  /**
+   * True when its counts were told in lumps, of each side for a time of its own, as by scrapes: what strikes both then shows
+   * on one side first.
+   */
+  readonly lumps?: boolean | undefined;
   /** The same counts by pod, where the source has them. */
   readonly pods?: { readonly candidate: PodCounts; readonly stable: PodCounts } | undefined;
 }
@@ -146,9 +151,11 @@ export function addInterval(
   // What waited at another weight is not compared with what comes at this one.
   const waiting = fresh ? undefined : before.waiting;
   const events = waitingWith(waiting, interval, added);
-  const comparable = watching && events.candidate.all > 0 && events.stable.all > 0;
-  const compared = comparable ? compare(events, excessAt(age + seconds / 2, warmUp)) : undefined;
+  const comparable = watching && canCompare(events, interval);
   const calm = addCalm(before, { candidate, stable }, seconds, limit);
+  // Lumps from the edges of an outage differ by when they were told.
+  const isFair = comparable && (interval.lumps !== true || calm.calm);
+  const compared = isFair ? compare(events, excessAt(age + seconds / 2, warmUp)) : undefined;
   const counted = { candidate, stable, bad: added.candidate, calm: calm.calm };
   const own = interval.before === true ? { ...counted, ...NO_EVENTS, bad: 0 } : counted;
   const { number, ...here } = stretchAt(before.here, fresh, watching);
@@ -199,6 +206,14 @@ function tallied(
     warmUp: before.warmUp + (compared?.warmUp ?? 0),
     expected: before.expected + (compared?.expected ?? 0),
   };
+}
+
+/** Both sides have told of requests; where they do in lumps, stable last, so that it was told of the candidate's time. */
+function canCompare(
+  events: Pick<Waiting, 'candidate' | 'stable'>,
+  { stable, lumps }: EventInterval,
+): boolean {
+  return events.candidate.all > 0 && events.stable.all > 0 && (lumps !== true || stable.all > 0);
 }
 
 function waitingWith(
