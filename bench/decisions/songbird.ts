@@ -66,7 +66,7 @@ export function release(cell: Cell, random: Random, settings: EventSettings): En
     for (let age = 0; ;) {
       const seconds = scrape ?? nextLookMs(age * 1000) / 1000;
       const fresh = age === 0;
-      analysis.add({ ...lookAfter(traffic, seconds, weight), seconds, fresh, lumps: scrape !== undefined });
+      analysis.add({ ...lookAfter(traffic, seconds, weight), seconds, fresh, lumps: scrape });
       age += seconds;
       elapsed += seconds;
       if (analysis.hasFailed) return end('RolledBack');

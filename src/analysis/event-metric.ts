@@ -146,7 +146,7 @@ function addAll(
       pods: podsOf(interval, candidate, stable, name),
       fresh,
       before: isMixed,
-      lumps: !isWithin(interval, interval.from, candidate, stable),
+      lumps: lumpOf(interval, candidate, stable),
     };
     evidence = addInterval(evidence, events, settings);
     if (fresh) latest = windowFrom;
@@ -155,6 +155,12 @@ function addAll(
     if (!evidence.calm && events.candidate.all > 0) excused = plus(excused ?? NONE, events.candidate);
   }
   return { evidence, windowFrom: latest, ...window, excused };
+}
+
+/** How long the time is of which an interval tells, where some of it lies before it (seconds). */
+function lumpOf({ from, to, since }: Interval, ...revisions: readonly string[]): number | undefined {
+  const earliest = Math.min(...revisions.map((revision) => since[revision] ?? from));
+  return earliest < from ? (to - earliest) / 1000 : undefined;
 }
 
 /** True when none of the events of these revisions may have happened before. */

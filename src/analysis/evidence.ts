@@ -42,6 +42,8 @@ export interface EventEvidence extends Tally, Calm {
   readonly age: number;
   /** No ratio of bad rates can be larger: stable's rate before the candidate's first traffic times it would exceed 1. */
   readonly mostRatio: number;
+  /** The longest lump so far (seconds); 0 where events are told as they happen. */
+  readonly lump: number;
   readonly dispersion: Dispersion;
   /** Events, bad ones as they count, that wait for the other side to have requests as well: only then can they be compared. */
   readonly waiting?: Waiting | undefined;
@@ -87,6 +89,7 @@ export function emptyEvidence(): EventEvidence {
     watched: 0,
     age: 0,
     mostRatio: MOST_RATIO,
+    lump: 0,
     dispersion: NO_DISPERSION,
   };
 }
@@ -101,10 +104,10 @@ export interface EventInterval {
   /** True when some of its events may have happened at the weight before, as a scrape may tell of both. */
   readonly before?: boolean | undefined;
   /**
-   * True when its counts were told in lumps, of each side for a time of its own, as by scrapes: what strikes both then shows
-   * on one side first.
+   * Where its counts were told in lumps, of each side for a time of its own, as by scrapes: the length of the longest
+   * (seconds). What strikes both then shows on one side first.
    */
-  readonly lumps?: boolean | undefined;
+  readonly lumps?: number | undefined;
   /** The same counts by pod, where the source has them. */
   readonly pods?: { readonly candidate: PodCounts; readonly stable: PodCounts } | undefined;
 }
@@ -148,17 +151,19 @@ export function addInterval(
   // More weight may bring more pods, and those are cold again.
   const age = started && !fresh ? before.age : 0;
   const watching = started || starts;
-  // What waited at another weight is not compared with what comes at this one.
-  const waiting = fresh ? undefined : before.waiting;
-  const events = waitingWith(waiting, interval, added);
-  const comparable = watching && canCompare(events, interval);
-  const calm = addCalm(before, { candidate, stable }, seconds, limit);
-  // Lumps from the edges of an outage differ by when they were told.
-  const isFair = comparable && (interval.lumps !== true || calm.calm);
-  const compared = isFair ? compare(events, excessAt(age + seconds / 2, warmUp)) : undefined;
-  const counted = { candidate, stable, bad: added.candidate, calm: calm.calm };
-  const own = interval.before === true ? { ...counted, ...NO_EVENTS, bad: 0 } : counted;
   const { number, ...here } = stretchAt(before.here, fresh, watching);
+  // What waited at another weight is not compared with what comes at this one.
+  const waiting = number === before.here.number ? before.waiting : undefined;
+  const events = waitingWith(waiting, interval, added);
+  const lump = Math.max(before.lump, interval.lumps ?? 0);
+  const comparable = watching && canCompare(events, stable, lump);
+  const calm = addCalm(before, { candidate, stable }, seconds, { limit, lump });
+  // Lumps from the edges of an outage differ by when they were told.
+  const isFair = comparable && (lump === 0 || calm.calm);
+  const compared = isFair ? compare(events, excessAt(age + seconds / 2, warmUp)) : undefined;
+  const held = heldIn({ ...candidate, bad: added.candidate }, calm.calm, lump, compared);
+  const counted = { candidate, stable, held };
+  const own = ownOf(counted, interval);
   return {
     ...tallied(before, counted, compared),
     ...calm,
@@ -171,6 +176,7 @@ export function addInterval(
     age: age + seconds,
     // Fixed before any of the candidate's events: what is weighed must not be chosen by the outcome.
     mostRatio: starts ? mostRatioOf(before.stable) : before.mostRatio,
+    lump,
     dispersion: added.dispersion,
     waiting: watching && !comparable ? events : undefined,
     pods: pods === undefined ? before.pods : addPods(before.pods, pods.candidate, pods.stable),
@@ -183,23 +189,33 @@ function stretchAt(here: Stretch, fresh: boolean, watching: boolean): Stretch {
   return begins ? { ...NOTHING, number: here.number + 1, seconds: 0 } : here;
 }
 
+/** Of an interval what belongs to the present weight alone. */
+function ownOf<T extends Recent & { held: Counts }>(counted: T, { before }: EventInterval): T {
+  return before === true ? { ...counted, ...NO_EVENTS, held: NONE } : counted;
+}
+
+/** What a limit is held against: events in calm times; of lumps those that were compared, as only then it is known. */
+function heldIn(candidate: Counts, calm: boolean, lump: number, compared: Compared | undefined): Counts {
+  if (lump > 0) return compared?.candidate ?? NONE;
+  return calm ? candidate : NONE;
+}
+
 function tallied(
   before: Tally,
-  { candidate, stable, bad, calm }: Recent & { readonly bad: number; readonly calm: boolean },
+  { candidate, stable, held: { all, bad } }: Recent & { readonly held: Counts },
   compared: Compared | undefined,
 ): Tally {
   const { shares, held } = before;
+  const beside = all === 0 ? undefined : compared;
   return {
     candidate: add(before.candidate, candidate),
     stable: add(before.stable, stable),
-    held: calm
-      ? {
-          all: held.all + candidate.all,
-          bad: held.bad + bad,
-          compared: held.compared + (compared?.candidate.all ?? 0),
-          expected: held.expected + (compared?.expected ?? 0),
-        }
-      : held,
+    held: {
+      all: held.all + all,
+      bad: held.bad + bad,
+      compared: held.compared + (beside?.candidate.all ?? 0),
+      expected: held.expected + (beside?.expected ?? 0),
+    },
     compared: compared === undefined ? before.compared : add(before.compared, compared.candidate),
     shares:
       compared === undefined || compared.bad === 0 ? shares : addBad(shares, compared.share, compared.bad),
@@ -209,11 +225,8 @@ function tallied(
 }
 
 /** Both sides have told of requests; where they do in lumps, stable last, so that it was told of the candidate's time. */
-function canCompare(
-  events: Pick<Waiting, 'candidate' | 'stable'>,
-  { stable, lumps }: EventInterval,
-): boolean {
-  return events.candidate.all > 0 && events.stable.all > 0 && (lumps !== true || stable.all > 0);
+function canCompare(events: Pick<Waiting, 'candidate' | 'stable'>, stable: Counts, lump: number): boolean {
+  return events.candidate.all > 0 && events.stable.all > 0 && (lump === 0 || stable.all > 0);
 }
 
 function waitingWith(

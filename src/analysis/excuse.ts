@@ -23,6 +23,9 @@ export const NEW_CALM: Calm = { recent: { candidate: NONE, stable: NONE }, usual
 /** Seconds after which events count for 37% in what is recent: long enough to tell an outage at a few requests a second. */
 const RECENT_SECONDS = 10;
 
+/** What is told in lumps is recent until so many more have come. */
+const LUMPS = 2;
+
 /** The same for what is usual: services change their ways with the time of day, not with the minute. */
 const USUAL_SECONDS = 600;
 
@@ -41,12 +44,19 @@ const MOST_LIMIT = 0.5;
 /**
  * Adds the events of an interval.
  *
- * @param limit the largest share of bad events allowed (0–1); undefined where none is given
+ * @param options.limit the largest share of bad events allowed (0–1); undefined where none is given
+ * @param options.lump how long the time is of which is told at once (seconds)
  */
-export function addCalm(before: Calm, sides: Recent, seconds: number, limit: number | undefined): Calm {
+export function addCalm(
+  before: Calm,
+  sides: Recent,
+  seconds: number,
+  { limit, lump }: { readonly limit: number | undefined; readonly lump: number },
+): Calm {
+  const over = Math.max(RECENT_SECONDS, LUMPS * lump);
   const recent = {
-    candidate: faded(before.recent.candidate, sides.candidate, seconds, RECENT_SECONDS),
-    stable: faded(before.recent.stable, sides.stable, seconds, RECENT_SECONDS),
+    candidate: faded(before.recent.candidate, sides.candidate, seconds, over),
+    stable: faded(before.recent.stable, sides.stable, seconds, over),
   };
   const calm = !isOver(recent.stable, limitIn(before, limit));
   const learned = calm || before.usual.all < FIRST ? 1 : TRACE;

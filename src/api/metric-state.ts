@@ -21,6 +21,7 @@ const evidence = tally.extend({
   watched: number,
   age: number,
   mostRatio: number,
+  lump: number,
   dispersion: z.object({
     single: scatter,
     double: scatter,
