@@ -110,10 +110,9 @@ class Analysis {
     }
     this.#window.all += candidate.all;
     this.#window.bad += candidate.bad;
-    if (!this.#state.calm) {
-      this.#excused.all += candidate.all;
-      this.#excused.bad += candidate.bad;
-    }
+    const { excused } = this.#state;
+    this.#excused.all = Math.min(this.#window.all, this.#excused.all + excused.all);
+    this.#excused.bad = Math.min(this.#window.bad, this.#excused.bad + excused.bad);
   }
 
   get hasFailed(): boolean {

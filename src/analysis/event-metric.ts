@@ -152,7 +152,7 @@ function addAll(
     if (fresh) latest = windowFrom;
     if (windowFrom === undefined || !isWithin(interval, windowFrom, candidate)) continue;
     window = plus(window, events.candidate);
-    if (!evidence.calm && events.candidate.all > 0) excused = plus(excused ?? NONE, events.candidate);
+    if (evidence.excused.all > 0) excused = within(plus(excused ?? NONE, evidence.excused), window);
   }
   return { evidence, windowFrom: latest, ...window, excused };
 }
@@ -166,6 +166,11 @@ function lumpOf({ from, to, since }: Interval, ...revisions: readonly string[]):
 /** True when none of the events of these revisions may have happened before. */
 function isWithin({ from, since }: Interval, windowFrom: number, ...revisions: readonly string[]): boolean {
   return revisions.every((revision) => (since[revision] ?? from) >= windowFrom);
+}
+
+/** Lumps may have waited since before the window. */
+function within(a: Counts, b: Counts): Counts {
+  return { all: Math.min(a.all, b.all), bad: Math.min(a.bad, b.bad) };
 }
 
 function plus(a: Counts, b: Counts): Counts {

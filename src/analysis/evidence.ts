@@ -42,6 +42,8 @@ export interface EventEvidence extends Tally, Calm {
   readonly age: number;
   /** No ratio of bad rates can be larger: stable's rate before the candidate's first traffic times it would exceed 1. */
   readonly mostRatio: number;
+  /** The candidate's events of the latest interval, or of lumps that were waiting, that were in an outage of stable. */
+  readonly excused: Counts;
   /** The longest lump so far (seconds); 0 where events are told as they happen. */
   readonly lump: number;
   readonly dispersion: Dispersion;
@@ -67,6 +69,10 @@ interface Waiting {
   readonly seconds: number;
   /** True when some of them may have happened at the weight before. */
   readonly before?: boolean | undefined;
+  /** True when stable was in an outage in their time. */
+  readonly outage?: boolean | undefined;
+  /** The candidate's, each of them. */
+  readonly told: Counts;
 }
 
 const NONE: Counts = { all: 0, bad: 0 };
@@ -89,6 +95,7 @@ export function emptyEvidence(): EventEvidence {
     watched: 0,
     age: 0,
     mostRatio: MOST_RATIO,
+    excused: NONE,
     lump: 0,
     dispersion: NO_DISPERSION,
   };
@@ -154,12 +161,12 @@ export function addInterval(
   const { number, ...here } = stretchAt(before.here, fresh, watching);
   // What waited at another weight is not compared with what comes at this one.
   const waiting = number === before.here.number ? before.waiting : undefined;
-  const events = waitingWith(waiting, interval, added);
   const lump = Math.max(before.lump, interval.lumps ?? 0);
-  const comparable = watching && canCompare(events, stable, lump);
   const calm = addCalm(before, { candidate, stable }, seconds, { limit, lump });
+  const events = waitingWith(waiting, interval, added, calm.calm);
+  const comparable = watching && canCompare(events, stable, lump);
   // Lumps from the edges of an outage differ by when they were told.
-  const isFair = comparable && (lump === 0 || calm.calm);
+  const isFair = comparable && (lump === 0 || events.outage !== true);
   const compared = isFair ? compare(events, excessAt(age + seconds / 2, warmUp)) : undefined;
   const held = heldIn({ ...candidate, bad: added.candidate }, calm.calm, lump, compared);
   const counted = { candidate, stable, held };
@@ -172,10 +179,8 @@ export function addInterval(
       number,
       seconds: here.seconds + (watching ? seconds : 0),
     },
-    watched: watching ? before.watched + seconds : 0,
-    age: age + seconds,
-    // Fixed before any of the candidate's events: what is weighed must not be chosen by the outcome.
-    mostRatio: starts ? mostRatioOf(before.stable) : before.mostRatio,
+    ...agedBy(before, seconds, { age, starts, watching }),
+    excused: excusedIn(interval, calm.calm, lump, comparable && !isFair ? events : undefined),
     lump,
     dispersion: added.dispersion,
     waiting: watching && !comparable ? events : undefined,
@@ -183,10 +188,35 @@ export function addInterval(
   };
 }
 
+/** What time alone changes. */
+function agedBy(
+  before: EventEvidence,
+  seconds: number,
+  { age, starts, watching }: { readonly age: number; readonly starts: boolean; readonly watching: boolean },
+): Pick<EventEvidence, 'watched' | 'age' | 'mostRatio'> {
+  return {
+    watched: watching ? before.watched + seconds : 0,
+    age: age + seconds,
+    // Fixed before any of the candidate's events: what is weighed must not be chosen by the outcome.
+    mostRatio: starts ? mostRatioOf(before.stable) : before.mostRatio,
+  };
+}
+
 /** The present stretch, or the next where one begins. */
 function stretchAt(here: Stretch, fresh: boolean, watching: boolean): Stretch {
   const begins = fresh || (watching && here.seconds >= LONGEST_STRETCH);
   return begins ? { ...NOTHING, number: here.number + 1, seconds: 0 } : here;
+}
+
+/** The candidate's events that an outage of stable excuses; of lumps it is known once stable has told of their time. */
+function excusedIn(
+  { candidate }: EventInterval,
+  calm: boolean,
+  lump: number,
+  unfair: Waiting | undefined,
+): Counts {
+  if (lump > 0) return unfair?.told ?? NONE;
+  return calm ? NONE : candidate;
 }
 
 /** Of an interval what belongs to the present weight alone. */
@@ -233,12 +263,15 @@ function waitingWith(
   waiting: Waiting | undefined,
   { candidate, stable, seconds, before }: EventInterval,
   counted: { readonly candidate: number; readonly stable: number },
+  calm: boolean,
 ): Waiting {
   return {
+    told: add(waiting?.told ?? NONE, candidate),
     candidate: add(waiting?.candidate ?? NONE, { all: candidate.all, bad: counted.candidate }),
     stable: add(waiting?.stable ?? NONE, { all: stable.all, bad: counted.stable }),
     seconds: (waiting?.seconds ?? 0) + seconds,
     ...(before === true || waiting?.before === true ? { before: true } : {}),
+    ...(!calm || waiting?.outage === true ? { outage: true } : {}),
   };
 }
 

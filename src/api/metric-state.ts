@@ -21,6 +21,7 @@ const evidence = tally.extend({
   watched: number,
   age: number,
   mostRatio: number,
+  excused: counts,
   lump: number,
   dispersion: z.object({
     single: scatter,
@@ -29,7 +30,14 @@ const evidence = tally.extend({
     stable: spans,
   }),
   waiting: z
-    .object({ candidate: counts, stable: counts, seconds: number, before: z.boolean().optional() })
+    .object({
+      candidate: counts,
+      stable: counts,
+      seconds: number,
+      before: z.boolean().optional(),
+      outage: z.boolean().optional(),
+      told: counts,
+    })
     .optional(),
   pods: z.object({ candidate: side, stable: side }).optional(),
 });
