@@ -1,5 +1,6 @@
 import type { AnalysisSpec, MetricStatus } from '../api/index.ts';
 import { durationMs, proportion } from '../api/index.ts';
+import { add, NONE } from './counts.ts';
 import type { RatioEstimate } from './estimate.ts';
 import type { EventInterval } from './evidence.ts';
 import { addInterval } from './evidence.ts';
@@ -64,8 +65,6 @@ export interface Course {
   readonly sameWindow: boolean;
   readonly intervals: readonly Interval[];
 }
-
-const NONE: Counts = { all: 0, bad: 0 };
 
 /** Adds intervals to what status holds of a metric, and judges it. */
 export function judgeEvents(
@@ -151,8 +150,8 @@ function addAll(
     evidence = addInterval(evidence, events, settings);
     if (fresh) latest = windowFrom;
     if (windowFrom === undefined || !isWithin(interval, windowFrom, candidate)) continue;
-    window = plus(window, events.candidate);
-    if (evidence.excused.all > 0) excused = within(plus(excused ?? NONE, evidence.excused), window);
+    window = add(window, events.candidate);
+    if (evidence.excused.all > 0) excused = within(add(excused ?? NONE, evidence.excused), window);
   }
   return { evidence, windowFrom: latest, ...window, excused };
 }
@@ -171,10 +170,6 @@ function isWithin({ from, since }: Interval, windowFrom: number, ...revisions: r
 /** Lumps may have waited since before the window. */
 function within(a: Counts, b: Counts): Counts {
   return { all: Math.min(a.all, b.all), bad: Math.min(a.bad, b.bad) };
-}
-
-function plus(a: Counts, b: Counts): Counts {
-  return { all: a.all + b.all, bad: a.bad + b.bad };
 }
 
 function podsOf(

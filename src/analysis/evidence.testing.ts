@@ -6,10 +6,7 @@ import type { EventSettings } from './settings.ts';
 export const settings: EventSettings = { ...defaultSettings('errors'), limit: 0.01 };
 
 export function add(state: EventEvidence, ...intervals: readonly EventInterval[]): EventEvidence {
-  return intervals.reduce(
-    (sum, interval) => addInterval(sum, interval, { warmUp: settings.warmUp, limit: 0.01 }),
-    state,
-  );
+  return intervals.reduce((sum, interval) => addInterval(sum, interval, settings), state);
 }
 
 /** One second with so many requests and bad ones of each side. */

@@ -1,3 +1,4 @@
+import { add, NONE } from './counts.ts';
 import { addSpan, NO_DISPERSION } from './dispersion.ts';
 import type { Dispersion } from './dispersion.ts';
 import { addCalm, NEW_CALM } from './excuse.ts';
@@ -5,6 +6,7 @@ import type { Calm, Recent } from './excuse.ts';
 import { addPods } from './pods.ts';
 import type { PodCounts, Pods } from './pods.ts';
 import { MOST_RATIO } from './ratios.ts';
+import type { EventSettings } from './settings.ts';
 import { addBad } from './shares.ts';
 import type { Shares } from './shares.ts';
 import type { Counts } from './telemetry.ts';
@@ -34,7 +36,7 @@ export interface Held extends Counts {
 
 /** What has been counted for one event metric since its release began. Small, JSON-safe, never changed in place. */
 export interface EventEvidence extends Tally, Calm {
-  /** What of it was counted at the present weight: a fault that shows only there must not drown in what was good before. */
+  /** What of it was counted in the present stretch: a fault that shows only there must not drown in what was good before. */
   readonly here: Stretch;
   /** Seconds since the candidate's first traffic. */
   readonly watched: number;
@@ -75,7 +77,6 @@ interface Waiting {
   readonly told: Counts;
 }
 
-const NONE: Counts = { all: 0, bad: 0 };
 const NO_EVENTS = { candidate: NONE, stable: NONE };
 const NOTHING: Tally = {
   candidate: NONE,
@@ -130,13 +131,6 @@ export interface WarmUp {
   readonly chance: number;
 }
 
-/** What of its settings the counting needs. */
-export interface Counting {
-  readonly warmUp: WarmUp;
-  /** The largest share of bad events that is allowed (0–1), where one is given. */
-  readonly limit?: number | undefined;
-}
-
 /**
  * Adds one interval. Intervals without traffic of the candidate belong here too: what stable shows before a release
  * teaches how its bad events cluster.
@@ -148,7 +142,7 @@ export interface Counting {
 export function addInterval(
   before: EventEvidence,
   interval: EventInterval,
-  { warmUp, limit }: Counting,
+  { warmUp, limit }: Pick<EventSettings, 'warmUp' | 'limit'>,
 ): EventEvidence {
   const { candidate, stable, seconds, pods } = interval;
   const started = before.candidate.all > 0;
@@ -312,7 +306,3 @@ function mostRatioOf({ all, bad }: Counts): number {
 }
 
 const BROKEN = 0.2;
-
-function add(a: Counts, b: Counts): Counts {
-  return { all: a.all + b.all, bad: a.bad + b.bad };
-}

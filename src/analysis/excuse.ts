@@ -1,3 +1,4 @@
+import { NONE } from './counts.ts';
 import { IMPLIED_LIMIT } from './settings.ts';
 import type { Counts } from './telemetry.ts';
 
@@ -15,8 +16,6 @@ export interface Calm {
   /** False while stable exceeds what is allowed, or usual: what the candidate does then is not held against it. */
   readonly calm: boolean;
 }
-
-const NONE: Counts = { all: 0, bad: 0 };
 
 export const NEW_CALM: Calm = { recent: { candidate: NONE, stable: NONE }, usual: NONE, calm: true };
 

@@ -250,11 +250,7 @@ describe('a verdict', () => {
     expect(judge('errors', steady(120), many, early).harmless).toBe(true);
     expect(judge('errors', steady(120), many, settings).harmless).toBe(false);
     // At another weight nothing is known yet.
-    const elsewhere = addInterval(
-      steady(120),
-      { ...second(100, 1, 100, 1), fresh: true },
-      { warmUp: settings.warmUp, limit: 0.01 },
-    );
+    const elsewhere = addInterval(steady(120), { ...second(100, 1, 100, 1), fresh: true }, settings);
     expect(judge('errors', elsewhere, { all: 100, bad: 1 }, early).harmless).toBe(false);
   });
 

@@ -33,7 +33,7 @@ export interface Weighed {
   readonly dispersion: number;
   /** True while something strikes both sides. */
   readonly outage: boolean;
-  /** True when the time at the present weight alone tells more than the whole release. */
+  /** True when the present stretch alone tells more than the whole release. */
   readonly here: boolean;
 }
 
@@ -53,17 +53,18 @@ const LEAST_LN = -700;
 export function weigh(state: EventEvidence, settings: EventSettings): Weighed {
   const dispersion = dispersionFactor(state.dispersion);
   const hypothesis = hypotheses(settings.tolerance, spreadOf(state.pods, dispersion), state.mostRatio);
-  const evidenceOf = (tally: Tally) => ({
-    ...compare(tally, hypothesis, dispersion, settings),
-    againstLimit: limitEvidence(tally, state, settings, dispersion),
-  });
+  const evidenceOf = (tally: Tally) => {
+    const compared = compare(tally, hypothesis, dispersion, settings);
+    const againstLimit = limitEvidence(tally, state, settings, dispersion);
+    return { ...compared, againstLimit, total: both(compared.againstStable, againstLimit) };
+  };
   const whole = evidenceOf(state);
-  // The time at its first weight is the whole release.
+  // The first stretch is the whole release.
   const own = state.here.number < 2 ? whole : evidenceOf(state.here);
   return {
     againstStable: Math.max(whole.againstStable, own.againstStable),
     againstLimit: Math.max(whole.againstLimit, own.againstLimit),
-    total: withOwn(both(whole), both(own), state.here.number),
+    total: withOwn(whole.total, own.total, state.here.number),
     needed: Math.log10(settings.tests / settings.alpha),
     notGrave: whole.notGrave,
     expected: state.expected / dispersion,
@@ -71,7 +72,7 @@ export function weigh(state: EventEvidence, settings: EventSettings): Weighed {
     limit: effectiveLimit(state.here, state, settings),
     outage: isOutage(state, settings.limit),
     dispersion,
-    here: both(own) > both(whole),
+    here: own.total > whole.total,
   };
 }
 
@@ -107,12 +108,12 @@ function compare(
   };
 }
 
-/** How much of the stake is kept for evidence that begins anew at each weight after the first. */
+/** How much of the stake is kept for evidence that begins anew with each stretch after the first. */
 const OWN_SHARE = 0.05;
 
 /**
- * Evidence that began anew at the present weight beside that of the whole release: the mean of e-values with shares that
- * are fixed beforehand is one. All weights together have OWN_SHARE: the kth has 1/(k·(k − 1)) of it.
+ * Evidence that began anew with the present stretch beside that of the whole release: the mean of e-values with shares that
+ * are fixed beforehand is one. All stretches together have OWN_SHARE: the kth has 1/(k·(k − 1)) of it.
  */
 function withOwn(whole: number, own: number, number: number): number {
   const kept = Math.log1p(-OWN_SHARE) + whole * Math.LN10;
@@ -168,8 +169,8 @@ function isAlone({ waiting }: EventEvidence, { minRequests }: EventSettings): bo
 }
 
 /**
- * Evidence (log10) that the candidate exceeds the limit that counts, by the whole release or by the time at its present
- * weight, outages of stable left out.
+ * Evidence (log10) that the candidate exceeds the limit that counts, by the whole release or by its present stretch,
+ * outages of stable left out.
  */
 export function limitEvidence(
   tally: Tally,
@@ -185,7 +186,7 @@ export function limitEvidence(
 }
 
 /** An average of two e-values is one, whatever they have in common. */
-function both({ againstStable, againstLimit }: Pick<Weighed, 'againstStable' | 'againstLimit'>): number {
+function both(againstStable: number, againstLimit: number): number {
   return log10(
     lnPlus(
       Math.log1p(-LIMIT_SHARE) + againstStable * Math.LN10,

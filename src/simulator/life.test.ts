@@ -1,21 +1,10 @@
 import { describe, expect, it } from 'vitest';
-import { canaryReleaseSpec } from '../api/index.ts';
 import { Dice } from './dice.ts';
 import { playLife } from './life.ts';
+import { spec } from './spec.testing.ts';
 import { type Load, Traffic } from './traffic.ts';
 
 const SEED = 3;
-
-function spec(change: object = {}) {
-  return canaryReleaseSpec.parse({
-    replicas: 3,
-    template: { spec: { containers: [{ name: 'app', image: 'app:1' }] } },
-    service: { name: 'app', port: 80, portName: 'http' },
-    traffic: { istio: { hosts: ['app'] } },
-    steps: [{ weight: 5, for: '1m' }, { weight: 50, for: '2m' }, { weight: 100 }],
-    ...change,
-  });
-}
 
 function load(errors: number, perSecond = 100): Load {
   return { forMs: 60_000, perSecond, bad: { errors } };

@@ -1,26 +1,20 @@
 import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
-import { canaryReleaseSpec } from '../api/index.ts';
 import { Dice } from './dice.ts';
 import { playLife } from './life.ts';
 import { Source } from './source.ts';
+import { spec } from './spec.testing.ts';
 import { Traffic } from './traffic.ts';
 
 const START = Date.UTC(2030, 0, 1);
 
-function spec(analysis: object) {
-  return canaryReleaseSpec.parse({
-    replicas: 3,
-    template: { spec: { containers: [{ name: 'app', image: 'app:1' }] } },
-    service: { name: 'app', port: 80, portName: 'http' },
-    traffic: { istio: { hosts: ['app'] } },
-    steps: [{ weight: 5, for: '2m' }, { weight: 50, for: '2m' }, { weight: 100 }],
-    analysis,
-  });
-}
-
+const steps = [{ weight: 5, for: '2m' }, { weight: 50, for: '2m' }, { weight: 100 }];
 const both = { errorRate: { max: '1%' }, latency: { p99: '500ms' } };
 const prometheus = { source: 'prometheus', prometheus: { address: 'http://prometheus:9090' } };
+
+function sourceOf(source: 'proxies' | 'prometheus', scrapeMs: number, seed: number): Source {
+  return new Source(spec({ analysis: both }).analysis, { source, scrapeMs }, START, new Dice(seed));
+}
 
 /** Serves ten requests of each kind every 500 ms. */
 function serve(source: Source, untilMs: number) {
@@ -39,12 +33,7 @@ function told(source: Source, revision: string, metric: string): number {
 
 describe('the proxies', () => {
   it('tell of requests at once, and of durations every five seconds', () => {
-    const source = new Source(
-      spec(both).analysis,
-      { source: 'proxies', scrapeMs: 15_000 },
-      START,
-      new Dice(1),
-    );
+    const source = sourceOf('proxies', 15_000, 1);
     serve(source, 20_000);
     expect(told(source, 'new', 'errors')).toBe(400);
     const slow = told(source, 'new', 'latency-p99');
@@ -60,12 +49,7 @@ describe('the proxies', () => {
 
 describe('a Prometheus', () => {
   it('tells in scrapes, of each version at its own time, and says how old they are', () => {
-    const source = new Source(
-      spec(both).analysis,
-      { source: 'prometheus', scrapeMs: 15_000 },
-      START,
-      new Dice(1),
-    );
+    const source = sourceOf('prometheus', 15_000, 1);
     serve(source, 60_000);
     const { intervals, completeThrough } = source.reading(START);
     for (const { from, to } of intervals) expect([from % 5000, to - from]).toEqual([0, 5000]);
@@ -86,12 +70,7 @@ describe('a Prometheus', () => {
     });
     fc.assert(
       fc.property(spans, fc.integer({ min: 1000, max: 60_000 }), fc.nat(), (served, scrapeMs, seed) => {
-        const source = new Source(
-          spec(both).analysis,
-          { source: 'prometheus', scrapeMs },
-          START,
-          new Dice(seed),
-        );
+        const source = sourceOf('prometheus', scrapeMs, seed);
         let at = START;
         const add = (ms: number, all: number) => {
           source.add({ from: at, to: at + ms, counts: { new: { errors: { all, bad: 0 } } } });
@@ -108,7 +87,11 @@ describe('a Prometheus', () => {
   it('finds a bad version later than the proxies do, and needs as long to pass a good one or longer', () => {
     const load = { forMs: 60_000, perSecond: 100, bad: { errors: 0.001, 'latency-p99': 0.001 } };
     const life = (analysis: object, badRatio: number) =>
-      playLife(spec({ ...both, ...analysis }), new Traffic([load], badRatio), new Dice(2));
+      playLife(
+        spec({ steps, analysis: { ...both, ...analysis } }),
+        new Traffic([load], badRatio),
+        new Dice(2),
+      );
     const [soon, late] = [life({}, 300), life(prometheus, 300)];
     expect([soon.outcome, late.outcome]).toEqual(['RolledBack', 'RolledBack']);
     expect(late.tookMs).toBeGreaterThan(soon.tookMs + 5000);

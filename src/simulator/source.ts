@@ -1,3 +1,4 @@
+import { add, NONE } from '../analysis/counts.ts';
 import type { Counts, Interval, Reading } from '../analysis/telemetry.ts';
 import type { AnalysisSpec } from '../api/index.ts';
 import { eventMetrics } from '../analysis/event-metric.ts';
@@ -139,9 +140,6 @@ function tickAt({ phase }: Channel, time: number, everyMs: number): number {
 
 function plus(a: Sums, b: Sums): Record<string, Counts> {
   const sums: Record<string, Counts> = { ...a };
-  for (const [metric, { all, bad }] of Object.entries(b)) {
-    const known = sums[metric];
-    sums[metric] = known === undefined ? { all, bad } : { all: known.all + all, bad: known.bad + bad };
-  }
+  for (const [metric, counts] of Object.entries(b)) sums[metric] = add(sums[metric] ?? NONE, counts);
   return sums;
 }
