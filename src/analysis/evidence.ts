@@ -163,13 +163,16 @@ export function addInterval(
   const isFair = comparable && (lump === 0 || events.outage !== true);
   const compared = isFair ? compare(events, excessAt(age + seconds / 2, warmUp)) : undefined;
   const held = heldIn({ ...candidate, bad: added.candidate }, calm.calm, lump, compared);
-  const counted = { candidate, stable, held };
-  const own = ownOf(counted, interval);
+  const isOwn = events.before !== true;
   return {
-    ...tallied(before, counted, compared),
+    ...tallied(before, { candidate, stable, held }, compared),
     ...calm,
     here: {
-      ...tallied(here, own, events.before === true ? undefined : compared),
+      ...tallied(
+        here,
+        { ...(interval.before === true ? NO_EVENTS : { candidate, stable }), held: isOwn ? held : NONE },
+        isOwn ? compared : undefined,
+      ),
       number,
       seconds: here.seconds + (watching ? seconds : 0),
     },
@@ -211,11 +214,6 @@ function excusedIn(
 ): Counts {
   if (lump > 0) return unfair?.told ?? NONE;
   return calm ? NONE : candidate;
-}
-
-/** Of an interval what belongs to the present weight alone. */
-function ownOf<T extends Recent & { held: Counts }>(counted: T, { before }: EventInterval): T {
-  return before === true ? { ...counted, ...NO_EVENTS, held: NONE } : counted;
 }
 
 /** What a limit is held against: events in calm times; of lumps those that were compared, as only then it is known. */
