@@ -163,16 +163,12 @@ export function addInterval(
   const isFair = comparable && (lump === 0 || events.outage !== true);
   const compared = isFair ? compare(events, excessAt(age + seconds / 2, warmUp)) : undefined;
   const held = heldIn({ ...candidate, bad: added.candidate }, calm.calm, lump, compared);
-  const isOwn = events.before !== true;
+  const own = events.before === true ? { held: NONE } : { held, compared };
   return {
     ...tallied(before, { candidate, stable, held }, compared),
     ...calm,
     here: {
-      ...tallied(
-        here,
-        { ...(interval.before === true ? NO_EVENTS : { candidate, stable }), held: isOwn ? held : NONE },
-        isOwn ? compared : undefined,
-      ),
+      ...tallied(here, { ...ownOf(interval), held: own.held }, own.compared),
       number,
       seconds: here.seconds + (watching ? seconds : 0),
     },
@@ -214,6 +210,11 @@ function excusedIn(
 ): Counts {
   if (lump > 0) return unfair?.told ?? NONE;
   return calm ? NONE : candidate;
+}
+
+/** Of an interval what was counted at the present weight alone. */
+function ownOf({ candidate, stable, before }: EventInterval): Recent {
+  return before === true ? NO_EVENTS : { candidate, stable };
 }
 
 /** What a limit is held against: events in calm times; of lumps those that were compared, as only then it is known. */
