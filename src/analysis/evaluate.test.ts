@@ -358,7 +358,9 @@ describe('counts over time', () => {
     expect(state(straddling).here).toMatchObject({ candidate: { all: 0 }, compared: { all: 0 }, shares: {} });
     expect(straddling.metrics[0]?.candidate.all).toBe(1600);
     const inside = judge([scrape(32, 31)], straddling, at(30));
-    expect(state(inside).here).toMatchObject({ number: 2, candidate: { all: 400 }, compared: { all: 400 } });
+    expect(state(inside).here).toMatchObject({ number: 2, candidate: { all: 400 }, compared: { all: 0 } });
+    const next = judge([scrape(33, 32)], inside, at(30));
+    expect(state(next).here).toMatchObject({ number: 2, candidate: { all: 800 }, compared: { all: 400 } });
   });
 
   it('of another definition do not count', () => {

@@ -64,7 +64,7 @@ export interface Stretch extends Tally {
 /** A fault that begins late must not drown in what was good before, at the same weight either (seconds). */
 const LONGEST_STRETCH = 600;
 
-/** Events of one side, and since when the other has had none (seconds). */
+/** Events that cannot be compared yet, and for how long they have waited (seconds). */
 interface Waiting {
   readonly candidate: Counts;
   readonly stable: Counts;
@@ -157,13 +157,13 @@ export function addInterval(
   const waiting = number === before.here.number ? before.waiting : undefined;
   const lump = Math.max(before.lump, interval.lumps ?? 0);
   const calm = addCalm(before, { candidate, stable }, seconds, { limit, lump });
-  const events = waitingWith(waiting, interval, added, calm.calm);
-  const comparable = watching && canCompare(events, stable, lump);
+  const { due, rest } = paired(waiting, toWait(interval, added, calm.calm), lump);
+  const events = watching ? due : undefined;
   // Lumps from the edges of an outage differ by when they were told.
-  const isFair = comparable && (lump === 0 || events.outage !== true);
+  const isFair = events !== undefined && (lump === 0 || events.outage !== true);
   const compared = isFair ? compare(events, excessAt(age + seconds / 2, warmUp)) : undefined;
   const held = heldIn({ ...candidate, bad: added.candidate }, calm.calm, lump, compared);
-  const own = events.before === true ? { held: NONE } : { held, compared };
+  const own = events?.before === true ? { held: NONE } : { held, compared };
   return {
     ...tallied(before, { candidate, stable, held }, compared),
     ...calm,
@@ -173,10 +173,10 @@ export function addInterval(
       seconds: here.seconds + (watching ? seconds : 0),
     },
     ...agedBy(before, seconds, { age, starts, watching }),
-    excused: excusedIn(interval, calm.calm, lump, comparable && !isFair ? events : undefined),
+    excused: excusedIn(interval, calm.calm, lump, isFair ? undefined : events),
     lump,
     dispersion: added.dispersion,
-    waiting: watching && !comparable ? events : undefined,
+    waiting: watching ? rest : undefined,
     pods: pods === undefined ? before.pods : addPods(before.pods, pods.candidate, pods.stable),
   };
 }
@@ -247,24 +247,47 @@ function tallied(
   };
 }
 
-/** Both sides have told of requests; where they do in lumps, stable last, so that it was told of the candidate's time. */
-function canCompare(events: Pick<Waiting, 'candidate' | 'stable'>, stable: Counts, lump: number): boolean {
-  return events.candidate.all > 0 && events.stable.all > 0 && (lump === 0 || stable.all > 0);
+/** What has waited and what has come, as far as it can be compared by now, and the rest. */
+interface Paired {
+  readonly due?: Waiting;
+  readonly rest?: Waiting;
 }
 
-function waitingWith(
-  waiting: Waiting | undefined,
+/**
+ * Events can be compared when both sides have had requests. Where they are told in lumps, stable must have told later than
+ * the candidate, so that it has told of the same time: who was first of two in one interval nobody knows.
+ */
+function paired(waiting: Waiting | undefined, added: Waiting, lump: number): Paired {
+  const all = waiting === undefined ? added : joined(waiting, added);
+  if (lump === 0) return all.candidate.all > 0 && all.stable.all > 0 ? { due: all } : { rest: all };
+  if (waiting === undefined || waiting.candidate.all === 0 || added.stable.all === 0) return { rest: all };
+  const due = joined(waiting, { ...added, candidate: NONE, told: NONE });
+  return added.candidate.all === 0 ? { due } : { due, rest: { ...added, stable: NONE } };
+}
+
+function toWait(
   { candidate, stable, seconds, before }: EventInterval,
   counted: { readonly candidate: number; readonly stable: number },
   calm: boolean,
 ): Waiting {
   return {
-    told: add(waiting?.told ?? NONE, candidate),
-    candidate: add(waiting?.candidate ?? NONE, { all: candidate.all, bad: counted.candidate }),
-    stable: add(waiting?.stable ?? NONE, { all: stable.all, bad: counted.stable }),
-    seconds: (waiting?.seconds ?? 0) + seconds,
-    ...(before === true || waiting?.before === true ? { before: true } : {}),
-    ...(!calm || waiting?.outage === true ? { outage: true } : {}),
+    told: candidate,
+    candidate: { all: candidate.all, bad: counted.candidate },
+    stable: { all: stable.all, bad: counted.stable },
+    seconds,
+    ...(before === true ? { before: true } : {}),
+    ...(calm ? {} : { outage: true }),
+  };
+}
+
+function joined(a: Waiting, b: Waiting): Waiting {
+  return {
+    told: add(a.told, b.told),
+    candidate: add(a.candidate, b.candidate),
+    stable: add(a.stable, b.stable),
+    seconds: a.seconds + b.seconds,
+    ...(a.before === true || b.before === true ? { before: true } : {}),
+    ...(a.outage === true || b.outage === true ? { outage: true } : {}),
   };
 }
 
