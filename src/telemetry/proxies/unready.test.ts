@@ -85,6 +85,19 @@ describe('a pod that loses its readiness', () => {
     expect(warningOf(reading)).toBe('Revision new has no ready pod to read.');
   });
 
+  it('is counted where no pod is ready on either side', async () => {
+    const { pods, source } = await begun();
+    const none = [target('old', [OLD], false, [OLD]), target('new', [BAD], true, [BAD])];
+    pods[BAD] = { served: 20, failed: 15 };
+    for (const now of [2000, 3000, 4000]) await source.read(query(now, none));
+    expect(sum(await source.read(query(5000, none)), 'new')).toEqual([20, 15]);
+    // And when nobody answers any more, nothing is said of the time from then on
+    for (const ip of [OLD, BAD]) pods[ip]!.down = true;
+    for (let now = 6000; now <= 9000; now += 1000) await source.read(query(now, none));
+    const reading = await source.read(query(10_000, none));
+    expect(reading.ok && reading.intervals.at(-1)?.to).toBeLessThan(8000);
+  });
+
   it('is not waited for', async () => {
     const network = holding(BAD);
     const { pods, source } = await begun((http) => network.over(http));
@@ -153,6 +166,10 @@ describe('a pod that loses its readiness', () => {
     await source.read(query(31_000, badUnready));
     pods[BAD].down = true;
     expect(sum(await source.read(query(32_000, badUnready)), 'new')).toEqual([4, 4]);
+    // And the next time that it does not, it is asked again as soon as at first
+    pods[BAD] = { served: 6, failed: 6 };
+    await source.read(query(33_000, badUnready));
+    expect(sum(await source.read(query(34_000, badUnready)), 'new')).toEqual([6, 6]);
   });
 
   it('does not fail the others where its answer is a riddle', async () => {
@@ -198,10 +215,26 @@ describe('a pod that is ready again', () => {
     expect(sum(await source.read(query(3000, allReady)), 'new')).toEqual([8, 5]);
     // When what it answered at 2 s comes now: 5 are fewer than 8, but nothing has restarted
     await network.letGo();
+    network.holds = true;
     await source.read(query(4000, badUnready));
     await source.read(query(5000, badUnready));
+    network.holds = false;
     pods[BAD] = { served: 9, failed: 5 };
     expect(sum(await source.read(query(6000, allReady)), 'new')).toEqual([9, 5]);
+  });
+
+  it('is counted up to the round, though what it answered before comes just then', async () => {
+    const network = holding(BAD);
+    const { pods, source } = await begun((http) => network.over(http));
+    network.holds = true;
+    pods[BAD] = { served: 5, failed: 5 };
+    await source.read(query(2000, badUnready));
+    await network.letGo();
+    network.holds = false;
+    pods[BAD] = { served: 8, failed: 5 };
+    const reading = await source.read(query(3000, allReady));
+    expect(sum(reading, 'new')).toEqual([8, 5]);
+    expect(reading).toMatchObject({ completeThrough: { new: 3000 } });
   });
 
   it('counts from zero where its proxy restarted meanwhile', async () => {
