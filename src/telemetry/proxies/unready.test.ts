@@ -136,6 +136,34 @@ describe('a pod that loses its readiness', () => {
     expect(scrapes.filter((ip) => ip === BAD)).toHaveLength(2);
   });
 
+  it('is asked in its turn where there are many', async () => {
+    const many = Array.from({ length: 200 }, (_, i) => `10.0.1.${i}`);
+    const { http } = network({
+      [GOOD]: { served: 0, failed: 0 },
+      ...Object.fromEntries(many.map((ip) => [ip, { served: 0, failed: 0 }])),
+    });
+    const asked = new Set<string>();
+    const under: (() => void)[] = [];
+    let most = 0;
+    const source = new ProxiesSource(async (request) => {
+      if (!request.url.includes(GOOD)) {
+        asked.add(request.url);
+        await new Promise<void>((go) => (most = Math.max(most, under.push(go))));
+      }
+      return http(request);
+    });
+    const targets = [target('new', [GOOD, ...many], true, many)];
+    for (let now = 1000; now <= 8000; now += 1000) {
+      await source.read(query(now, targets));
+      // Answers come after every other round.
+      if (now % 2000 > 0) continue;
+      for (const go of under.splice(0)) go();
+      await new Promise(setImmediate);
+    }
+    expect(most).toBe(64);
+    expect(asked.size).toBe(200);
+  });
+
   it('is no trouble where it does not answer, and is asked ever more seldom', async () => {
     const { pods, source, scrapes } = await begun();
     pods[BAD] = { served: 5, failed: 5, down: true };

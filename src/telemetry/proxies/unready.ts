@@ -5,6 +5,8 @@ import type { Statistics } from './statistics.ts';
 const FIRST_RETRY_MS = 1000;
 /** … and at most this. */
 const LAST_RETRY_MS = 30_000;
+/** Most that are asked at a time: the ready ones come first, and they are many where a whole Deployment starts. */
+const MOST_AT_ONCE = 64;
 
 /** What a pod that is not ready had counted when it was asked. */
 export interface LateReading {
@@ -20,6 +22,8 @@ interface Asked {
   /** How often in a row it did not answer. */
   failures: number;
   retryAt: number;
+  /** When it was asked last. */
+  askedAt: number;
   answer?: LateReading;
 }
 
@@ -38,21 +42,28 @@ export class UnreadyPods {
     this.#read = read;
   }
 
-  /** Asks those that are due. */
+  /** Asks those that are due, the longest unasked first. */
   ask(time: number, targets: readonly Target[]): void {
-    const addresses = Map.groupBy(
-      targets.flatMap(({ pods }) => pods),
-      addressOf,
-    );
-    for (const { workload, pods } of targets) {
-      for (const pod of pods) {
-        // Where two pods have one address, it is no longer that of the one that ends.
-        if (pod.ready || addresses.get(addressOf(pod))?.length !== 1) continue;
-        const asked = this.#asked.get(pod.uid) ?? { busy: false, failures: 0, retryAt: time };
-        this.#asked.set(pod.uid, asked);
-        if (!asked.busy && time >= asked.retryAt) void this.#ask(asked, workload, pod, time);
-      }
+    const all = targets.flatMap(({ workload, pods }) => pods.map((pod) => ({ workload, pod })));
+    const addresses = Map.groupBy(all, ({ pod }) => addressOf(pod));
+    const due = all
+      // Where two pods have one address, it is no longer that of the one that ends.
+      .filter(({ pod }) => !pod.ready && addresses.get(addressOf(pod))?.length === 1)
+      .map(({ workload, pod }) => ({ workload, pod, asked: this.#of(pod) }))
+      .filter(({ asked }) => !asked.busy && time >= asked.retryAt)
+      .sort((a, b) => a.asked.askedAt - b.asked.askedAt);
+    const busy = [...this.#asked.values()].filter((asked) => asked.busy).length;
+    for (const { workload, pod, asked } of due.slice(0, Math.max(0, MOST_AT_ONCE - busy))) {
+      void this.#ask(asked, workload, pod, time);
     }
+  }
+
+  #of({ uid }: TargetPod): Asked {
+    const known = this.#asked.get(uid);
+    if (known !== undefined) return known;
+    const asked = { busy: false, failures: 0, retryAt: 0, askedAt: 0 };
+    this.#asked.set(uid, asked);
+    return asked;
   }
 
   /**
@@ -74,6 +85,7 @@ export class UnreadyPods {
 
   async #ask(asked: Asked, workload: string, pod: TargetPod, time: number): Promise<void> {
     asked.busy = true;
+    asked.askedAt = time;
     const statistics = await this.#read(pod).catch(() => undefined);
     asked.busy = false;
     if (typeof statistics === 'object') {
