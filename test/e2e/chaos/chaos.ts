@@ -63,9 +63,11 @@ export class Chaos {
     return status;
   }
 
-  /** To be called right before the scenario takes all ready pods of a revision. */
-  strikes(revision: string): void {
-    this.#blows.push({ revision, at: Date.now() });
+  /** To be called right before the scenario takes all ready pods of a revision; answers the time. */
+  strikes(revision: string): number {
+    const at = Date.now();
+    this.#blows.push({ revision, at });
+    return at;
   }
 
   /** Takes away a part that every request needs, for as long as `meanwhile` takes. */

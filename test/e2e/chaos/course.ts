@@ -7,6 +7,8 @@ const WATCHES_APART_MS = 200;
 interface GivenUp {
   readonly revision: string;
   readonly at: number;
+  /** So much earlier its routes may have been heard of: status and routes come by two watches (ms). */
+  readonly apartMs: number;
 }
 
 interface Routed {
@@ -66,7 +68,7 @@ export class Course {
   /** A person has ordered this revision's end: it counts from here, not from when the status says so. */
   ordered(revision: string, at: number): void {
     const attempt = `${revision} by command`;
-    this.#givenUp.set(attempt, { revision, at });
+    this.#givenUp.set(attempt, { revision, at, apartMs: 0 });
   }
 
   /** The present weight of a revision in the routes (percent). */
@@ -89,9 +91,8 @@ export class Course {
    * Each revision that was given up while it had traffic, by verdict, deadline or command, from that moment to weight 0.
    */
   get waysBack(): WayBack[] {
-    return [...this.#givenUp.values()].flatMap(({ revision, at: from }) => {
-      // Status and routes come by two watches: the later write may be heard of first.
-      const around = from - WATCHES_APART_MS;
+    return [...this.#givenUp.values()].flatMap(({ revision, at: from, apartMs }) => {
+      const around = from - apartMs;
       const before = this.#routed.findLast(({ at }) => at <= around);
       if ((before?.weights[revision] ?? 0) === 0) return [];
       const until = this.firstAt(revision, 0, around);
@@ -114,7 +115,7 @@ export class Course {
     const key = `${revision} in attempt ${attempt?.number ?? 0}`;
     const ordered = this.#givenUp.has(`${revision} by command`);
     if (ending?.outcome === 'RolledBack' && !ordered && !this.#givenUp.has(key)) {
-      this.#givenUp.set(key, { revision, at: Date.now() });
+      this.#givenUp.set(key, { revision, at: Date.now(), apartMs: WATCHES_APART_MS });
     }
     this.#tell();
   }
