@@ -6,10 +6,14 @@ import { mkdir } from 'node:fs/promises';
 import { setTimeout as delay } from 'node:timers/promises';
 import { parseArgs } from 'node:util';
 import { Random } from '../../src/sandbox/cluster/random.ts';
+import { away } from './chaos/away.ts';
 import { Chaos, type ChaosScenario, LOG_FLUSH_MS, MOST_SECONDS_TO_ZERO } from './chaos/chaos.ts';
 import { kills } from './chaos/kills.ts';
+import { leaders } from './chaos/leaders.ts';
 import type { Losses } from './chaos/losses.ts';
 import { pods } from './chaos/pods.ts';
+import { rights } from './chaos/rights.ts';
+import { sources } from './chaos/sources.ts';
 import { messageOf } from './control-plane/build.ts';
 import type { ControlPlane } from './control-plane/start.ts';
 import { startControlPlane } from './control-plane/start.ts';
@@ -19,7 +23,7 @@ import { OURS } from './harness/remote-plane.ts';
 import { type Testbed, installTools, startTestbed } from './harness/testbed.ts';
 import { Context } from './scenarios/context.ts';
 
-const SCENARIOS: readonly ChaosScenario[] = [kills, ...pods];
+const SCENARIOS: readonly ChaosScenario[] = [kills, ...away, ...leaders, ...sources, ...pods, ...rights];
 
 const HELP = `npm run e2e:chaos -- [options]
 
@@ -149,7 +153,7 @@ function print(result: Result): void {
 
 async function inside(): Promise<number> {
   const seed = options.seed === undefined ? Date.now() % 1_000_000 : whole('seed', options.seed);
-  const plane = await startControlPlane({ controllerManager: true, log });
+  const plane = await startControlPlane({ controllerManager: true, audit: true, log });
   const bed = await startTestbed({ plane });
   const interrupt = new AbortController();
   const stop = () => {

@@ -3,11 +3,12 @@ import type { KubeObject } from '../../../src/kube/types.ts';
 import { expect } from '../scenarios/context.ts';
 import type { Pod } from '../harness/objects.ts';
 import type { Chaos, ChaosScenario } from './chaos.ts';
-import { abortedAfterwards, begun, promoted } from './endings.ts';
+import { abortedAfterwards, begun, promoted, rolledBack } from './endings.ts';
 
 const AWAY_MS = 6000;
 /** Until the operator has sent all traffic to who can serve it: far more than it takes, for a busy machine. */
 const MOVED_MS = 5000;
+const POLL_MS = 50;
 const SETTINGS = 'settings';
 const STEPS = {
   steps: [{ weight: 5, for: '2s' }, { weight: 40, for: '2s' }, { weight: 60, for: '5s' }, { weight: 100 }],
@@ -15,6 +16,26 @@ const STEPS = {
 
 /** Versions that lose their pods. */
 export const pods: readonly ChaosScenario[] = [
+  {
+    name: 'candidate crash-loops at 40%',
+    async run(chaos) {
+      const spec = { progressDeadline: '20s' };
+      await chaos.healthy(spec);
+      const { candidateRevision: candidate } = await begun(chaos, 'v2', 40, {}, spec);
+      const over = new AbortController();
+      const crashing = crashLoop(chaos, candidate, over.signal);
+      try {
+        await rolledBack(chaos, 'v2', ['AnalysisFailed', 'ProgressDeadlineExceeded', 'Inconclusive']);
+      } finally {
+        over.abort();
+        chaos.notes['crashes'] = await crashing;
+      }
+      const highest = Math.max(...chaos.course.weightsOf(candidate));
+      expect('it never went beyond 40%', highest === 40, chaos.course.weightsOf(candidate));
+      chaos.notes['weights'] = chaos.course.weightsOf(candidate).join(' ');
+      await abortedAfterwards(chaos, 'v3', spec);
+    },
+  },
   {
     name: 'stable loses all its pods at 60%',
     async run(chaos) {
@@ -44,6 +65,29 @@ export const pods: readonly ChaosScenario[] = [
     },
   },
 ];
+
+/** Kills the app of each pod of a revision as soon as it is ready, again and again, until the signal. */
+async function crashLoop(chaos: Chaos, revision: string, signal: AbortSignal): Promise<number> {
+  const { bed, namespace } = chaos.context;
+  let crashes = 0;
+  while (!signal.aborted) {
+    for (const { metadata } of await podsOf(chaos, revision)) {
+      const runner = bed.node.runner(namespace, metadata.name);
+      for (const { pid, status } of runner?.containers ?? []) {
+        if (pid === undefined || !status.ready) continue;
+        chaos.strikes(revision);
+        process.kill(pid, 'SIGKILL');
+        crashes += 1;
+      }
+    }
+    await delay(POLL_MS);
+  }
+  return crashes;
+}
+
+function podsOf({ context }: Chaos, revision: string): Promise<Pod[]> {
+  return context.bed.kube.list<Pod>('Pod', context.namespace, `songbird.dev/revision=${revision}`);
+}
 
 /** v1 with traffic; it cannot start without a ConfigMap. */
 async function withSettings(chaos: Chaos): Promise<Chaos> {
@@ -75,7 +119,7 @@ async function loseAll(chaos: Chaos, revision: string): Promise<number> {
   const { kube } = chaos.context.bed;
   const { namespace } = chaos.context;
   await kube.delete('ConfigMap', namespace, SETTINGS);
-  const doomed = await kube.list<Pod>('Pod', namespace, `songbird.dev/revision=${revision}`);
+  const doomed = await podsOf(chaos, revision);
   const at = chaos.strikes(revision);
   await Promise.all(doomed.map(({ metadata }) => kube.delete('Pod', namespace, metadata.name)));
   return at;
