@@ -1,14 +1,13 @@
 import type { VirtualService } from '../../../src/api/index.ts';
 import type { Context, Release } from '../scenarios/context.ts';
 
-const WATCHES_APART_MS = 200;
-
-/** The moment from which the candidate has to lose its traffic. Times are ms since the epoch. */
+/**
+ * The moment from which the candidate has to lose its traffic: when it was decided or ordered, not when that was heard of.
+ * Times are ms since the epoch.
+ */
 interface GivenUp {
   readonly revision: string;
   readonly at: number;
-  /** So much earlier its routes may have been heard of: status and routes come by two watches (ms). */
-  readonly apartMs: number;
 }
 
 interface Routed {
@@ -68,7 +67,7 @@ export class Course {
   /** A person has ordered this revision's end: it counts from here, not from when the status says so. */
   ordered(revision: string, at: number): void {
     const attempt = `${revision} by command`;
-    this.#givenUp.set(attempt, { revision, at, apartMs: 0 });
+    this.#givenUp.set(attempt, { revision, at });
   }
 
   /** The present weight of a revision in the routes (percent). */
@@ -91,12 +90,10 @@ export class Course {
    * Each revision that was given up while it had traffic, by verdict, deadline or command, from that moment to weight 0.
    */
   get waysBack(): WayBack[] {
-    return [...this.#givenUp.values()].flatMap(({ revision, at: from, apartMs }) => {
-      const around = from - apartMs;
-      const before = this.#routed.findLast(({ at }) => at <= around);
+    return [...this.#givenUp.values()].flatMap(({ revision, at: from }) => {
+      const before = this.#routed.findLast(({ at }) => at <= from);
       if ((before?.weights[revision] ?? 0) === 0) return [];
-      const until = this.firstAt(revision, 0, around);
-      return [{ revision, from, until: until === undefined ? undefined : Math.max(from, until) }];
+      return [{ revision, from, until: this.firstAt(revision, 0, from) }];
     });
   }
 
@@ -115,7 +112,7 @@ export class Course {
     const key = `${revision} in attempt ${attempt?.number ?? 0}`;
     const ordered = this.#givenUp.has(`${revision} by command`);
     if (ending?.outcome === 'RolledBack' && !ordered && !this.#givenUp.has(key)) {
-      this.#givenUp.set(key, { revision, at: Date.now(), apartMs: WATCHES_APART_MS });
+      this.#givenUp.set(key, { revision, at: Date.parse(ending.at) });
     }
     this.#tell();
   }

@@ -22,7 +22,7 @@ export const leaders: readonly ChaosScenario[] = [
   {
     name: 'two operators, the leader paused past its lease',
     async run(chaos) {
-      const { context, plane, course } = chaos;
+      const { context, plane } = chaos;
       const { bed, operator: old } = context;
       const access = await plane.accessAs(ACCOUNT.namespace, ACCOUNT.name);
       const kubeconfig = join(plane.dir, 'standby.kubeconfig');
@@ -43,7 +43,7 @@ export const leaders: readonly ChaosScenario[] = [
         old.pause();
         await bed.eventually('the other leads', TAKEN_OVER_MS, () => leads(standby));
         // Woken when there is something to write: the step that is over.
-        await bed.eventually('it goes on', 60_000, async () => course.weightOf(candidate) === 60);
+        await bed.eventually('it goes on', 60_000, async () => chaos.course.weightOf(candidate) === 60);
         const resumedAt = Date.now();
         old.resume();
         await context.until('60% is observed', ({ step }) => step?.observedWeight === 60);
@@ -56,7 +56,7 @@ export const leaders: readonly ChaosScenario[] = [
         expect('no write of the old leader lands', landed.length === 0, landed);
         expect('the new leader writes', since.length > tried.length, since.length);
         Object.assign(chaos.notes, { triedByOld: tried.length, writtenByNew: since.length - tried.length });
-        const weights = String(course.weightsOf(candidate));
+        const weights = String(chaos.course.weightsOf(candidate));
         expect('no step was skipped or repeated', weights === '5,40,60,0', weights);
       } finally {
         await standby.stop();

@@ -30,7 +30,12 @@ export const rights: readonly ChaosScenario[] = [
       const whole = { apiVersion, kind, metadata: { name: NAME, labels }, roleRef, subjects };
       await chaos.healthy();
       await withoutRights(chaos, 'v2', {
-        take: () => kube.delete('ClusterRoleBinding', '', NAME),
+        take: async () => {
+          await kube.delete('ClusterRoleBinding', '', NAME);
+          // Watches that are open stay so: they have to be asked for anew.
+          await chaos.plane.stopApiServer();
+          await chaos.plane.restartApiServer();
+        },
         give: () => kube.create(whole),
       });
       await rolledBack(chaos, 'v2', ['Aborted'], 30_000);
