@@ -10,7 +10,7 @@ import { away } from './chaos/away.ts';
 import { Chaos, type ChaosScenario, LOG_FLUSH_MS, MOST_SECONDS_TO_ZERO } from './chaos/chaos.ts';
 import { kills } from './chaos/kills.ts';
 import { leaders } from './chaos/leaders.ts';
-import type { Losses } from './chaos/losses.ts';
+import { type Losses, NEWS_MS } from './chaos/losses.ts';
 import { pods } from './chaos/pods.ts';
 import { rights } from './chaos/rights.ts';
 import { sources } from './chaos/sources.ts';
@@ -35,9 +35,13 @@ Runs releases on a control plane of their own, under traffic, while the parts ar
   --json        one JSON object a scenario
   --logs DIR    keeps all logs there
 
-Of each scenario: requests; those lost by a version, whose code answered with an error or whose pods had just
-died; those lost by the machinery, which must be none; and the seconds from a failing verdict or the order abort
-to weight 0, which must be at most ${MOST_SECONDS_TO_ZERO}. docs/reliability.md says how they are told apart.
+Of each scenario: requests, and whose fault it was that some were lost.
+  lostByVersion    its code answered with an error; or its pods had died by themselves, or by the scenario, less than
+                   ${NEWS_MS / 1000} s before: nobody who routes can know it at once
+  lostByOutage     a part that every request needs was taken away by the scenario, such as the gateway
+  lostByMachinery  all others: refused, reset, too late, no endpoint, no route. Must be none
+  secondsToZero    from a failing verdict or the order abort to weight 0, at most ${MOST_SECONDS_TO_ZERO}; null where nothing had
+                   to go back. Counted from when the API server answers again, or grants the operator's rights
 `;
 
 const { values: options } = parseArgs({

@@ -1,7 +1,7 @@
 import { setTimeout as delay } from 'node:timers/promises';
 import type { KubeObject } from '../../../src/kube/types.ts';
 import { expect } from '../scenarios/context.ts';
-import type { Pod } from '../harness/objects.ts';
+import { type Pod, isReady } from '../harness/objects.ts';
 import type { Chaos, ChaosScenario } from './chaos.ts';
 import { abortedAfterwards, begun, promoted, rolledBack } from './endings.ts';
 
@@ -62,6 +62,43 @@ export const pods: readonly ChaosScenario[] = [
       const weights = String(course.weightsOf(candidate));
       expect('it went on where it was', weights === '5,40,60,100,60,100', weights);
       await abortedAfterwards(chaos, 'v3', STEPS);
+    },
+  },
+  {
+    name: 'candidate fails while stable has no pods',
+    async run(chaos) {
+      await withSettings(chaos);
+      const { context, course } = chaos;
+      const { candidateRevision: candidate, stableRevision: stable } = await begun(
+        chaos,
+        'v2',
+        60,
+        {},
+        STEPS,
+      );
+      // There is nobody to go back to, and by a rollback all requests would be lost.
+      await chaos.hindered(async () => {
+        await loseAll(chaos, stable);
+        await context.bed.eventually(
+          'the candidate stands in',
+          MOVED_MS,
+          async () => course.weightOf(candidate) === 100,
+        );
+        await context.bed.node.behave(await podsOf(chaos, candidate), { errorRate: 0.3 });
+        await context.until(
+          'it waits for stable',
+          ({ phase, conditions }) =>
+            phase === 'RollingBack' &&
+            conditions?.some(({ reason }) => reason === 'WaitingForStable') === true,
+        );
+        await delay(AWAY_MS / 2);
+        expect('it keeps its traffic', course.weightOf(candidate) === 100, course.weightsOf(candidate));
+        await context.bed.kube.apply(settings(chaos));
+        await context.bed.eventually('a pod of stable is ready', 30_000, async () =>
+          (await podsOf(chaos, stable)).some(isReady),
+        );
+      });
+      await rolledBack(chaos, 'v2', ['AnalysisFailed']);
     },
   },
 ];
