@@ -28,7 +28,8 @@ export class Course {
   readonly #ended = new AbortController();
   readonly #routed: Routed[] = [];
   readonly #givenUp = new Map<string, GivenUp>();
-  readonly #waiting = new Set<() => void>();
+  readonly #changed = new Set<() => void>();
+  readonly #decided = new Set<() => void>();
 
   static async follow(context: Context): Promise<Course> {
     const course = new Course();
@@ -59,9 +60,12 @@ export class Course {
 
   /** Resolves at the next change of status or routes. */
   change(): Promise<void> {
-    return new Promise((resolve) => {
-      this.#waiting.add(resolve);
-    });
+    return next(this.#changed);
+  }
+
+  /** Resolves when the next candidate is given up by verdict or deadline: then its traffic is about to be taken away. */
+  verdict(): Promise<void> {
+    return next(this.#decided);
   }
 
   /** A person has ordered this revision's end: it counts from here, not from when the status says so. */
@@ -104,7 +108,7 @@ export class Course {
     );
     if (JSON.stringify(weights) === JSON.stringify(this.#routed.at(-1)?.weights)) return;
     this.#routed.push({ at: Date.now(), weights });
-    this.#tell();
+    tell(this.#changed);
   }
 
   #noteStatus({ status = {} }: Release): void {
@@ -113,12 +117,19 @@ export class Course {
     const ordered = this.#givenUp.has(`${revision} by command`);
     if (ending?.outcome === 'RolledBack' && !ordered && !this.#givenUp.has(key)) {
       this.#givenUp.set(key, { revision, at: Date.parse(ending.at) });
+      tell(this.#decided);
     }
-    this.#tell();
+    tell(this.#changed);
   }
+}
 
-  #tell(): void {
-    for (const resolve of this.#waiting) resolve();
-    this.#waiting.clear();
-  }
+function next(waiting: Set<() => void>): Promise<void> {
+  return new Promise((resolve) => {
+    waiting.add(resolve);
+  });
+}
+
+function tell(waiting: Set<() => void>): void {
+  for (const resolve of waiting) resolve();
+  waiting.clear();
 }

@@ -5,7 +5,7 @@ import { expect } from '../scenarios/context.ts';
 import type { Chaos, ChaosScenario } from './chaos.ts';
 import { BAD } from './endings.ts';
 
-const LONGEST_LIFE_MS = 6000;
+const LONGEST_LIFE_MS = 8000;
 /** Within this time after something was written another write often follows. */
 const JUST_AFTER_MS = 40;
 const RELEASE_MS = 240_000;
@@ -33,6 +33,10 @@ export const kills: ChaosScenario = {
       count[isBad ? 'bad' : 'good'] += 1;
     }
     await killing;
+    if (chaos.kills > 0) {
+      count.bad += 1;
+      await killedAtVerdict(chaos, killer);
+    }
     await context.bed.eventually('the operator is back', READY_MS, () => context.operator.isReady());
     const wasKilled = (from: number, until: number) =>
       killer.at.some((at) => at >= from - 1000 && at <= until);
@@ -50,6 +54,17 @@ export const kills: ChaosScenario = {
     );
   },
 };
+
+/** The last kill comes when a verdict is in status, and the traffic is not yet taken away, if it is quick enough. */
+async function killedAtVerdict(chaos: Chaos, killer: Killer): Promise<void> {
+  const { context, course } = chaos;
+  const version = 'last';
+  const verdict = course.verdict();
+  await context.apply(context.manifest(version, BAD, SPEC));
+  await Promise.race([verdict, delay(RELEASE_MS, undefined, { ref: false })]);
+  await killer.kill();
+  await ended(chaos, version, true);
+}
 
 /** Waits for the release's end and checks that it is the right one, and by the right steps. */
 async function ended({ context, course }: Chaos, version: string, isBad: boolean): Promise<void> {
@@ -82,23 +97,27 @@ class Killer {
   }
 
   async run(): Promise<void> {
-    const { kills: count, context } = this.#chaos;
     try {
-      while (this.at.length < count) {
+      while (this.at.length < this.#chaos.kills - 1) {
         await this.#moment();
-        await context.operator.crash();
-        this.at.push(Date.now());
+        await this.kill();
       }
     } finally {
       this.done = true;
     }
   }
 
+  async kill(): Promise<void> {
+    await this.#chaos.context.operator.crash();
+    this.at.push(Date.now());
+  }
+
   async #moment(): Promise<void> {
     const random = this.#random;
+    const { course } = this.#chaos;
     await delay(random.below(LONGEST_LIFE_MS));
     if (random.below(2) === 0) return;
-    await Promise.race([this.#chaos.course.change(), delay(LONGEST_LIFE_MS)]);
+    await Promise.race([course.change(), delay(LONGEST_LIFE_MS, undefined, { ref: false })]);
     await delay(random.below(JUST_AFTER_MS));
   }
 }
