@@ -1,9 +1,8 @@
-import { randomUUID } from 'node:crypto';
 import { hostname } from 'node:os';
 import { KubeConfig } from '@kubernetes/client-node';
 import { type Logger, pino } from 'pino';
 import { type Flags, USAGE, parseFlags } from './controllers/flags.ts';
-import { type Leadership, lead } from './controllers/lead.ts';
+import { type Leadership, lead, newIdentity } from './controllers/lead.ts';
 import { OperatorMetrics } from './controllers/metrics.ts';
 import { type About, SongbirdOperator } from './controllers/operator.ts';
 import { PassReporter } from './controllers/reporter.ts';
@@ -37,7 +36,7 @@ async function main(flags: Flags): Promise<void> {
   });
   const config = new KubeConfig();
   config.loadFromDefault();
-  const identity = `${hostname()}-${randomUUID()}`;
+  const { identity, hasEnded } = newIdentity(hostname(), process.env['POD_UID']);
   const direct = new HttpApiClient(config, {
     clock,
     userAgent: 'songbird',
@@ -46,7 +45,7 @@ async function main(flags: Flags): Promise<void> {
       if (info.code === 0) operator.doubtWatches();
     },
   });
-  const leadership = lead({ flags, client: direct, clock, identity, metrics, onError });
+  const leadership = lead({ flags, client: direct, clock, identity, hasEnded, metrics, onError });
   const limited = (overall: Rate, perObject: Rate) =>
     new RateLimitedClient(direct, { clock, overall, perObject, beforeWrite: leadership.assertLeader });
   const perSecond = flags.writesPerSecond;

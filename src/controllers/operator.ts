@@ -54,8 +54,8 @@ export interface OperatorOptions {
   readonly random?: () => number;
 }
 
-/** A rollback must not wait longer than this for the API server's return (ms). */
-const LONGEST_BACKOFF_MS = 5000;
+/** A rollback must not wait longer than this for the return of the API server, or of the operator's rights (ms). */
+const LONGEST_BACKOFF_MS = 1500;
 
 /** So often at most are watches opened anew on suspicion (ms). */
 const DOUBT_EVERY_MS = 5000;
