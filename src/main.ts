@@ -1,8 +1,8 @@
-import { randomUUID } from 'node:crypto';
 import { hostname } from 'node:os';
 import { KubeConfig } from '@kubernetes/client-node';
 import { type Logger, pino } from 'pino';
 import { type Flags, USAGE, parseFlags } from './controllers/flags.ts';
+import { newIdentity } from './controllers/lead.ts';
 import { OperatorMetrics } from './controllers/metrics.ts';
 import type { About } from './controllers/operator.ts';
 import { OperatorProcess } from './controllers/process.ts';
@@ -47,7 +47,7 @@ async function main(flags: Flags): Promise<void> {
     flags,
     client: direct,
     clock,
-    identity: `${hostname()}-${randomUUID()}`,
+    ...newIdentity(hostname(), process.env['POD_UID']),
     telemetry: {
       sources: { proxies: sources.proxies, prometheus: sources.prometheus },
       values: sources.values,

@@ -28,6 +28,9 @@ export interface Ending {
 /** The default progressDeadline: so long after its time a step may stay without a verdict. */
 export const DEADLINE = 600;
 
+/** Prometheus is asked so often (seconds). */
+const GRID = 5;
+
 /** Stable is watched so long before the candidate gets traffic; a Prometheus knows more of the past. */
 const LEAD_IN = 10;
 const LEAD_IN_LOOKS_BY_SCRAPE = 20;
@@ -64,8 +67,14 @@ export function release(cell: Cell, random: Random, settings: EventSettings): En
   });
   for (const { weight, seconds: watched } of steps) {
     for (let age = 0; ;) {
-      const seconds = scrape ?? nextLookMs(age * 1000) / 1000;
-      analysis.add({ ...lookAfter(traffic, seconds, weight), seconds, fresh: age === 0 });
+      const seconds = scrape === undefined ? nextLookMs(age * 1000) / 1000 : GRID;
+      // The first scrape at a weight tells of the time before it as well.
+      const isMixed = scrape !== undefined && age < scrape;
+      const fresh = age === (scrape ?? 0);
+      analysis.add({
+        ...lookAfter(traffic, seconds, weight),
+        ...{ seconds, fresh, before: isMixed, lumps: scrape === undefined ? undefined : scrape + GRID },
+      });
       age += seconds;
       elapsed += seconds;
       if (analysis.hasFailed) return end('RolledBack');
@@ -99,7 +108,7 @@ class Analysis {
   }
 
   add(interval: EventInterval): void {
-    const { candidate, stable, fresh } = interval;
+    const { candidate, stable, fresh, before: isMixed } = interval;
     const before = this.#state;
     this.#state = addInterval(before, interval, this.#settings);
     this.#bound.add(before, this.#state, stable.all);
@@ -107,12 +116,12 @@ class Analysis {
       this.#window = { all: 0, bad: 0 };
       this.#excused = { all: 0, bad: 0 };
     }
+    if (isMixed === true) return;
     this.#window.all += candidate.all;
     this.#window.bad += candidate.bad;
-    if (!this.#state.calm) {
-      this.#excused.all += candidate.all;
-      this.#excused.bad += candidate.bad;
-    }
+    const { excused } = this.#state;
+    this.#excused.all = Math.min(this.#window.all, this.#excused.all + excused.all);
+    this.#excused.bad = Math.min(this.#window.bad, this.#excused.bad + excused.bad);
   }
 
   get hasFailed(): boolean {

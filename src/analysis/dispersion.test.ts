@@ -83,10 +83,17 @@ describe('how much bad events scatter', () => {
     expect(dispersionFactor(after)).toBeLessThan(1.5);
   });
 
+  it('is no larger after a huge burst than after one of a few, because no more of it counts', () => {
+    const bursts = (bad: number) =>
+      dispersionFactor(watch(Array.from({ length: 60 }, (_, second) => (second % 20 === 10 ? bad : 0))));
+    expect(bursts(500)).toBe(bursts(4));
+    expect(bursts(4)).toBeGreaterThan(bursts(2));
+  });
+
   it('does not compare across a change of the weight', () => {
-    const before = watch(Array.from({ length: 20 }, () => 4));
-    expect(dispersionFactor(add(before, 1, 60, 0, true))).toBe(dispersionFactor(before));
-    expect(dispersionFactor(add(before, 1, 60, 0))).toBeGreaterThan(dispersionFactor(before));
+    const before = watch([4, 4, 4, 4]);
+    expect(dispersionFactor(add(before, 1, 0, 60, true))).toBe(dispersionFactor(before));
+    expect(dispersionFactor(add(before, 1, 0, 60))).toBeGreaterThan(dispersionFactor(before));
   });
 
   it('does not take time without requests for time without bad events', () => {

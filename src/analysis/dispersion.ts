@@ -9,6 +9,8 @@ import type { Counts } from './telemetry.ts';
 interface Span {
   readonly seconds: number;
   readonly bad: number;
+  /** Those of them that count in the scatter. */
+  readonly scattered: number;
 }
 
 /** What is kept of one side. */
@@ -16,7 +18,7 @@ interface Side {
   /** Its last whole spans, the oldest first; at most three. */
   readonly spans: readonly Span[];
   /** The span that is not yet long enough, or has too few requests so far. */
-  readonly open?: (Span & { readonly all: number }) | undefined;
+  readonly open?: (Omit<Span, 'scattered'> & { readonly all: number }) | undefined;
 }
 
 /** Squared differences between neighbouring spans, and what they would add up to if events were independent. */
@@ -71,6 +73,13 @@ const CAUTION = 0.2;
  */
 const FIRST = 2.5;
 const GROWTH = 2;
+
+/**
+ * In the scatter it counts as so many times as many. In full it would be held down twice, and a version that fails all
+ * requests for a second now and then would never be found out; with no more than what counts, a few clusters of a healthy
+ * version would pass for harm.
+ */
+const IN_SCATTER = 1.6;
 
 /** The state after an interval, and how many of its bad events count. */
 export interface Added {
@@ -130,7 +139,7 @@ function addSide(
   if (open.seconds < LEAST_SECONDS || open.all < LEAST_REQUESTS) {
     return { single, double, side: { spans, open }, counted };
   }
-  const span = { seconds: open.seconds, bad: open.bad };
+  const span = { seconds: open.seconds, bad: open.bad, scattered: admitted(open, c, IN_SCATTER) };
   const hasWaited = known !== undefined && known.seconds >= LEAST_SECONDS;
   const more = hasWaited ? BY_WAITING : 1;
   return {
@@ -144,9 +153,9 @@ function addSide(
   };
 }
 
-/** How many of its bad events count. */
-function admitted({ bad }: Span, last: Span | undefined): number {
-  return Math.min(bad, last === undefined ? Infinity : FIRST + GROWTH * last.bad);
+/** How many of its bad events count, or so many times as many. */
+function admitted({ bad }: Pick<Span, 'bad'>, last: Span | undefined, times = 1): number {
+  return Math.min(bad, last === undefined ? Infinity : times * (FIRST + GROWTH * last.bad));
 }
 
 /** The factor, at least 1, by which counts scatter more than those of independent events. */
@@ -166,17 +175,26 @@ export function dispersionFactor({ single, double, candidate, stable }: Dispersi
  */
 function begun(sum: Scatter, { open, spans }: Side): Scatter {
   const last = spans.at(-1);
-  if (open === undefined || last === undefined || open.bad <= last.bad) return sum;
-  return scatter(sum, { seconds: Math.max(LEAST_SECONDS, open.seconds), bad: open.bad }, last);
+  if (open === undefined || last === undefined) return sum;
+  const now = unfinished(open, last);
+  return now.scattered <= last.scattered ? sum : scatter(sum, now, last);
 }
 
 /** The same for the open span and the last one together: the end of the last span may have cut a cluster in two. */
 function begunTwice(sum: Scatter, { open, spans }: Side): Scatter {
   const [a, b, c] = [spans.at(-3), spans.at(-2), spans.at(-1)];
   if (open === undefined || a === undefined || b === undefined || c === undefined) return sum;
-  const now = join({ seconds: Math.max(LEAST_SECONDS, open.seconds), bad: open.bad }, c);
+  const now = join(unfinished(open, c), c);
   const then = join(b, a);
-  return now.bad <= then.bad ? sum : scatter(sum, now, then, 0.5);
+  return now.scattered <= then.scattered ? sum : scatter(sum, now, then, 0.5);
+}
+
+function unfinished(open: Omit<Span, 'scattered'>, last: Span): Span {
+  return {
+    seconds: Math.max(LEAST_SECONDS, open.seconds),
+    bad: open.bad,
+    scattered: admitted(open, last, IN_SCATTER),
+  };
 }
 
 function estimate({ seen, expected }: Scatter): number {
@@ -184,10 +202,10 @@ function estimate({ seen, expected }: Scatter): number {
 }
 
 function scatter({ seen, expected }: Scatter, now: Span, then: Span, share = 1, more = 1): Scatter {
-  const sum = now.bad + then.bad;
+  const sum = now.scattered + then.scattered;
   if (sum === 0) return { seen, expected };
   // For independent events with one rate, the mean of the square below is their sum whatever the spans' lengths.
-  const difference = now.bad * then.seconds - then.bad * now.seconds;
+  const difference = now.scattered * then.seconds - then.scattered * now.seconds;
   const square = difference ** 2 / (now.seconds * then.seconds);
   return {
     seen: seen + share * Math.min(square, MOST_PER_PAIR * sum),
@@ -196,5 +214,5 @@ function scatter({ seen, expected }: Scatter, now: Span, then: Span, share = 1, 
 }
 
 function join(a: Span, b: Span): Span {
-  return { seconds: a.seconds + b.seconds, bad: a.bad + b.bad };
+  return { seconds: a.seconds + b.seconds, bad: a.bad + b.bad, scattered: a.scattered + b.scattered };
 }

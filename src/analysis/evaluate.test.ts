@@ -351,14 +351,16 @@ describe('counts over time', () => {
     const state = (status: AnalysisStatus) => metricState.parse(status.metrics[0]?.state).evidence;
     const first = judge(Array.from({ length: 30 }, (_, n) => stableToo(n, 40, 1, 5)));
     const scrape = (n: number, since: number) => ({
-      ...stableToo(n, 400, 3, 50),
+      ...stableToo(n, 400, 3, 20),
       since: { new: START + since * 1000, old: START + since * 1000 },
     });
     const straddling = judge([stableToo(30, 0, 0, 0), scrape(31, 20)], first, at(30));
     expect(state(straddling).here).toMatchObject({ candidate: { all: 0 }, compared: { all: 0 }, shares: {} });
     expect(straddling.metrics[0]?.candidate.all).toBe(1600);
     const inside = judge([scrape(32, 31)], straddling, at(30));
-    expect(state(inside).here).toMatchObject({ number: 2, candidate: { all: 400 }, compared: { all: 400 } });
+    expect(state(inside).here).toMatchObject({ number: 2, candidate: { all: 400 }, compared: { all: 0 } });
+    const next = judge([scrape(33, 32)], inside, at(30));
+    expect(state(next).here).toMatchObject({ number: 2, candidate: { all: 800 }, compared: { all: 400 } });
   });
 
   it('of another definition do not count', () => {

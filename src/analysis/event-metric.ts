@@ -145,19 +145,31 @@ function addAll(
       pods: podsOf(interval, candidate, stable, name),
       fresh,
       before: isMixed,
+      lumps: lumpOf(interval, candidate, stable),
     };
     evidence = addInterval(evidence, events, settings);
     if (fresh) latest = windowFrom;
     if (windowFrom === undefined || !isWithin(interval, windowFrom, candidate)) continue;
     window = add(window, events.candidate);
-    if (!evidence.calm && events.candidate.all > 0) excused = add(excused ?? NONE, events.candidate);
+    if (evidence.excused.all > 0) excused = within(add(excused ?? NONE, evidence.excused), window);
   }
   return { evidence, windowFrom: latest, ...window, excused };
+}
+
+/** How long the time is of which an interval tells, where some of it lies before it (seconds). */
+function lumpOf({ from, to, since }: Interval, ...revisions: readonly string[]): number | undefined {
+  const earliest = Math.min(...revisions.map((revision) => since[revision] ?? from));
+  return earliest < from ? (to - earliest) / 1000 : undefined;
 }
 
 /** True when none of the events of these revisions may have happened before. */
 function isWithin({ from, since }: Interval, windowFrom: number, ...revisions: readonly string[]): boolean {
   return revisions.every((revision) => (since[revision] ?? from) >= windowFrom);
+}
+
+/** Lumps may have waited since before the window. */
+function within(a: Counts, b: Counts): Counts {
+  return { all: Math.min(a.all, b.all), bad: Math.min(a.bad, b.bad) };
 }
 
 function podsOf(

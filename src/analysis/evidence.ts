@@ -44,6 +44,10 @@ export interface EventEvidence extends Tally, Calm {
   readonly age: number;
   /** No ratio of bad rates can be larger: stable's rate before the candidate's first traffic times it would exceed 1. */
   readonly mostRatio: number;
+  /** The candidate's events of the latest interval, or of lumps that were waiting, that were in an outage of stable. */
+  readonly excused: Counts;
+  /** The longest lump so far (seconds); 0 where events are told as they happen. */
+  readonly lump: number;
   readonly dispersion: Dispersion;
   /** Events, bad ones as they count, that wait for the other side to have requests as well: only then can they be compared. */
   readonly waiting?: Waiting | undefined;
@@ -60,13 +64,17 @@ export interface Stretch extends Tally {
 /** A fault that begins late must not drown in what was good before, at the same weight either (seconds). */
 const LONGEST_STRETCH = 600;
 
-/** Events of one side, and since when the other has had none (seconds). */
+/** Events that cannot be compared yet, and for how long they have waited (seconds). */
 interface Waiting {
   readonly candidate: Counts;
   readonly stable: Counts;
   readonly seconds: number;
   /** True when some of them may have happened at the weight before. */
   readonly before?: boolean | undefined;
+  /** True when stable was in an outage in their time. */
+  readonly outage?: boolean | undefined;
+  /** The candidate's, each of them. */
+  readonly told: Counts;
 }
 
 const NO_EVENTS = { candidate: NONE, stable: NONE };
@@ -88,6 +96,8 @@ export function emptyEvidence(): EventEvidence {
     watched: 0,
     age: 0,
     mostRatio: MOST_RATIO,
+    excused: NONE,
+    lump: 0,
     dispersion: NO_DISPERSION,
   };
 }
@@ -101,6 +111,11 @@ export interface EventInterval {
   readonly fresh?: boolean | undefined;
   /** True when some of its events may have happened at the weight before, as a scrape may tell of both. */
   readonly before?: boolean | undefined;
+  /**
+   * Where its counts were told in lumps, of each side for a time of its own, as by scrapes: the length of the longest
+   * (seconds). What strikes both then shows on one side first.
+   */
+  readonly lumps?: number | undefined;
   /** The same counts by pod, where the source has them. */
   readonly pods?: { readonly candidate: PodCounts; readonly stable: PodCounts } | undefined;
 }
@@ -137,30 +152,46 @@ export function addInterval(
   // More weight may bring more pods, and those are cold again.
   const age = started && !fresh ? before.age : 0;
   const watching = started || starts;
-  // What waited at another weight is not compared with what comes at this one.
-  const waiting = fresh ? undefined : before.waiting;
-  const events = waitingWith(waiting, interval, added);
-  const comparable = watching && events.candidate.all > 0 && events.stable.all > 0;
-  const compared = comparable ? compare(events, excessAt(age + seconds / 2, warmUp)) : undefined;
-  const calm = addCalm(before, { candidate, stable }, seconds, limit);
-  const counted = { candidate, stable, bad: added.candidate, calm: calm.calm };
-  const own = interval.before === true ? { ...counted, ...NO_EVENTS, bad: 0 } : counted;
   const { number, ...here } = stretchAt(before.here, fresh, watching);
+  // What waited at another weight is not compared with what comes at this one.
+  const waiting = number === before.here.number ? before.waiting : undefined;
+  const lump = Math.max(before.lump, interval.lumps ?? 0);
+  const calm = addCalm(before, { candidate, stable }, seconds, { limit, lump });
+  const { due, rest } = paired(waiting, toWait(interval, added, calm.calm), lump);
+  const events = watching ? due : undefined;
+  // Lumps from the edges of an outage differ by when they were told.
+  const isFair = events !== undefined && (lump === 0 || events.outage !== true);
+  const compared = isFair ? compare(events, excessAt(age + seconds / 2, warmUp)) : undefined;
+  const held = heldIn({ ...candidate, bad: added.candidate }, calm.calm, lump, compared);
+  const own = events?.before === true ? { held: NONE } : { held, compared };
   return {
-    ...tallied(before, counted, compared),
+    ...tallied(before, { candidate, stable, held }, compared),
     ...calm,
     here: {
-      ...tallied(here, own, events.before === true ? undefined : compared),
+      ...tallied(here, { ...ownOf(interval), held: own.held }, own.compared),
       number,
       seconds: here.seconds + (watching ? seconds : 0),
     },
+    ...agedBy(before, seconds, { age, starts, watching }),
+    excused: excusedIn(interval, calm.calm, lump, isFair ? undefined : events),
+    lump,
+    dispersion: added.dispersion,
+    waiting: watching ? rest : undefined,
+    pods: pods === undefined ? before.pods : addPods(before.pods, pods.candidate, pods.stable),
+  };
+}
+
+/** What time alone changes. */
+function agedBy(
+  before: EventEvidence,
+  seconds: number,
+  { age, starts, watching }: { readonly age: number; readonly starts: boolean; readonly watching: boolean },
+): Pick<EventEvidence, 'watched' | 'age' | 'mostRatio'> {
+  return {
     watched: watching ? before.watched + seconds : 0,
     age: age + seconds,
     // Fixed before any of the candidate's events: what is weighed must not be chosen by the outcome.
     mostRatio: starts ? mostRatioOf(before.stable) : before.mostRatio,
-    dispersion: added.dispersion,
-    waiting: watching && !comparable ? events : undefined,
-    pods: pods === undefined ? before.pods : addPods(before.pods, pods.candidate, pods.stable),
   };
 }
 
@@ -170,23 +201,44 @@ function stretchAt(here: Stretch, fresh: boolean, watching: boolean): Stretch {
   return begins ? { ...NOTHING, number: here.number + 1, seconds: 0 } : here;
 }
 
+/** The candidate's events that an outage of stable excuses; of lumps it is known once stable has told of their time. */
+function excusedIn(
+  { candidate }: EventInterval,
+  calm: boolean,
+  lump: number,
+  unfair: Waiting | undefined,
+): Counts {
+  if (lump > 0) return unfair?.told ?? NONE;
+  return calm ? NONE : candidate;
+}
+
+/** Of an interval what was counted at the present weight alone. */
+function ownOf({ candidate, stable, before }: EventInterval): Recent {
+  return before === true ? NO_EVENTS : { candidate, stable };
+}
+
+/** What a limit is held against: events in calm times; of lumps those that were compared, as only then it is known. */
+function heldIn(candidate: Counts, calm: boolean, lump: number, compared: Compared | undefined): Counts {
+  if (lump > 0) return compared?.candidate ?? NONE;
+  return calm ? candidate : NONE;
+}
+
 function tallied(
   before: Tally,
-  { candidate, stable, bad, calm }: Recent & { readonly bad: number; readonly calm: boolean },
+  { candidate, stable, held: { all, bad } }: Recent & { readonly held: Counts },
   compared: Compared | undefined,
 ): Tally {
   const { shares, held } = before;
+  const beside = all === 0 ? undefined : compared;
   return {
     candidate: add(before.candidate, candidate),
     stable: add(before.stable, stable),
-    held: calm
-      ? {
-          all: held.all + candidate.all,
-          bad: held.bad + bad,
-          compared: held.compared + (compared?.candidate.all ?? 0),
-          expected: held.expected + (compared?.expected ?? 0),
-        }
-      : held,
+    held: {
+      all: held.all + all,
+      bad: held.bad + bad,
+      compared: held.compared + (beside?.candidate.all ?? 0),
+      expected: held.expected + (beside?.expected ?? 0),
+    },
     compared: compared === undefined ? before.compared : add(before.compared, compared.candidate),
     shares:
       compared === undefined || compared.bad === 0 ? shares : addBad(shares, compared.share, compared.bad),
@@ -195,16 +247,47 @@ function tallied(
   };
 }
 
-function waitingWith(
-  waiting: Waiting | undefined,
+/** What has waited and what has come, as far as it can be compared by now, and the rest. */
+interface Paired {
+  readonly due?: Waiting;
+  readonly rest?: Waiting;
+}
+
+/**
+ * Events can be compared when both sides have had requests. Where they are told in lumps, stable must have told later than
+ * the candidate, so that it has told of the same time: who was first of two in one interval nobody knows.
+ */
+function paired(waiting: Waiting | undefined, added: Waiting, lump: number): Paired {
+  const all = waiting === undefined ? added : joined(waiting, added);
+  if (lump === 0) return all.candidate.all > 0 && all.stable.all > 0 ? { due: all } : { rest: all };
+  if (waiting === undefined || waiting.candidate.all === 0 || added.stable.all === 0) return { rest: all };
+  const due = joined(waiting, { ...added, candidate: NONE, told: NONE });
+  return added.candidate.all === 0 ? { due } : { due, rest: { ...added, stable: NONE } };
+}
+
+function toWait(
   { candidate, stable, seconds, before }: EventInterval,
   counted: { readonly candidate: number; readonly stable: number },
+  calm: boolean,
 ): Waiting {
   return {
-    candidate: add(waiting?.candidate ?? NONE, { all: candidate.all, bad: counted.candidate }),
-    stable: add(waiting?.stable ?? NONE, { all: stable.all, bad: counted.stable }),
-    seconds: (waiting?.seconds ?? 0) + seconds,
-    ...(before === true || waiting?.before === true ? { before: true } : {}),
+    told: candidate,
+    candidate: { all: candidate.all, bad: counted.candidate },
+    stable: { all: stable.all, bad: counted.stable },
+    seconds,
+    ...(before === true ? { before: true } : {}),
+    ...(calm ? {} : { outage: true }),
+  };
+}
+
+function joined(a: Waiting, b: Waiting): Waiting {
+  return {
+    told: add(a.told, b.told),
+    candidate: add(a.candidate, b.candidate),
+    stable: add(a.stable, b.stable),
+    seconds: a.seconds + b.seconds,
+    ...(a.before === true || b.before === true ? { before: true } : {}),
+    ...(a.outage === true || b.outage === true ? { outage: true } : {}),
   };
 }
 

@@ -27,6 +27,7 @@ export interface Target {
    * because nothing of this workload served before it. False for stable, whose unknown counters may hold years.
    */
   readonly fresh: boolean;
+  /** Those that are ready, and those whose proxy may still answer. */
   readonly pods: readonly TargetPod[];
 }
 
@@ -36,6 +37,11 @@ export interface TargetPod {
   readonly ip: string;
   /** Port at which the pod's proxy serves its statistics (Istio's is 15090). */
   readonly statsPort: number;
+  /**
+   * False for a pod that is not ready, or on its way out: what its proxy has counted is of interest, but nobody waits for
+   * it, and data are complete without it.
+   */
+  readonly ready: boolean;
 }
 
 export interface TelemetryQuery {
@@ -82,8 +88,8 @@ export type Reading =
       /** Disjoint, in order of time, none before the query's `from`. */
       readonly intervals: readonly Interval[];
       /**
-       * Up to when the data are complete for each revision (ms since the epoch): every pod or series that should have
-       * answered did. It may lag behind the last interval when a part is missing; a revision with no complete data yet
+       * Up to when the data are complete for each revision (ms since the epoch): every ready pod, or every series, that
+       * should have answered did. It may lag behind the last interval when a part is missing; a revision with no complete data yet
        * is absent.
        */
       readonly completeThrough: Readonly<Record<string, number>>;

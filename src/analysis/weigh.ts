@@ -121,10 +121,19 @@ function withOwn(whole: number, own: number, number: number): number {
   return log10(lnPlus(kept, Math.log(OWN_SHARE / (number * (number - 1))) + own * Math.LN10));
 }
 
+/** Two lumps, and a little more, may pass before stable's next one tells of the time of the candidate's. */
+const LATE = 2.5;
+
 /** Of the candidate's events those that the limit is held against: of stable's silence only once it is more than its rhythm. */
-function heldToLimit({ held }: Tally, { waiting }: EventEvidence, { silence }: EventSettings): Counts {
-  const isTooSoon = waiting !== undefined && waiting.stable.all === 0 && waiting.seconds < silence;
-  const early = isTooSoon ? waiting.candidate : { all: 0, bad: 0 };
+function heldToLimit(tally: Tally, state: EventEvidence, { silence }: EventSettings): Counts {
+  const { held } = tally;
+  const { waiting, lump } = state;
+  if (waiting === undefined || (waiting.before === true && tally !== state)) return held;
+  const { candidate, stable, seconds } = waiting;
+  if (lump > 0) {
+    return seconds < LATE * lump ? held : { all: held.all + candidate.all, bad: held.bad + candidate.bad };
+  }
+  const early = stable.all === 0 && seconds < silence ? candidate : { all: 0, bad: 0 };
   return { all: Math.max(0, held.all - early.all), bad: Math.max(0, held.bad - early.bad) };
 }
 

@@ -130,7 +130,8 @@ const analysis = z.object({
       'Milliseconds since `windowFrom` that nobody counted, as after a restart of the operator. The step takes as much longer.',
   }),
   completeThrough: time.optional().meta({
-    description: 'Up to this time the data of the candidate are complete: every proxy or series answered.',
+    description:
+      'Up to this time the data of the candidate are complete: the proxy of every ready pod, or every series, answered.',
   }),
   stableThrough: time.optional().meta({
     description: 'The same of the stable revision, with which the candidate is compared.',

@@ -5,7 +5,7 @@ import { VirtualClock } from '../kube/virtual-clock.ts';
 import { ApiError } from '../kube/types.ts';
 import { leases, namespaces } from '../kube/well-known.ts';
 import type { Lease } from '../kube/lease.ts';
-import { type Leadership, lead } from './lead.ts';
+import { type Identity, type Leadership, lead, newIdentity } from './lead.ts';
 import { OperatorMetrics } from './metrics.ts';
 
 let clock: VirtualClock;
@@ -22,6 +22,7 @@ beforeEach(async () => {
 });
 
 interface Candidate {
+  readonly name: string;
   readonly leadership: Leadership;
   readonly metrics: OperatorMetrics;
   readonly stop: AbortController;
@@ -30,15 +31,16 @@ interface Candidate {
   readonly outcome: Promise<string>;
 }
 
-function candidate(identity: string, leaderElect = true): Candidate {
+function candidate(who: string | Identity, leaderElect = true): Candidate {
+  const own = typeof who === 'string' ? { identity: who } : who;
   const metrics = new OperatorMetrics();
   const stop = new AbortController();
   const log: string[] = [];
   const leadership = lead({
     flags: { leaderElect, leaderElectionNamespace: 'ops' },
-    client: cluster.client({ user: identity }),
+    client: cluster.client({ user: own.identity }),
     clock,
-    identity,
+    ...own,
     metrics,
     onError: (error, where) => errors.push(`${where}: ${String(error)}`),
     random: () => 0,
@@ -51,7 +53,7 @@ function candidate(identity: string, leaderElect = true): Candidate {
     // The last write of a leader that is asked to stop is still one of a leader.
     log.push(mayWrite(leadership) ? 'ends as leader' : 'ends');
   });
-  return { leadership, metrics, stop, log, outcome };
+  return { name: own.identity, leadership, metrics, stop, log, outcome };
 }
 
 function mayWrite({ assertLeader }: Leadership): boolean {
@@ -120,6 +122,44 @@ describe('with --leader-elect', () => {
     expect(errors.some((error) => error.startsWith('leader election: ') && error.includes('no route'))).toBe(
       true,
     );
+    second.stop.abort();
+    await clock.advance(5000);
+  });
+
+  it('a container that died and starts again leads at once: its last run has ended', async () => {
+    const before = candidate(newIdentity('songbird-1', 'pod-1'));
+    await clock.advance(1000);
+    expect(before.log).toEqual(['works']);
+    const standby = candidate(newIdentity('songbird-2', 'pod-2'));
+    await clock.advance(1000);
+    cluster.intercept({
+      before: ({ user }) => {
+        if (user === before.name) throw new ApiError(0, 'ConnectionFailed', 'it is dead');
+      },
+    });
+    const after = candidate(newIdentity('songbird-1', 'pod-1'));
+    await clock.advance(0);
+    expect([after.log, mayWrite(after.leadership)]).toEqual([['works'], true]);
+    await clock.advance(30_000);
+    expect([standby.log, mayWrite(after.leadership)]).toEqual([[], true]);
+    after.stop.abort();
+    standby.stop.abort();
+    await clock.advance(5000);
+  });
+
+  it.each([
+    ['another pod', newIdentity('songbird-2', 'pod-2')],
+    ['another pod of the same name', newIdentity('songbird-1', 'pod-12')],
+    ['a process that knows of no pod', newIdentity('songbird-1', undefined)],
+    ['a process with an empty uid', newIdentity('songbird-1', '')],
+  ])('%s waits for the end of a lease', async (_, other) => {
+    const holder = newIdentity('songbird-1', other.identity.includes('pod') ? 'pod-1' : undefined);
+    const first = candidate(holder);
+    await clock.advance(1000);
+    const second = candidate(other);
+    await clock.advance(10_000);
+    expect([first.log, second.log]).toEqual([['works'], []]);
+    first.stop.abort();
     second.stop.abort();
     await clock.advance(5000);
   });

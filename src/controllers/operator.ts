@@ -54,8 +54,8 @@ export interface OperatorOptions {
   readonly random?: () => number;
 }
 
-/** A rollback must not wait longer than this for the API server's return (ms). */
-const LONGEST_BACKOFF_MS = 5000;
+/** A rollback must not wait longer than this for the return of the API server, or of the operator's rights (ms). */
+const LONGEST_BACKOFF_MS = 1500;
 
 /** After so many conflicts in a row over one release its cache may not follow the API server any more. */
 const DOUBTFUL_CONFLICTS = 3;

@@ -5,7 +5,7 @@ import type { ApiClient } from '../kube/types.ts';
 import type { PassObserver } from './canary-release/controller.ts';
 import type { TelemetryAccess } from './canary-release/progress.ts';
 import type { Flags } from './flags.ts';
-import { type Leadership, lead } from './lead.ts';
+import { type Identity, type Leadership, lead } from './lead.ts';
 import type { OperatorMetrics } from './metrics.ts';
 import { type About, SongbirdOperator } from './operator.ts';
 import type { EventSink } from './reporter.ts';
@@ -20,6 +20,8 @@ export interface ProcessOptions {
   readonly clock: Clock;
   /** Different for every process that there ever was. */
   readonly identity: string;
+  /** True of the identity of an earlier process that has certainly ended; by default of none. */
+  readonly hasEnded?: Identity['hasEnded'];
   readonly telemetry: TelemetryAccess;
   readonly metrics: OperatorMetrics;
   /** Who tells people of passes; Events go to the sink. */

@@ -1,7 +1,9 @@
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
-import { ApiError } from '../kube/types.ts';
+import { ApiError, type KubeObject } from '../kube/types.ts';
 import { customResourceDefinitions } from '../kube/well-known.ts';
+import type { ApiRequest } from '../sandbox/cluster/request.ts';
 import { TestCluster, healthy } from './cluster.testing.ts';
+import { releaseCommands } from './kinds.ts';
 import { OperatorPod, type Outage } from './operator-pod.testing.ts';
 
 let test: TestCluster;
@@ -67,6 +69,56 @@ describe('an API server that is away', () => {
     const status = await test.until(({ phase }) => phase === 'RolledBack', 40);
     expect(status.message).toMatch(/at least \d+ times as often/);
     expect(test.clock.now() - back).toBeLessThan(30_000);
+  });
+});
+
+describe('rights that are taken away in mid-release and given back', () => {
+  const SPEC = { steps: [{ weight: 40, for: '10m' }, { weight: 100 }] };
+  let pod: OperatorPod;
+
+  afterEach(async () => {
+    await pod.stop();
+  });
+
+  it.each<[string, (request: ApiRequest) => boolean]>([
+    ['all but those to its lease', ({ plural }) => plural !== 'leases'],
+    ['those to write routes', ({ plural, verb }) => plural === 'virtualservices' && verb === 'patch'],
+    ['those to write status', ({ subresource }) => subresource === 'status'],
+  ])('%s: an abort that was ordered meanwhile takes effect in two seconds', async (_name, isForbidden) => {
+    test = await TestCluster.start();
+    pod = new OperatorPod(test);
+    pod.start();
+    await test.apply('cart:1', SPEC);
+    await test.until(healthy);
+    await test.apply('cart:2', SPEC);
+    const { candidateRevision } = await test.until(({ step }) => step?.observedWeight === 40);
+    let forbidden = true;
+    test.cluster.intercept({
+      before: (request) => {
+        if (!forbidden || request.user !== 'songbird' || !isForbidden(request)) return;
+        const { verb, plural } = request;
+        throw new ApiError(403, 'Forbidden', `User "songbird" cannot ${verb} resource "${plural}"`);
+      },
+    });
+    // Watches that were open would stay so
+    pod.line.cut(new ApiError(0, 'ConnectionFailed', 'other side closed'));
+    await test.clock.advance(1000);
+    pod.line.mend();
+    await test.clock.advance(60_000);
+    await test.admin.create<KubeObject & { spec: unknown }>(releaseCommands, {
+      apiVersion: 'songbird.dev/v1alpha1',
+      kind: 'ReleaseCommand',
+      metadata: { name: 'stop', namespace: 'shop' },
+      spec: { release: 'cart', revision: candidateRevision, action: 'abort', ttl: '1h' },
+    });
+    // In the middle between two tries of whoever tries every 5 s or less often
+    await test.clock.advance(61_000);
+    const weight = async () => (await test.weights())[candidateRevision ?? ''] ?? 0;
+    expect([await weight(), pod.ended]).toEqual([40, 0]);
+    forbidden = false;
+    await test.clock.advance(2000);
+    expect(await weight()).toBe(0);
+    await test.until(({ phase }) => phase === 'RolledBack');
   });
 });
 

@@ -84,18 +84,89 @@ describe('a stable revision without ready pods', () => {
     pods(world, 'v1', { ready: 0 });
     world.run(25);
     expect(world.status).toMatchObject({ phase: 'Healthy', stableRevision: 'v2' });
+    const passed = world.events.filter(({ message }) => message.includes('% passed: '));
+    expect(passed.map(({ message }) => message.split(' ')[0])).toEqual(['5%', '40%']);
   });
 
-  it('leaves traffic that was sent to the candidate there, with the pods for it', () => {
+  it('gives its traffic to the candidate at once, with the pods for it, and has it back with its own', () => {
     const world = midway();
-    pods(world, 'v1', { ready: 0 });
-    world.weights = { v2: 100 };
-    world.settle();
-    expect(world.weights).toEqual({ v2: 100 });
-    expect(world.workloads['v2']).toMatchObject({ replicas: 3 });
-    pods(world, 'v1', { ready: 1 });
+    const [route, scale] = effectsOf(world, () => {
+      pods(world, 'v1', { ready: 0 });
+    });
+    expect(route).toMatchObject({ kind: 'route', weights: { v2: 100 }, urgent: true });
+    expect(scale).toEqual({ kind: 'scaleDeployment', revision: 'v2', replicas: 3 });
+    expect(world.status).toMatchObject({ phase: 'Progressing', step: { weight: 40, observedWeight: 100 } });
+    expect(world.status.message).toBe(
+      '40% for 10s, with all traffic until revision v1 has its pods again: the test says Pass',
+    );
+    // Its share of 60% takes two of three pods.
+    expect(
+      effectsOf(world, () => {
+        pods(world, 'v1', { ready: 1 });
+      }),
+    ).toEqual([]);
+    pods(world, 'v1', { ready: 2 });
     world.settle();
     expect(world.weights).toEqual({ v1: 60, v2: 40 });
+    expect(world.status.message).toBe('40% for 10s: the test says Pass');
+  });
+
+  it('does not count the time before, nor that in which the candidate stood in, for what comes after', () => {
+    const world = midway();
+    world.run(6);
+    pods(world, 'v1', { ready: 0 });
+    world.run(7);
+    expect(world.status.step).toMatchObject({ weight: 40, observedWeight: 100 });
+    pods(world, 'v1', { ready: 3 });
+    world.run(8);
+    expect(world.status.step).toMatchObject({ weight: 40, observedWeight: 40 });
+    world.run(4);
+    expect(world.status.step).toMatchObject({ weight: 100 });
+  });
+
+  it('keeps its traffic where the candidate has none yet: nobody has watched that one', () => {
+    const world = World.healthy();
+    world.telemetry = { state: 'readable', counted: false };
+    world.release('v2');
+    expect(world.workloads['v2']).toMatchObject({ ready: 1 });
+    pods(world, 'v1', { ready: 0 });
+    world.run(5);
+    expect(world.weights).toEqual({ v1: 100 });
+  });
+
+  it('gives no more to a candidate that was given up, nor by a manifest that cannot work', () => {
+    const failed = midway();
+    failed.verdict = 'Fail';
+    pods(failed, 'v1', { ready: 0 });
+    failed.settle();
+    expect(failed.weights).toEqual({ v1: 60, v2: 40 });
+    const wrong = midway();
+    wrong.problems = [NO_GATEWAY];
+    pods(wrong, 'v1', { ready: 0 });
+    wrong.settle();
+    expect(wrong.weights).toEqual({ v1: 60, v2: 40 });
+  });
+
+  it('leaves all traffic with a stand-in that fails, until it has a pod to go back to', () => {
+    const world = midway();
+    pods(world, 'v1', { ready: 0 });
+    world.settle();
+    world.verdict = 'Fail';
+    world.settle();
+    expect([world.weights, world.status.phase]).toEqual([{ v2: 100 }, 'RollingBack']);
+    pods(world, 'v1', { ready: 1 });
+    world.settle();
+    expect([world.weights, world.status.phase]).toEqual([{ v1: 100 }, 'RolledBack']);
+  });
+
+  it('has its traffic back from a stand-in that loses its pods, too: none is better than the other', () => {
+    const world = midway();
+    pods(world, 'v1', { ready: 0 });
+    world.settle();
+    world.broken.add('v2');
+    pods(world, 'v2', { ready: 0 });
+    world.settle();
+    expect(world.weights).toEqual({ v1: 100 });
   });
 });
 

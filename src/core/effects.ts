@@ -67,10 +67,29 @@ export function wantedWeights(
   const share = candidateShare(status, observed);
   if (stable === undefined)
     return candidate !== undefined && share === 100 ? { [candidate]: 100 } : undefined;
+  const standIn = standInFor(status, observed);
+  if (standIn !== undefined) return { [standIn]: 100 };
   const gains = 100 - share > routed(observed, stable);
   if (gains && cannotTakeOver(stable, observed)) return undefined;
   if (candidate === undefined || share === 0) return { [stable]: 100 };
   return share === 100 ? { [candidate]: 100 } : { [stable]: 100 - share, [candidate]: share };
+}
+
+/**
+ * The candidate, where it takes all traffic because the stable revision has lost its last ready pod: who has none gets
+ * nothing, whatever the step says (`no-empty-backend`). It stands in until stable has the pods for its share. One that has
+ * no traffic yet was not watched yet, and one that was given up gets no more (`monotone-after-fail`).
+ */
+export function standInFor(status: CanaryReleaseStatus, observed: Observed): string | undefined {
+  const { stableRevision: stable, candidateRevision: candidate, step, ending } = status;
+  if (stable === undefined || candidate === undefined || step === undefined || ending !== undefined)
+    return undefined;
+  const { replicas } = observed.spec;
+  const present = routed(observed, candidate);
+  if (replicas === 0 || observed.problems.length > 0 || step.weight === 100) return undefined;
+  if (present === 0 || !isReady(observed, candidate)) return undefined;
+  const needed = present === 100 ? podsFor(100 - step.weight, replicas) : 1;
+  return (observed.workloads[stable]?.ready ?? 0) < needed ? candidate : undefined;
 }
 
 /** The candidate's weight (percent): that of its step, or what it has as long as it must not have more; 0 without pods. */
@@ -179,7 +198,9 @@ function routes(status: CanaryReleaseStatus, observed: Observed, now: number): E
     !traffic.drifted &&
     sameWeights(traffic.weights, weights) &&
     sameSet(traffic.subsets, subsets);
-  return settled ? undefined : { kind: 'route', weights, subsets, weightsOnly: false, urgent: false };
+  // Requests to a version without a pod fail, each of them.
+  const urgent = standInFor(status, observed) !== undefined;
+  return settled ? undefined : { kind: 'route', weights, subsets, weightsOnly: false, urgent };
 }
 
 /** No user meets a candidate that nobody could watch: before its first weight the source must have counted once. */

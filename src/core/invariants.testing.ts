@@ -5,6 +5,7 @@ import { checkBaseline, checkBaselineGoes, isCompared } from './baseline-invaria
 import type { Decision, Effect, Observed } from './model.ts';
 import { ms } from './model.ts';
 import { LATEST_MS } from './progress.ts';
+import { checkStandIn, isStandIn } from './stand-in-invariants.testing.ts';
 import { dwellMs, podsFor, stepAfter } from './steps.ts';
 
 /** One pass, as the rules below look at it. */
@@ -42,6 +43,7 @@ export class Invariants {
       holds('quiet', requeueAt >= now, `looks again at ${requeueAt}, before ${now}`);
     if (effect?.kind === 'route') checkWeights(effect);
     checkBackends(pass);
+    checkStandIn(pass);
     checkBaselineGoes(pass);
     if (observed.deleting) return;
     checkStatus(pass);
@@ -74,7 +76,8 @@ export class Invariants {
     if (effect?.kind !== 'route' || candidate === undefined || after.stableRevision === undefined) return;
     const weight = effect.weights[candidate] ?? 0;
     const wanted = step?.weight ?? 0;
-    holds('fresh-evidence', weight <= wanted, `routes ${weight}%, but the step is ${wanted}%`);
+    const isMeant = weight <= wanted || isStandIn(pass);
+    holds('fresh-evidence', isMeant, `routes ${weight}%, but the step is ${wanted}%`);
   }
 
   #checkStep(pass: Pass): void {
@@ -102,7 +105,8 @@ export class Invariants {
     if (isOrdered(pass, 'promote') || before.promotion === 'step') return;
     holds('fresh-baseline', isCompared(pass, was), `goes on from ${was}% without its baseline`);
     const held = this.#held;
-    holds('fresh-evidence', held?.weight === was, `goes on from ${was}% without having observed it`);
+    const isObserved = held?.weight === was || (held?.weight === 100 && isStandIn(pass));
+    holds('fresh-evidence', isObserved, `goes on from ${was}% without having observed it`);
     checkEvidence(pass, held?.since ?? now, dwellMs(observed.spec, was));
   }
 
@@ -249,7 +253,8 @@ function checkWeights({ weights }: Route): void {
 }
 
 /** `no-empty-backend`: what gains traffic can serve it, what has traffic keeps its pods. */
-function checkBackends({ observed, after, effect }: Pass): void {
+function checkBackends(pass: Pass): void {
+  const { observed, after, effect } = pass;
   const candidate = after.candidateRevision;
   const { replicas } = observed.spec;
   if (effect?.kind === 'route') {
@@ -258,8 +263,7 @@ function checkBackends({ observed, after, effect }: Pass): void {
     );
     for (const [revision, weight] of Object.entries(effect.weights)) {
       if (weight <= weightOf(observed, revision)) continue;
-      const needed =
-        revision === candidate && after.stableRevision !== undefined ? podsFor(weight, replicas) : 1;
+      const needed = revision === candidate ? podsToRise(pass, weight) : 1;
       const nobodyIsTo = replicas === 0 && revision === after.stableRevision;
       const enough =
         readyOf(observed, revision) >= needed || nobodyIsTo || (!someServe && revision !== candidate);
@@ -284,6 +288,12 @@ function checkBackends({ observed, after, effect }: Pass): void {
     left >= kept,
     `${effect.revision} keeps ${left} pods for ${weight}% of the traffic`,
   );
+}
+
+/** The pods with which a candidate may have this weight: those for its share, or any, where nobody else serves. */
+function podsToRise(pass: Pass, weight: number): number {
+  const isAlone = pass.after.stableRevision === undefined || isStandIn(pass);
+  return isAlone ? 1 : podsFor(weight, pass.observed.spec.replicas);
 }
 
 /** Traffic is never touched by a manifest that cannot work, but taken back all the same. */

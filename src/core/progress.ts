@@ -1,7 +1,7 @@
 import type { AnalysisSpec, AnalysisStatus, CanaryReleaseStatus, Reason, StepStatus } from '../api/index.ts';
 import { durationMs, formatDuration } from '../api/index.ts';
 import { shortBaseline } from './baseline.ts';
-import { isMeasured } from './effects.ts';
+import { isMeasured, standInFor } from './effects.ts';
 import { begin, end, promote } from './lifecycle.ts';
 import { type Observed, iso, ms } from './model.ts';
 import { dwellMs, isBegun, podsFor, stepAfter, stepAt, stepNumber } from './steps.ts';
@@ -78,7 +78,10 @@ function deadline(status: CanaryReleaseStatus, observed: Observed): number | und
   return ms(step.progressAt) + dwell + durationMs(observed.spec.progressDeadline);
 }
 
-/** Notes what weight the routes give, and opens the step's window when it is the wanted one. */
+/**
+ * Notes what weight the routes give, and opens the step's window when it is the wanted one. A candidate that stands in for
+ * stable is watched at more than that, which is no less.
+ */
 export function observeWeight(
   status: CanaryReleaseStatus,
   observed: Observed,
@@ -87,20 +90,23 @@ export function observeWeight(
   const { step, candidateRevision: candidate } = status;
   if (step === undefined || candidate === undefined) return status;
   const observedWeight = observed.traffic.weights?.[candidate] ?? 0;
-  const reached = observedWeight === step.weight && observed.traffic.effective;
+  const standsIn = standInFor(status, observed) !== undefined;
+  const wanted = standsIn ? 100 : step.weight;
+  const reached = observedWeight === wanted && observed.traffic.effective;
   const located = {
     ...step,
     // What lies ahead is from before the clock was set back: it must not put the deadline off.
     progressAt: ms(step.progressAt) > now ? iso(now) : step.progressAt,
     observedWeight,
-    index: stepNumber(observed.spec.steps, observedWeight),
+    index: stepNumber(observed.spec.steps, standsIn ? step.weight : observedWeight),
     of: observed.spec.steps.length,
   };
   // A clock that was set, forward or back, leaves a window of which nobody knows how much was watched.
   const { observedAt } = step;
   const isSound = observedAt !== undefined && ms(observedAt) <= now && observed.timeSkipped !== true;
-  if (reached) return { ...status, step: isSound ? located : openWindow(located, now) };
-  return { ...status, step: observedAt === undefined ? located : closeWindow(located) };
+  if (!reached) return { ...status, step: observedAt === undefined ? located : closeWindow(located) };
+  if (isSound && observedWeight === step.observedWeight) return { ...status, step: located };
+  return { ...status, step: openWindow(isSound ? closeWindow(located) : located, now) };
 }
 
 function openWindow(step: StepStatus, now: number): StepStatus {

@@ -1,6 +1,6 @@
 import type { CanaryReleaseStatus, Condition, HistoryEntry, Phase, Reason } from '../api/index.ts';
 import { formatDuration } from '../api/index.ts';
-import { cannotTakeOver } from './effects.ts';
+import { cannotTakeOver, standInFor } from './effects.ts';
 import { type Observed, type ReleaseEvent, iso } from './model.ts';
 import { waitingFor } from './progress.ts';
 import { dwellMs } from './steps.ts';
@@ -59,10 +59,14 @@ function course(status: CanaryReleaseStatus, observed: Observed): Summary {
   const seen = failing?.message ?? status.analysis?.message ?? 'no requests counted yet';
   const dwell = dwellMs(observed.spec, step.weight);
   const watched = dwell === 0 ? '' : ` for ${formatDuration(dwell)}`;
+  const instead =
+    standInFor(status, observed) === undefined
+      ? ''
+      : `, with all traffic until revision ${stable ?? ''} has its pods again`;
   return {
     phase,
     reason: failing?.reason ?? 'Progressing',
-    message: `${step.weight}%${watched}: ${seen}`,
+    message: `${step.weight}%${watched}${instead}: ${seen}`,
     stalled: false,
   };
 }
@@ -180,7 +184,7 @@ function courseEvents(before: CanaryReleaseStatus, after: CanaryReleaseStatus): 
   events.push(...passedEvents(before, after));
   const opened = step?.observedAt !== undefined && step.observedAt !== before.step?.observedAt;
   if (opened) {
-    const message = `revision ${after.candidateRevision ?? ''} serves ${step.weight}% of the traffic`;
+    const message = `revision ${after.candidateRevision ?? ''} serves ${step.observedWeight}% of the traffic`;
     events.push({ type: 'Normal', reason: 'Progressing', message });
   }
   return events;

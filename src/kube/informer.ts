@@ -44,16 +44,17 @@ export interface InformerOptions<T extends KubeObject> {
   pageSize?: number;
 }
 
-// A server that is back after an outage is found soon; one that refuses will go on refusing for a while.
-const BACKOFF_MS = { first: 800, longestAway: 5_000, longestRefused: 30_000, longestAsked: 60_000 };
+// A server that is back after an outage is found at once, and so are rights that are given back: somebody may have ordered
+// an abort meanwhile. A kind that the cluster lacks, or what is wrong otherwise, will stay so for a while.
+const BACKOFF_MS = { first: 800, longestAway: 1_500, longestRefused: 30_000, longestAsked: 60_000 };
 const WATCH_SECONDS = { shortest: 300, longest: 600 };
 // A watch that ends sooner, and without an event, is a failure: a proxy that closes every watch must not be stormed.
 const SHORTEST_WATCH_MS = 1000;
 
 /**
  * A cache of all objects of one kind, kept up to date by list and watch. It never gives up: errors are reported and
- * tried again after 0.8 s, growing to 5 s while the server is away, and to 30 s while it refuses. Meanwhile the last known
- * objects stay.
+ * tried again after 0.8 s, growing to 1.5 s while the server is away or lets us not in, and to 30 s while it refuses for
+ * another reason. Meanwhile the last known objects stay.
  *
  * Objects belong to the cache: treat them as read-only.
  */
@@ -72,7 +73,7 @@ export class Informer<T extends KubeObject> {
   #resourceVersion: string | undefined;
   #listedAt = 0;
   #failures = 0;
-  /** The last failure was that there was no answer, or that the server could not give one. */
+  /** The last failure was not the request's, as {@link isAway} says. */
   #away = false;
   /** Where the last error was that nothing has refuted yet. */
   #failing: 'list' | 'watch' | undefined;
@@ -317,8 +318,10 @@ function broken({ plural, group }: ResourceType, reason: string, what: string): 
   return new ApiError(0, reason, `watch ${group === '' ? plural : `${plural}.${group}`}: ${what}`);
 }
 
+/** True where it is not the request that is wrong: no answer, a server in trouble, credentials or rights that lack. */
 function isAway(error: unknown): boolean {
-  return error instanceof ApiError && (error.code === 0 || error.code === 429 || error.code >= 500);
+  if (!(error instanceof ApiError)) return false;
+  return [0, 401, 403, 429].includes(error.code) || error.code >= 500;
 }
 
 /**

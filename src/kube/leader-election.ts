@@ -23,6 +23,11 @@ export interface LeaderElectorOptions {
   retryPeriodMs?: number;
   random?: () => number;
   /**
+   * True of a holder that certainly runs no more, such as an earlier run of the same container: its lease is taken at once.
+   * By default every holder may run as long as its lease says.
+   */
+  hasEnded?: ((holder: string) => boolean) | undefined;
+  /**
    * Does the work of a leader until the signal aborts; then it is to finish what it has begun, for which it leads on.
    * When it rejects, leadership is given back and `run` rejects.
    */
@@ -61,13 +66,14 @@ export class LeaderElector {
         `leader election: the lease duration (${leaseDurationMs} ms) must be longer than the renew deadline (${this.#renewDeadlineMs} ms), and that longer than the retry period (${this.#retryPeriodMs} ms)`,
       );
     if (options.identity === '') throw new Error('leader election: the identity must not be empty');
-    const { client, clock, namespace, name, identity } = options;
+    const { client, clock, namespace, name, identity, hasEnded } = options;
     this.#record = new LeaseRecord({
       client,
       clock,
       ref: { namespace, name },
       identity,
       durationMs: leaseDurationMs,
+      hasEnded,
     });
   }
 

@@ -32,6 +32,8 @@ export interface LeaseOptions {
   ref: ObjectRef;
   identity: string;
   durationMs: number;
+  /** True of a holder that certainly runs no more: its lease is taken without waiting for the end of it. */
+  hasEnded?: ((holder: string) => boolean) | undefined;
 }
 
 /**
@@ -101,8 +103,9 @@ export class LeaseRecord {
   }
 
   #isOthers(): boolean {
-    const { clock, identity, durationMs } = this.#options;
+    const { clock, identity, durationMs, hasEnded } = this.#options;
     if (this.holder === undefined || this.holder === identity) return false;
+    if (hasEnded?.(this.holder) === true) return false;
     const seconds = this.#lease?.spec?.leaseDurationSeconds;
     const duration = seconds === undefined ? durationMs : seconds * 1000;
     return clock.monotonic() < this.#changedAt + duration;

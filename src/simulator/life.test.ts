@@ -2,7 +2,7 @@ import { describe, expect, it } from 'vitest';
 import { Dice } from './dice.ts';
 import { playLife } from './life.ts';
 import { spec } from './spec.testing.ts';
-import { type Load, Traffic } from './traffic.ts';
+import { type Load, type Requests, Traffic } from './traffic.ts';
 
 const SEED = 3;
 
@@ -51,6 +51,18 @@ describe('the life of a release', () => {
     });
     const life = playLife(pausing, new Traffic([load(0, 0.01)], 1), new Dice(SEED));
     expect([life.outcome, life.reason]).toEqual(['Paused', 'Inconclusive']);
+  });
+
+  it('of a version that fails half its requests for a second in each minute is found out', () => {
+    const requests: Requests = {
+      count(who, share, from, to, dice) {
+        const isBurst = who === 'candidate' && from % 60_000 >= 59_000;
+        const all = dice.poisson((1000 * share * (to - from)) / 1000);
+        return { errors: { all, bad: dice.binomial(all, isBurst ? 0.5 : 0.0001) } };
+      },
+    };
+    const life = playLife(spec(), requests, new Dice(SEED));
+    expect([life.outcome, life.reason]).toEqual(['RolledBack', 'AnalysisFailed']);
   });
 
   it('shares its error budget with metrics that are not played', () => {

@@ -14,7 +14,7 @@ describe('createSources', () => {
         response.end('envoy_server_live{} 1\n');
       },
       async (port) => {
-        const pods = [{ name: 'a', uid: 'a', ip: '127.0.0.1', statsPort: port }];
+        const pods = [{ name: 'a', uid: 'a', ip: '127.0.0.1', statsPort: port, ready: true }];
         const targets = [{ revision: 'r', workload: 'w', fresh: true, pods }];
         const prometheus = { address: `http://127.0.0.1:${port}` };
         expect(await sources.proxies.read(prometheusQuery(15_000, { targets }))).toMatchObject({ ok: true });
@@ -22,7 +22,7 @@ describe('createSources', () => {
         expect(reading).toMatchObject({ ok: false, code: 'TelemetryInvalid' });
       },
     );
-    const gone = [{ name: 'a', uid: 'a', ip: '127.0.0.1', statsPort: 1 }];
+    const gone = [{ name: 'a', uid: 'a', ip: '127.0.0.1', statsPort: 1, ready: true }];
     const targets = [{ revision: 'r', workload: 'w', fresh: true, pods: gone }];
     await sources.proxies.read(prometheusQuery(20_000, { targets }));
     await sources.close();

@@ -8,6 +8,11 @@ export function isReady(pod: Pod): boolean {
   );
 }
 
+/** True when a pod's proxy may answer: the pod is ready, or it runs without being so, as one that is on its way out. */
+export function mayAnswer(pod: Pod): boolean {
+  return isReady(pod) || pod.status?.phase === 'Running';
+}
+
 const IMAGE_REASONS = new Set(['ErrImagePull', 'ImagePullBackOff', 'InvalidImageName', 'ErrImageNeverPull']);
 const CONFIG_REASONS = new Set(['CreateContainerConfigError', 'CreateContainerError', 'RunContainerError']);
 

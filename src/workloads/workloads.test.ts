@@ -15,6 +15,7 @@ import {
   checkTargetPort,
   deploymentOf,
   isReady,
+  mayAnswer,
   revisionOf,
   serviceOf,
   startProblem,
@@ -248,6 +249,16 @@ describe('pods', () => {
     expect(isReady(pod(ready))).toBe(true);
     expect(isReady(pod(ready, { deletionTimestamp: '2030-01-01T00:00:00Z' }))).toBe(false);
     expect(isReady(pod(undefined))).toBe(false);
+  });
+
+  it('have a proxy that may answer while they run, be they ready or not', () => {
+    const leaving = { deletionTimestamp: '2030-01-01T00:00:00Z' };
+    expect(mayAnswer(pod(ready))).toBe(true);
+    expect(mayAnswer(pod({ phase: 'Running' }))).toBe(true);
+    expect(mayAnswer(pod({ ...ready, phase: 'Running' }, leaving))).toBe(true);
+    for (const phase of ['Pending', 'Succeeded', 'Failed', undefined]) {
+      expect(mayAnswer(pod(phase === undefined ? undefined : { phase }))).toBe(false);
+    }
   });
 
   it('that cannot start are told with field, cause and mend', () => {

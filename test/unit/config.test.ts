@@ -17,6 +17,7 @@ interface DeploymentManifest {
       spec: {
         containers: {
           args: string[];
+          env?: { name: string; valueFrom?: { fieldRef?: { fieldPath: string } } }[];
           ports: { name: string; containerPort: number }[];
           livenessProbe: Probe;
           readinessProbe: Probe;
@@ -46,6 +47,11 @@ describe('the operator as config/ runs it', () => {
     });
     expect(livenessProbe.httpGet).toEqual({ path: '/healthz', port: readinessProbe.httpGet.port });
     expect(readinessProbe.httpGet.path).toBe('/readyz');
+  });
+
+  it('knows its pod, whose last run has ended when it starts again', async () => {
+    const { env = [] } = await operatorContainer();
+    expect(env).toContainEqual({ name: 'POD_UID', valueFrom: { fieldRef: { fieldPath: 'metadata.uid' } } });
   });
 
   it('is the version of package.json, on the Node that it is tested with', async () => {

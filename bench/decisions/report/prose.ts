@@ -11,6 +11,7 @@ What is common to both versions cancels out: load, the time of day, an outage of
 Real requests are not independent, so the evidence is corrected before it is compared with its limit:
 
 - **Retries.** One incident can show as three bad requests. How much more the counts scatter than chance explains is estimated as the release runs, from half-seconds next to each other on both sides, and evidence is divided by it. A burst after quiet counts as a few.
+- **Scrapes.** Prometheus tells of many seconds at once, and of each pod at another time. Such counts are compared when stable has told of the same time.
 - **Pods.** Two good versions differ, because their pods do. The candidate must be worse by more than stable's pods differ, as far as the source counts by pod; a fifth is assumed where it does not.
 - **Cold starts.** A version that may be twice as bad at first, three times as slow, and gets better with a time constant of half \`warmUp\`, is one of the explanations that the evidence has to beat.
 - **Limits.** The same bet is laid against "no more than the limit", with a tenth of the stake. A limit that stable breaks is raised to twice what is usual for stable, and what happens in an outage of stable is not held against it.
@@ -55,6 +56,7 @@ ${table(
     ['cold', 'each new pod fails twice as often at first, for about 10 s', 'connections open'],
     ['cold-latency', 'three times as many slow requests at first', 'caches and compilers'],
     ['scrape', 'counts of each side are up to 15 s old', "Prometheus as Istio's samples set it"],
+    ['scraped-outage', 'the two of them together', "one side's scrape tells of the outage first"],
     [
       'restarts',
       'every 2 min a pod of a side loses what it counted since the last read',
@@ -106,7 +108,7 @@ export const CANNOT = `## What it cannot do
 - **Prove its 1% for real traffic.** The inequality holds for independent requests. Retries, pods and cold starts are corrected for by estimates, and that this is enough is measured here, with nuisances of these kinds and strengths. Other kinds exist.
 - **See what does not count.** Wrong answers with status 200, lost orders, rising memory: use metrics of your own.
 - **See what hurts both versions.** A candidate that overloads a shared database fails stable's requests too; only an absolute limit speaks then, and stable's own errors raise it.
-- **Compare at 100%.** At the last step there is no stable traffic. What is left is stable's share before, doubled. An outage of the whole service that begins there rolls the release back; one that began before keeps it from going there. Releases here end before that step.
+- **Compare at 100%.** At the last step there is no stable traffic. What is left is stable's share before, doubled. An outage of the whole service that begins there rolls the release back; one that began before keeps it from going there. Releases here end before that step. The fewer requests stable still has, the more this holds for other weights: of releases that a 30 s outage of 30% strikes at 99%, three in five are rolled back at 50 requests a second, none at 500; at 90% none at 50, and one in seven at 10.
 - **Find slow poison.** A fault that begins after an hour is not in the data of the first ten minutes.
 - **Find small harm soon.** Twice as bad is found late or not at all, see above.
 - **Decide on next to nothing.** At 0.01% errors and few requests a second, most bad versions pass, as they would with any rule that leaves good ones alone.`;

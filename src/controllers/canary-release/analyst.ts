@@ -1,10 +1,11 @@
-import type { AnalysisStatus, Verdict } from '../../api/index.ts';
+import type { Overall } from '../../analysis/values/overall.ts';
+import type { AnalysisStatus, ValueStatus, Verdict } from '../../api/index.ts';
 import type { Observed } from '../../core/model.ts';
 import type { Clock } from '../../kube/clock.ts';
 import { Counting } from './counting.ts';
 import { Measuring } from './measuring.ts';
 import type { Gathered } from './observe.ts';
-import { type TelemetryAccess, progressOf, worst } from './progress.ts';
+import { type Progress, type TelemetryAccess, progressOf, worst } from './progress.ts';
 
 /** Reads and measures what the candidate's requests experience, and judges it. No source, however slow, holds it up. */
 export class Analyst {
@@ -25,11 +26,15 @@ export class Analyst {
       this.#measuring.drop(key);
       return gathered.observed;
     }
-    const begun = this.#measuring.begin(key, gathered, progress, now);
+    const { serves } = progress;
+    const begun = serves ? this.#measuring.begin(key, gathered, progress, now) : [];
+    if (!serves) this.#measuring.drop(key);
     const ids = this.#counting.begin(key, gathered, progress, now);
     await Promise.all([this.#counting.settle(key), this.#measuring.settle(key)]);
     const { telemetry, analysis } = this.#counting.judge(key, ids, gathered, progress, now);
-    const measured = this.#measuring.judge(key, gathered, progress, begun, now);
+    const measured = serves
+      ? this.#measuring.judge(key, gathered, progress, begun, now)
+      : unmeasured(progress);
     const trouble = telemetry.state === 'failing' ? telemetry.problem.message : undefined;
     return { ...gathered.observed, telemetry, analysis: combined(analysis, measured, trouble) };
   }
@@ -41,10 +46,28 @@ export class Analyst {
   }
 }
 
+interface Measured {
+  readonly states: readonly ValueStatus[] | undefined;
+  readonly overall: Overall;
+}
+
+/** Without a ready pod there is nothing to measure: what was measured stays as it is, and nothing passes by it. */
+function unmeasured({ candidate, previous }: Progress): Measured {
+  const score = previous?.score;
+  return {
+    states: previous?.values,
+    overall: {
+      verdict: 'Inconclusive',
+      messages: [`no pod of revision ${candidate} is ready`],
+      ...(score === undefined ? {} : { score }),
+    },
+  };
+}
+
 /** What was counted and what was measured, as one analysis: one Fail fails, and all must pass. */
 function combined(
   events: AnalysisStatus,
-  measured: ReturnType<Measuring['judge']>,
+  measured: Measured | undefined,
   trouble: string | undefined,
 ): AnalysisStatus {
   const overall = measured?.overall;
@@ -60,7 +83,7 @@ function combined(
     ...events,
     verdict,
     message: [...new Set(messages)].join('; '),
-    ...(measured === undefined ? {} : { values: [...measured.states] }),
+    ...(measured?.states === undefined ? {} : { values: [...measured.states] }),
     ...(overall?.score === undefined ? {} : { score: overall.score }),
   };
 }

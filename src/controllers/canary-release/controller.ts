@@ -57,6 +57,9 @@ const DOUBT_AFTER_MS = 2000;
 /** How long after a refused write it is tried again (ms). */
 const RETRY_REFUSED_MS = 5000;
 
+/** The same for one that takes traffic from a version that fails or has no pods (ms). */
+const RETRY_URGENT_MS = 1000;
+
 /** How often a release looks for a Secret that it lacks (ms): Secrets are not watched. */
 const SECRET_LOOK_MS = 1000;
 
@@ -74,7 +77,11 @@ interface Refusal {
 function isHeld({ effect, at }: Refusal, decision: Decision, now: number): boolean {
   const { candidateRevision, stableRevision, ending } = decision.status;
   const isJudged = candidateRevision !== undefined && stableRevision !== undefined && ending === undefined;
-  return isJudged && deepEqual(effect, decision.effect) && now >= at && now < at + RETRY_REFUSED_MS;
+  return isJudged && deepEqual(effect, decision.effect) && now >= at && now < at + retryMs(effect);
+}
+
+function retryMs(effect: Effect): number {
+  return effect.kind === 'route' && effect.urgent ? RETRY_URGENT_MS : RETRY_REFUSED_MS;
 }
 
 /** observe → decide → act for one release at a time. Holds nothing that a restart may not lose. */
@@ -131,7 +138,7 @@ export class CanaryReleaseController {
     const { effect } = decision;
     const refusal = this.#refused.get(key);
     if (effect !== undefined && refusal !== undefined && isHeld(refusal, decision, clock.now())) {
-      return { at: Math.min(refusal.at + RETRY_REFUSED_MS, clock.now() + LOOK_MS) };
+      return { at: Math.min(refusal.at + retryMs(effect), clock.now() + LOOK_MS) };
     }
     if (effect !== undefined) {
       if (release === object) await this.#deps.actor.confirm(object);
@@ -170,7 +177,7 @@ export class CanaryReleaseController {
     const { clock, observer } = this.#deps;
     const known = this.#refused.get(key)?.problem;
     this.#refused.set(key, { problem, effect, at: clock.now() });
-    if (known?.message === problem.message) return { at: clock.now() + RETRY_REFUSED_MS };
+    if (known?.message === problem.message) return { at: clock.now() + retryMs(effect) };
     observer.refused(object, problem);
     return { at: clock.now() };
   }

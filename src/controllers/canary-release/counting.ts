@@ -18,7 +18,7 @@ import { nextLookMs } from '../../core/looks.ts';
 import { heldShare } from '../../core/progress.ts';
 import { type Observed, type TelemetryState, ms } from '../../core/model.ts';
 import type { Clock } from '../../kube/clock.ts';
-import { isReady } from '../../workloads/index.ts';
+import { isReady, mayAnswer } from '../../workloads/index.ts';
 import { type Count, CountReader, type Counted, NOTHING } from './counts.ts';
 import type { Gathered } from './observe.ts';
 import { type Progress, type TelemetryAccess, prometheusFor, worst } from './progress.ts';
@@ -254,7 +254,7 @@ function target(revision: string, workload: string, fresh: boolean, pods: readon
     revision,
     workload,
     fresh,
-    pods: pods.filter(isReady).flatMap((pod) =>
+    pods: pods.filter(mayAnswer).flatMap((pod) =>
       pod.status?.podIP === undefined
         ? []
         : [
@@ -263,6 +263,7 @@ function target(revision: string, workload: string, fresh: boolean, pods: readon
               uid: pod.metadata.uid ?? '',
               ip: pod.status.podIP,
               statsPort: Number(pod.metadata.annotations?.[ANNOTATIONS.statsPort] ?? ISTIO_STATS_PORT),
+              ready: isReady(pod),
             },
           ],
     ),

@@ -29,6 +29,8 @@ export function prometheusFor(
 export interface Progress {
   readonly candidate: string;
   readonly stable: string;
+  /** False while no pod of the candidate is ready: what its pods have counted tells against it, and never for it. */
+  readonly serves: boolean;
   readonly attempt: { readonly number: number; readonly startedAt: string };
   /** What status holds of this candidate. */
   readonly previous: AnalysisStatus | undefined;
@@ -39,7 +41,10 @@ export interface Progress {
   readonly queriedFrom: number;
 }
 
-/** What there is to analyse; undefined while no candidate serves, or when it is on its way out. */
+/**
+ * What there is to analyse; undefined while no candidate has served, or when it is on its way out. One that has lost its
+ * last ready pod may have lost it by what is wrong with it.
+ */
 export function progressOf(observed: Observed, now: number): Progress | undefined {
   const {
     candidateRevision: candidate,
@@ -51,12 +56,15 @@ export function progressOf(observed: Observed, now: number): Progress | undefine
     promotion,
   } = observed.status;
   if (candidate === undefined || stable === undefined || attempt === undefined) return undefined;
-  const served = (observed.workloads[candidate]?.ready ?? 0) > 0;
-  if (!served || ending !== undefined || observed.deleting) return undefined;
+  const { ready = 0, pods = 0 } = observed.workloads[candidate] ?? {};
   const previous = analysis?.revision === candidate ? notAhead(analysis, now) : undefined;
+  const serves = ready > 0;
+  const hasServed = serves || (pods > 0 && previous !== undefined);
+  if (!hasServed || ending !== undefined || observed.deleting) return undefined;
   return {
     candidate,
     stable,
+    serves,
     attempt,
     previous,
     // Nothing is measured for a release that goes to the end without analysis.

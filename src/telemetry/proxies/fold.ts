@@ -1,15 +1,20 @@
-import type { Target } from '../../analysis/telemetry.ts';
+import type { Target, TargetPod } from '../../analysis/telemetry.ts';
 import { Ledger } from '../ledger.ts';
 import type { Part } from '../ledger.ts';
 import { increase } from '../series.ts';
 import type { ProxyReading } from '../series.ts';
 import type { Flavour, Statistics } from './statistics.ts';
+import type { LateReading } from './unready.ts';
+
+type PodReading = ProxyReading & { readonly flavour: Flavour };
 
 /** What is known of a pod's counters. */
 interface PodState {
   /** A time when the pod did not serve yet, so that all it has counted came after; undefined when nobody knows. */
   readonly bornAfter: number | undefined;
-  readonly last?: (ProxyReading & { readonly flavour: Flavour }) | undefined;
+  readonly last?: PodReading | undefined;
+  /** The last time at which it was read without knowing what it had counted before. */
+  readonly knownFrom?: number | undefined;
 }
 
 /**
@@ -19,31 +24,40 @@ interface PodState {
  * fresh revision that was not among the targets of an earlier round counts from zero: it was born since, so what it did
  * first, which is what tends to fail, is counted. A stable pod that appears may as well be one that was not ready for a
  * while and has served for years; of it, what it did before its first reading is left out.
+ *
+ * What pods count that are not ready is counted like that of any other. Only whether the data are complete is told
+ * without them: some of them never answer.
  */
 export class PodCounters {
   readonly ledger = new Ledger();
   readonly #pods = new Map<string, PodState>();
   readonly #completeThrough = new Map<string, number>();
-  /** By revision: the last time at which a pod of it was read without knowing what it had counted before. */
+  /** By revision: the last time at which a pod of it that is ready was read without knowing what it had counted before. */
   readonly #completeFrom = new Map<string, number>();
   /** The time of the last round. */
   #round: number | undefined;
 
   /**
-   * Takes in one round of reading, begun at `time`: the statistics of each pod by uid, as far as it could be read.
-   * Rounds come in order of time.
+   * Takes in one round of reading, begun at `time`: the statistics of each ready pod by uid, as far as it could be read,
+   * and what others answered meanwhile. Rounds come in order of time.
    */
-  fold(time: number, targets: readonly Target[], read: ReadonlyMap<string, Statistics>): void {
-    const parts = targets.flatMap((target) => this.#foldTarget(time, target, read));
-    if (read.size > 0) this.ledger.append(time, parts);
+  fold(
+    time: number,
+    targets: readonly Target[],
+    read: ReadonlyMap<string, Statistics>,
+    late: readonly LateReading[] = [],
+  ): void {
+    const parts = targets.flatMap((target) => this.#foldTarget(time, target, read, late));
+    if (read.size + late.length > 0) this.ledger.append(time, parts);
     this.#forgetReadings(targets);
     this.#round = time;
   }
 
   /**
    * Between these two times every request to the revision was counted; undefined while there are no such times. `through`
-   * is the last round in which every pod was read. `from` moves on to each round that found a pod whose counters hold an
-   * unknown share of what happened before: the first round of all, a pod that was not a target for a while.
+   * is the last round in which every ready pod was read. `from` moves on to each round that found a ready pod whose
+   * counters hold an unknown share of what happened before: the first round of all, a pod that was not a target for a
+   * while.
    */
   complete(revision: string): { readonly from: number; readonly through: number } | undefined {
     const through = this.#completeThrough.get(revision);
@@ -51,24 +65,44 @@ export class PodCounters {
     return through === undefined || through < from ? undefined : { from, through };
   }
 
-  #foldTarget(time: number, target: Target, read: ReadonlyMap<string, Statistics>): Part[] {
-    const bornAfter = target.fresh ? this.#round : undefined;
-    const parts: Part[] = [];
-    for (const { uid, name } of target.pods) {
-      const known = this.#pods.get(uid) ?? { bornAfter };
-      const statistics = read.get(uid);
-      const now = statistics === undefined ? undefined : { time, ...statistics };
-      if (now !== undefined) {
-        const since = sinceOf(known, now);
-        if (since === undefined) this.#completeFrom.set(target.revision, time);
-        else parts.push(...partsOf(target.revision, name, known, now, since));
-      }
-      this.#pods.set(uid, { ...known, last: now ?? known.last });
-    }
-    if (target.pods.length > 0 && target.pods.every((pod) => read.has(pod.uid))) {
-      this.#completeThrough.set(target.revision, time);
+  #foldTarget(
+    time: number,
+    target: Target,
+    read: ReadonlyMap<string, Statistics>,
+    late: readonly LateReading[],
+  ): Part[] {
+    const { revision, workload, fresh } = target;
+    const bornAfter = fresh ? this.#round : undefined;
+    const own = new Map(late.filter((one) => one.workload === workload).map((one) => [one.pod.uid, one]));
+    const listed = new Set(target.pods.map(({ uid }) => uid));
+    const gone = [...own.values()].map(({ pod }) => pod).filter(({ uid }) => !listed.has(uid));
+    const parts = [...target.pods, ...gone].flatMap((pod) => {
+      const now = readingOf(time, read.get(pod.uid), own.get(pod.uid));
+      if (now !== undefined) return this.#foldReading(revision, pod, bornAfter, now);
+      this.#pods.set(pod.uid, this.#pods.get(pod.uid) ?? { bornAfter });
+      return [];
+    });
+    const awaited = target.pods.filter(({ ready }) => ready);
+    if (awaited.length > 0 && awaited.every(({ uid }) => read.has(uid))) {
+      this.#completeThrough.set(revision, time);
     }
     return parts;
+  }
+
+  #foldReading(
+    revision: string,
+    { uid, name, ready }: TargetPod,
+    bornAfter: number | undefined,
+    now: PodReading,
+  ): Part[] {
+    const known = this.#pods.get(uid) ?? { bornAfter };
+    const since = sinceOf(known, now);
+    const knownFrom = since === undefined ? now.time : known.knownFrom;
+    this.#pods.set(uid, { ...known, last: now, knownFrom });
+    if (ready && knownFrom !== undefined) {
+      this.#completeFrom.set(revision, Math.max(knownFrom, this.#completeFrom.get(revision) ?? -Infinity));
+    }
+    return since === undefined ? [] : partsOf(revision, name, known, now, since);
   }
 
   /** A pod that left stays known, so that it isn't taken for a new one when it comes back; its counters are dropped. */
@@ -78,6 +112,16 @@ export class PodCounters {
       if (!present.has(uid)) this.#pods.set(uid, { bornAfter: undefined });
     }
   }
+}
+
+/** A pod's reading: the round's own, or else one that came beside the rounds. */
+function readingOf(
+  time: number,
+  statistics: Statistics | undefined,
+  late: LateReading | undefined,
+): PodReading | undefined {
+  if (statistics !== undefined) return { time, ...statistics };
+  return late === undefined ? undefined : { time: late.time, ...late.statistics };
 }
 
 /** Since when what `now` has more was counted; undefined where nobody knows. */

@@ -275,7 +275,7 @@ describe('ProxiesSource', () => {
   it('knows a release without pods from one that is well', async () => {
     const reading = await new ProxiesSource(network({}).http).read(query(1000, [target('a', [])]));
     expect(reading).toMatchObject({ ok: true, completeThrough: {} });
-    expect(warningOf(reading)).toMatch(/Revision a has no pod/);
+    expect(warningOf(reading)).toMatch(/Revision a has no ready pod/);
   });
 
   it('reads each pod once for reads that come together or soon after one another', async () => {
@@ -342,7 +342,7 @@ describe('ProxiesSource over real HTTP', () => {
       revision: 'a',
       workload: 'reviews-a',
       fresh: false,
-      pods: [{ name: 'reviews-a-1', uid: 'u1', ip: '127.0.0.1', statsPort: port }],
+      pods: [{ name: 'reviews-a-1', uid: 'u1', ip: '127.0.0.1', statsPort: port, ready: true }],
     },
   ];
 

@@ -12,6 +12,7 @@ import { excerpt, sentences, unknowableSentence } from '../text.ts';
 import { PodCounters } from './fold.ts';
 import { parseStatistics, StatisticsError } from './statistics.ts';
 import type { Statistics } from './statistics.ts';
+import { UnreadyPods } from './unready.ts';
 
 export interface ProxiesOptions {
   /** For each pod's whole answer. Default 1000. */
@@ -29,13 +30,15 @@ const SET_BACK_MS = 900;
 
 interface Round {
   readonly time: number;
-  /** A sentence for each pod that couldn't be read. */
+  /** A sentence for each ready pod that couldn't be read. */
   readonly failures: readonly string[];
+  /** How many ready pods could be read. */
   readonly podsRead: number;
 }
 
 interface Release {
   readonly counters: PodCounters;
+  readonly unready: UnreadyPods;
   round?: Round;
   /** The round under way. */
   reading?: Promise<Round>;
@@ -43,8 +46,9 @@ interface Release {
 
 /**
  * Reads the statistics of the targets' proxies itself: at each `read`, unless what it has is young enough,
- * from all pods in parallel. What it has read it keeps in memory by release, so intervals begin with the first read of a
- * release by this process.
+ * from all pods in parallel. It waits for those that are ready; the others are read beside it, and what they answer is in
+ * this round or in a later one. What it has read it keeps in memory by release, so intervals begin with the first read of
+ * a release by this process.
  */
 export class ProxiesSource implements TelemetrySource {
   readonly #http: Http;
@@ -83,13 +87,16 @@ export class ProxiesSource implements TelemetrySource {
     // After the wall clock was set back, times of earlier rounds mean nothing beside those to come.
     const setBack = query.now <= (known?.round?.time ?? -Infinity) - SET_BACK_MS;
     if (known !== undefined && !setBack) return known;
-    const release = { counters: new PodCounters() };
+    const release = {
+      counters: new PodCounters(),
+      unready: new UnreadyPods((pod) => this.#readPod(pod)),
+    };
     this.#releases.set(key, release);
     return release;
   }
 
   async #readRound(release: Release, time: number, targets: readonly Target[]): Promise<Round> {
-    const pods = targets.flatMap((target) => target.pods);
+    const pods = targets.flatMap((target) => target.pods.filter(({ ready }) => ready));
     const read = new Map<string, Statistics>();
     const failures: string[] = [];
     const waiting = pods.values();
@@ -100,8 +107,10 @@ export class ProxiesSource implements TelemetrySource {
         else read.set(pod.uid, statistics);
       }
     };
-    await Promise.all(Array.from({ length: Math.min(this.#options.concurrency, pods.length) }, worker));
-    release.counters.fold(time, targets, read);
+    const workers = Array.from({ length: Math.min(this.#options.concurrency, pods.length) }, worker);
+    release.unready.ask(time, targets);
+    await Promise.all(workers);
+    release.counters.fold(time, targets, read, release.unready.take(targets));
     release.round = { time, failures: failures.sort(), podsRead: read.size };
     return release.round;
   }
@@ -149,8 +158,8 @@ function answer(query: TelemetryQuery, counters: PodCounters, round: Round): Rea
     return span === undefined ? [] : [{ revision, ...span }];
   });
   const podless = query.targets
-    .filter((target) => target.pods.length === 0)
-    .map((target) => `Revision ${target.revision} has no pod to read.`);
+    .filter((target) => !target.pods.some(({ ready }) => ready))
+    .map((target) => `Revision ${target.revision} has no ready pod to read.`);
   const unknowable = account.unknowable.map((name) => unknowableSentence(name, query.metrics));
   const warning = [failures, ...podless, ...unknowable].filter((sentence) => sentence !== '').join(' ');
   return {

@@ -36,8 +36,20 @@ export function network(pods: Record<string, Pod>): { http: Http; scrapes: strin
   return { http, scrapes };
 }
 
-export function target(revision: string, ips: string[], fresh = false): Target {
-  const pods = ips.map((ip) => ({ name: `pod-${ip}`, uid: `uid-${ip}`, ip, statsPort: 15090 }));
+/** A target with these pods, of which those in `unready` are not ready. */
+export function target(
+  revision: string,
+  ips: string[],
+  fresh = false,
+  unready: readonly string[] = [],
+): Target {
+  const pods = ips.map((ip) => ({
+    name: `pod-${ip}`,
+    uid: `uid-${ip}`,
+    ip,
+    statsPort: 15090,
+    ready: !unready.includes(ip),
+  }));
   return { revision, workload: `reviews-${revision}`, fresh, pods };
 }
 

@@ -7,6 +7,8 @@ import { join } from 'node:path';
 import { setTimeout as delay } from 'node:timers/promises';
 import { call, disconnect, kubeconfigOf } from './access.ts';
 import type { ServerAccess } from './access.ts';
+import { AUDIT_POLICY, readAudit } from './audit.ts';
+import type { Written } from './audit.ts';
 import { findBinaries, messageOf, MissingTools } from './build.ts';
 import type { Binaries, Log } from './build.ts';
 import { accessAs, installCrdSets } from './plane.ts';
@@ -21,6 +23,8 @@ export interface ControlPlaneOptions {
   readonly crds?: readonly Crds[];
   /** Admission plugins to switch off, such as `ServiceAccount`, which mounts a token into each pod. */
   readonly disableAdmission?: readonly string[];
+  /** Keeps a log of the writes of ServiceAccounts, for {@link ControlPlane.writes}. */
+  readonly audit?: boolean;
   /** An address of this host or network namespace to listen on; default 127.0.0.1. */
   readonly address?: string;
   /** Says what is being built or waited for; default stderr. */
@@ -32,6 +36,8 @@ export interface ControlPlane extends Plane {
   readonly pids: { etcd: number; apiServer: number | undefined; controllerManager: number | undefined };
   /** Compacts etcd's history up to now, so that older continue tokens and resourceVersions expire. */
   compactEtcd(): Promise<void>;
+  /** What ServiceAccounts have written so far, or tried to. @throws Error without the option `audit` */
+  writes(): Promise<Written[]>;
   /** Access as a ServiceAccount that exists; its token is good for an hour. */
   accessAs(namespace: string, serviceAccount: string): Promise<ServerAccess>;
 }
@@ -109,6 +115,10 @@ class LocalControlPlane implements ControlPlane {
     return this.#options.address ?? '127.0.0.1';
   }
 
+  get #auditLog(): string {
+    return join(this.dir, 'audit.log');
+  }
+
   get url(): string {
     return `https://${this.#address}:${this.#ports.apiServer}`;
   }
@@ -136,6 +146,7 @@ class LocalControlPlane implements ControlPlane {
     await this.#write('service-account.pub', keys.publicKey);
     await this.#write('service-account.key', keys.privateKey);
     await this.#write('tokens.csv', `${this.#token},admin,admin,"system:masters"\n`);
+    await this.#write('audit-policy.json', JSON.stringify(AUDIT_POLICY));
     await this.#startEtcd();
     await this.#startApiServer();
     await this.#write('admin.kubeconfig', kubeconfigOf(this.access));
@@ -163,6 +174,10 @@ class LocalControlPlane implements ControlPlane {
   async compactEtcd(): Promise<void> {
     const { header } = (await this.#askEtcd('kv/range', { key: 'AA==' })) as { header: { revision: string } };
     await this.#askEtcd('kv/compaction', { revision: header.revision, physical: true });
+  }
+
+  writes(): Promise<Written[]> {
+    return readAudit(this.#auditLog);
   }
 
   installCrds(crds: readonly Crds[]): Promise<void> {
@@ -211,7 +226,7 @@ class LocalControlPlane implements ControlPlane {
   }
 
   async #startApiServer(): Promise<void> {
-    const { controllerManager, disableAdmission = [] } = this.#options;
+    const { controllerManager, disableAdmission = [], audit = false } = this.#options;
     // Without the controller that makes each namespace's ServiceAccount, its admission refuses every pod.
     const disabled = controllerManager ? disableAdmission : [...disableAdmission, 'ServiceAccount'];
     const certificates = join(this.dir, 'certificates');
@@ -234,6 +249,9 @@ class LocalControlPlane implements ControlPlane {
       '--allow-privileged=true',
       '--profiling=false',
       '--shutdown-delay-duration=0s',
+      ...(audit
+        ? [`--audit-policy-file=${join(this.dir, 'audit-policy.json')}`, `--audit-log-path=${this.#auditLog}`]
+        : []),
       ...(disabled.length === 0 ? [] : [`--disable-admission-plugins=${disabled.join(',')}`]),
     ]);
     await until(this.#apiServer, READY_MS, async () => {

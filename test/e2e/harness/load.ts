@@ -4,6 +4,8 @@ import { messageOf } from '../control-plane/build.ts';
 
 const TICK_MS = 5;
 const SAMPLES = 20;
+/** Names each request, so that what a client met can be found in the logs of proxies. */
+export const ID_HEADER = 'x-load-id';
 
 export interface LoadOptions {
   /** Where to send to: the mesh's `url`. */
@@ -26,6 +28,19 @@ export interface Tally {
   /** Answered 5xx, or not at all. */
   failed: number;
   slow: number;
+}
+
+/** A request that failed. Times are ms since the epoch. */
+export interface Failure {
+  /** Sent along in the header {@link ID_HEADER}: the gateway's log has it. */
+  readonly id: string;
+  readonly sentAt: number;
+  readonly at: number;
+  /** The HTTP status; `error` without an answer. */
+  readonly status: string;
+  /** The version that answered; '' where none did. */
+  readonly version: string;
+  readonly said: string;
 }
 
 /** What clients have experienced. Times are ms since the epoch. */
@@ -52,7 +67,7 @@ export class Load {
   readonly #byStatus: Record<string, number> = {};
   readonly #byVersion: Record<string, Tally> = {};
   readonly #latencies: number[] = [];
-  readonly #samples: string[] = [];
+  readonly #failures: Failure[] = [];
   #timer: NodeJS.Timeout | undefined;
   #sent = 0;
   #stoppedAfter: number | undefined;
@@ -85,8 +100,13 @@ export class Load {
       firstBadAt: this.#firstBadAt,
       lastBadAt: this.#lastBadAt,
       latencyMs: { p50: quantile(0.5), p99: quantile(0.99), max: quantile(1) },
-      samples: [...this.#samples],
+      samples: this.#failures.slice(0, SAMPLES).map(inWords),
     };
+  }
+
+  /** All requests that failed so far, in the order of their ends. */
+  get failures(): readonly Failure[] {
+    return this.#failures;
   }
 
   /** Sends no more, waits for the answers that are due, and tells what happened. May be called twice. */
@@ -104,15 +124,16 @@ export class Load {
     const due = Math.floor(((performance.now() - this.#started) / 1000) * this.#options.rate);
     while (this.#sent < due) {
       this.#sent += 1;
-      const request = this.#send();
+      const request = this.#send(`${this.#options.host}/${this.#sent}`);
       this.#underWay.add(request);
       void request.finally(() => this.#underWay.delete(request));
     }
   }
 
-  async #send(): Promise<void> {
+  async #send(id: string): Promise<void> {
     const { url, host, path = '/', headers, timeoutMs = 10_000, slowMs = Infinity } = this.#options;
     const started = performance.now();
+    const sentAt = Date.now();
     let status = 'error';
     let version = '';
     let said = '';
@@ -121,7 +142,7 @@ export class Load {
         origin: url,
         method: 'GET',
         path,
-        headers: { ...headers, host },
+        headers: { ...headers, host, [ID_HEADER]: id },
         signal: AbortSignal.timeout(timeoutMs),
       });
       status = String(response.statusCode);
@@ -144,8 +165,10 @@ export class Load {
     const at = Date.now();
     this.#firstBadAt ??= at;
     this.#lastBadAt = at;
-    if (failed && this.#samples.length < SAMPLES) {
-      this.#samples.push(`${new Date(at).toISOString()} ${status} ${version} ${said}`);
-    }
+    if (failed) this.#failures.push({ id, sentAt, at, status, version, said });
   }
+}
+
+function inWords({ at, status, version, said }: Failure): string {
+  return `${new Date(at).toISOString()} ${status} ${version} ${said}`;
 }

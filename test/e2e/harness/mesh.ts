@@ -9,6 +9,7 @@ import type { Envoy } from './envoy.ts';
 import type { Kube } from './kube.ts';
 import { fileSource, meshConfig, statName } from './mesh-config.ts';
 import type { MeshConfig, VirtualHost } from './mesh-config.ts';
+import { ID_HEADER } from './load.ts';
 import { GATEWAY_IP } from './network.ts';
 import type { DestinationRule, Pod, Service, VirtualService } from './objects.ts';
 
@@ -32,11 +33,15 @@ export interface MeshOptions {
 
 /** A request that the gateway answered with 5xx, as Envoy's access log tells it. */
 export interface FailedRequest {
+  /** As the client named it. */
+  readonly id: string;
   readonly time: string;
   readonly status: number;
   /** Envoy's response flags, such as NC, UH, UC; `-` when the app itself answered so. */
   readonly flags: string;
   readonly cluster: string;
+  /** The subset that the cluster is of; '' for none. */
+  readonly subset: string;
   readonly upstream: string;
 }
 
@@ -72,17 +77,11 @@ export class Mesh {
   }
 
   async start(): Promise<void> {
-    const { kube, processes, envoy } = this.#options;
+    const { kube } = this.#options;
     await mkdir(this.#dir);
     await this.#writeClusters(0, []);
     await this.#writeRoutes(0, []);
-    this.#gateway = await startEnvoy(processes, {
-      program: envoy,
-      name: 'gateway',
-      dir: this.#dir,
-      address: GATEWAY_IP,
-      bootstrap: bootstrapOf(this.#dir),
-    });
+    this.#gateway = await this.#startGateway();
     const changed = () => {
       this.#changed();
     };
@@ -100,6 +99,30 @@ export class Mesh {
     this.#stopping.abort();
     await this.#busy;
     await this.#gateway?.stop();
+  }
+
+  /** Ends the gateway: whoever calls finds nobody there, until {@link restartGateway}. Changes wait meanwhile. */
+  async stopGateway(): Promise<void> {
+    this.pause();
+    await this.#busy;
+    await this.gateway.stop();
+  }
+
+  /** Starts the gateway with the configuration that it had, and passes on what has changed since. */
+  async restartGateway(): Promise<void> {
+    this.#gateway = await this.#startGateway();
+    this.resume();
+  }
+
+  #startGateway(): Promise<Envoy> {
+    const { processes, envoy } = this.#options;
+    return startEnvoy(processes, {
+      program: envoy,
+      name: 'gateway',
+      dir: this.#dir,
+      address: GATEWAY_IP,
+      bootstrap: bootstrapOf(this.#dir),
+    });
   }
 
   /** Stops passing changes on to Envoy, until {@link resume}: a control plane of the mesh that is down or slow. */
@@ -155,7 +178,8 @@ export class Mesh {
     return text
       .split('\n')
       .filter((line) => line.endsWith('}'))
-      .map((line) => JSON.parse(line) as FailedRequest);
+      .map((line) => JSON.parse(line) as Omit<FailedRequest, 'subset'>)
+      .map((request) => ({ ...request, subset: subsetOf(request.cluster) }));
   }
 
   #changed(): void {
@@ -304,6 +328,7 @@ function bootstrapOf(dir: string): { static_resources: object; dynamic_resources
           path: join(dir, ACCESS_LOG),
           log_format: {
             json_format: {
+              id: `%REQ(${ID_HEADER})%`,
               time: '%START_TIME%',
               status: '%RESPONSE_CODE%',
               flags: '%RESPONSE_FLAGS%',

@@ -1,4 +1,5 @@
 import { execFile } from 'node:child_process';
+import { randomUUID } from 'node:crypto';
 import { readFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { setTimeout as delay } from 'node:timers/promises';
@@ -77,7 +78,9 @@ export class OperatorProcess {
   readonly #dir: string;
   readonly #prometheusUrl: string;
   readonly #options: OperatorOptions & { readonly kubeconfig: string };
+  readonly #podUid = randomUUID();
   #program: Program | undefined;
+  #running = false;
   #ends = 0;
 
   /** `dir` is the directory of `processes`. */
@@ -117,16 +120,19 @@ export class OperatorProcess {
   async start(): Promise<void> {
     if (this.#program !== undefined) throw new Error(`${this.#name} runs already`);
     const program = await this.#launch();
-    await until(program, READY_MS, async () => {
-      const answer = await fetch(`http://${this.#health}/readyz`);
-      await answer.body?.cancel();
-      return answer.ok;
-    });
+    await until(program, READY_MS, () => this.isReady());
+  }
+
+  /** True when its `/readyz` answers 200. @throws when nobody answers */
+  async isReady(): Promise<boolean> {
+    const answer = await fetch(`http://${this.#health}/readyz`);
+    await answer.body?.cancel();
+    return answer.ok;
   }
 
   async #launch(): Promise<Program> {
     const { kubeconfig, args = [], env = {} } = this.#options;
-    const variables = Object.entries({ ...env, KUBECONFIG: kubeconfig });
+    const variables = Object.entries({ POD_UID: this.#podUid, ...env, KUBECONFIG: kubeconfig });
     const program = await this.#processes.start(this.#name, 'env', [
       ...variables.map(([key, value]) => `${key}=${value}`),
       process.execPath,
@@ -137,7 +143,11 @@ export class OperatorProcess {
       ...args,
     ]);
     this.#program = program;
-    void program.ended.then(() => this.#restart(program));
+    this.#running = true;
+    void program.ended.then(() => {
+      if (this.#program === program) this.#running = false;
+      return this.#restart(program);
+    });
     return program;
   }
 
@@ -161,6 +171,20 @@ export class OperatorProcess {
     const program = this.#program;
     if (program === undefined) return;
     this.#program = undefined;
+    process.kill(program.pid, 'SIGKILL');
+    await program.ended;
+  }
+
+  /**
+   * SIGKILL to the process that runs, or else to the next one; resolves when it is gone. It is started again as after any
+   * other end, a second later.
+   */
+  async crash(): Promise<void> {
+    while (!this.#running) await delay(10);
+    const program = this.#program;
+    if (program === undefined) throw new Error(`${this.#name} is not to run`);
+    // Bad luck, and none of its doing.
+    this.#ends -= 1;
     process.kill(program.pid, 'SIGKILL');
     await program.ended;
   }

@@ -1,6 +1,7 @@
 import { setTimeout as delay } from 'node:timers/promises';
 import type { CanaryReleaseStatus } from '../../../src/api/index.ts';
 import { atWeight } from './changes.ts';
+import { type Pod, isReady } from '../harness/objects.ts';
 import { type Env, type Scenario, expect } from './context.ts';
 import { eventsOf, expectEvent, expectExplained } from './why.ts';
 
@@ -16,6 +17,8 @@ const DEMO = {
 const RATE = 200;
 const LONG_STEP_S = 600;
 const AWAY_MS = 4000;
+/** For so long a pod is not ready after its app crashed: time enough to see what is counted meanwhile. */
+const UNREADY_MS = 8000;
 
 /** Verdicts by evidence: how quick they are, and that they are kept. */
 export const evidence: readonly Scenario[] = [
@@ -67,16 +70,16 @@ export const evidence: readonly Scenario[] = [
       await context.healthy(spec);
       await context.apply(context.manifest('v2', {}, spec));
       await atWeight(context, 40);
-      const before = await context.until('100 requests are counted', (status) => counted(status) >= 100);
+      const before = await context.until('100 requests are counted', (status) => counted(status).all >= 100);
       await context.operator.kill();
       await delay(AWAY_MS);
       await context.operator.start();
       const after = await context.until(
         'it counts again',
-        (status) => counted(status) !== counted(before),
+        (status) => counted(status).all !== counted(before).all,
         20_000,
       );
-      expect('what was counted is kept', counted(after) > counted(before), {
+      expect('what was counted is kept', counted(after).all > counted(before).all, {
         before: counted(before),
         after: counted(after),
       });
@@ -101,6 +104,44 @@ export const evidence: readonly Scenario[] = [
       expect('no step was skipped or repeated', String(report.weights) === '40,100', report.weights);
       expect('no request failed', report.failed === 0, report.summary);
       return report;
+    },
+  },
+  {
+    name: 'failures of a pod that is no longer ready',
+    async run(context) {
+      const analysis = { source: 'proxies', errorRate: { max: '50%' } };
+      const spec = { steps: [{ weight: 60, for: '1m' }, { weight: 100 }], analysis };
+      await context.healthy(spec, RATE);
+      await context.apply(context.manifest('v2', { READY_AFTER_MS: String(UNREADY_MS) }, spec));
+      await atWeight(context, 60);
+      await context.until('500 requests are counted', (status) => counted(status).all >= 500);
+      const pods = await context.bed.kube.list<Pod>('Pod', context.namespace, 'version=v2');
+      const [victim] = pods;
+      expect(
+        'two pods serve, and none fails',
+        pods.length === 2 && context.load.summary().failed === 0,
+        pods,
+      );
+      // Until everybody knows that the app is gone, its proxy answers requests with 503.
+      const app = context.bed.node.runner(context.namespace, victim?.metadata.name ?? '')?.containers[0];
+      process.kill(app?.pid ?? NaN, 'SIGKILL');
+      const isReadyNow = async () => {
+        const pod = await context.bed.kube.find<Pod>('Pod', context.namespace, victim?.metadata.name ?? '');
+        return pod !== undefined && isReady(pod);
+      };
+      await context.bed.eventually('the pod is not ready', 5000, async () => !(await isReadyNow()));
+      const { failed } = await context.bed.eventually('requests have failed', 5000, async () => {
+        const before = context.load.summary();
+        await delay(500);
+        return before.failed > 0 && context.load.summary().failed === before.failed && before;
+      });
+      const status = await context.until(
+        'all that failed is counted',
+        (seen) => counted(seen).bad >= failed,
+        UNREADY_MS,
+      );
+      expect('while the pod is not ready', !(await isReadyNow()), pods);
+      return context.finish({ counted: counted(status).bad });
     },
   },
 ];
@@ -152,7 +193,7 @@ function early(
   };
 }
 
-/** Requests of the candidate that status holds. */
-function counted({ analysis }: CanaryReleaseStatus): number {
-  return analysis?.metrics.find(({ name }) => name === 'errors')?.candidate.all ?? 0;
+/** Requests of the candidate that status holds, and errors among them. */
+function counted({ analysis }: CanaryReleaseStatus): { all: number; bad: number } {
+  return analysis?.metrics.find(({ name }) => name === 'errors')?.candidate ?? { all: 0, bad: 0 };
 }
