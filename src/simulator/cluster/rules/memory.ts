@@ -23,6 +23,8 @@ interface Held {
   readonly since: number;
   /** Requests that the revision had served in all when the weight began. */
   readonly served: number;
+  /** It was given all traffic because stable had no ready pod. */
+  readonly standsIn: boolean;
 }
 
 /** What has happened, as far as rules need it. Times in ms of the world's monotonic clock. */
@@ -51,7 +53,7 @@ export class Memory {
   /** To be told of each write before the rules are. */
   wrote(write: Write): void {
     if (write.table === 'releasecommands.songbird.dev') this.#commanded(write);
-    if (write.table === 'virtualservices.networking.istio.io') this.#routed(write.at);
+    if (write.table === 'virtualservices.networking.istio.io') this.#routed(write);
     if (write.table === 'canaryreleases.songbird.dev' && write.key === KEY) this.#changed(write);
   }
 
@@ -89,15 +91,22 @@ export class Memory {
     if (action === 'retry' || action === 'rollbackTo') this.rejected.clear();
   }
 
-  #routed(at: number): void {
+  #routed({ at, user }: Write): void {
     const { truth, mesh } = this.#simulation;
+    const isStableGone =
+      isOperator(user) && !truth.isReadySince(truth.status.stableRevision, this.basis(user));
     mesh.serve();
     for (const revision of new Set([...this.#held.keys(), ...Object.keys(truth.weights ?? {})])) {
       const weight = truth.weightOf(revision);
       const spans = this.#held.get(revision) ?? [];
       this.#held.set(revision, spans);
       if ((spans.at(-1)?.weight ?? 0) === weight) continue;
-      spans.push({ weight, since: at, served: mesh.served.get(revision) ?? 0 });
+      spans.push({
+        weight,
+        since: at,
+        served: mesh.served.get(revision) ?? 0,
+        standsIn: weight === 100 && isStableGone,
+      });
     }
   }
 

@@ -99,7 +99,9 @@ export class ProgressRules implements Rule {
     const candidate = was.candidateRevision ?? '';
     if (was.stableRevision === undefined) return;
     const decided = memory.decidedAt(user);
-    const spans = memory.heldSince(candidate, memory.basis(user)).filter((span) => span.weight === weight);
+    const spans = memory
+      .heldSince(candidate, memory.basis(user))
+      .filter((span) => span.weight === weight || span.standsIn);
     const [first] = spans;
     if (first === undefined) {
       this.#scene.broken('fresh-evidence', `goes on from ${weight}%, which it never had`);
