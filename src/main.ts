@@ -2,15 +2,14 @@ import { hostname } from 'node:os';
 import { KubeConfig } from '@kubernetes/client-node';
 import { type Logger, pino } from 'pino';
 import { type Flags, USAGE, parseFlags } from './controllers/flags.ts';
-import { type Leadership, lead, newIdentity } from './controllers/lead.ts';
+import { newIdentity } from './controllers/lead.ts';
 import { OperatorMetrics } from './controllers/metrics.ts';
-import { type About, SongbirdOperator } from './controllers/operator.ts';
+import type { About } from './controllers/operator.ts';
+import { OperatorProcess } from './controllers/process.ts';
 import { PassReporter } from './controllers/reporter.ts';
 import { serve } from './controllers/serve.ts';
 import { HttpApiClient } from './kube/client.ts';
 import { systemClock as clock } from './kube/clock.ts';
-import { EventRecorder } from './kube/events.ts';
-import { type Rate, RateLimitedClient } from './kube/rate-limit.ts';
 import { isApiError } from './kube/types.ts';
 import { createSources } from './telemetry/index.ts';
 
@@ -36,7 +35,6 @@ async function main(flags: Flags): Promise<void> {
   });
   const config = new KubeConfig();
   config.loadFromDefault();
-  const { identity, hasEnded } = newIdentity(hostname(), process.env['POD_UID']);
   const direct = new HttpApiClient(config, {
     clock,
     userAgent: 'songbird',
@@ -45,26 +43,11 @@ async function main(flags: Flags): Promise<void> {
       if (info.code === 0) operator.doubtWatches();
     },
   });
-  const leadership = lead({ flags, client: direct, clock, identity, hasEnded, metrics, onError });
-  const limited = (overall: Rate, perObject: Rate) =>
-    new RateLimitedClient(direct, { clock, overall, perObject, beforeWrite: leadership.assertLeader });
-  const perSecond = flags.writesPerSecond;
-  const client = limited({ perSecond, burst: 2 * perSecond }, { perSecond: 5, burst: 20 });
-  const events = new EventRecorder({
-    // Beside the limits of the other writes: Events must not use up what a release needs.
-    client: limited({ perSecond: 10, burst: 50 }, { perSecond: 1, burst: 5 }),
+  const operator = new OperatorProcess({
+    flags,
+    client: direct,
     clock,
-    reportingController: 'songbird.dev/operator',
-    reportingInstance: identity,
-    onError: (error) => {
-      onError(error, 'Event');
-    },
-  });
-  const operator = new SongbirdOperator({
-    client,
-    clock,
-    namespace: flags.namespace,
-    workers: flags.workers,
+    ...newIdentity(hostname(), process.env['POD_UID']),
     telemetry: {
       sources: { proxies: sources.proxies, prometheus: sources.prometheus },
       values: sources.values,
@@ -72,7 +55,7 @@ async function main(flags: Flags): Promise<void> {
       prometheusAddress: flags.prometheusAddress,
     },
     metrics,
-    reporter: new PassReporter(log, events, metrics),
+    reporterOf: (events) => new PassReporter(log, events, metrics),
     onError,
     say: (level, sentence) => {
       log[level](sentence);
@@ -87,7 +70,7 @@ async function main(flags: Flags): Promise<void> {
       log.info({ port }, `serves ${paths}`);
     },
   });
-  const outcome = await work(operator, leadership, stopping.signal, log);
+  const outcome = await operator.run(stopping.signal);
   if (outcome === 'lost') {
     // Whoever leads now must not meet passes of ours: the process ends without waiting for anything, and its supervisor
     // starts a fresh one.
@@ -96,28 +79,6 @@ async function main(flags: Flags): Promise<void> {
   }
   await Promise.all([closeServers(), sources.close()]);
   await operator.shutdown();
-}
-
-/** Fills the caches, then leads; the signal ends both. */
-async function work(
-  operator: SongbirdOperator,
-  leadership: Leadership,
-  stopping: AbortSignal,
-  log: Logger,
-): Promise<'released' | 'lost' | 'never led'> {
-  // Without an API server the caches are never filled, and a signal must end that, too.
-  const filled = operator.start().catch((error: unknown) => {
-    if (!stopping.aborted) throw error;
-  });
-  await Promise.race([filled, aborted(stopping)]);
-  if (stopping.aborted) return 'never led';
-  log.info('the caches are filled');
-  return leadership.run(stopping, async (signal) => {
-    log.info('works');
-    operator.work();
-    await aborted(signal);
-    await operator.shutdown();
-  });
 }
 
 /** What an API server answers, or that it does not, explains itself; a stack is for faults of this program. */
@@ -129,19 +90,6 @@ function errorLogger(log: Logger): (error: unknown, where: string, about?: About
       `${where}: ${error instanceof Error ? error.message : String(error)}`,
     );
   };
-}
-
-function aborted(signal: AbortSignal): Promise<void> {
-  if (signal.aborted) return Promise.resolve();
-  return new Promise((resolve) => {
-    signal.addEventListener(
-      'abort',
-      () => {
-        resolve();
-      },
-      { once: true },
-    );
-  });
 }
 
 const flags = parseFlags(process.argv.slice(2));

@@ -45,7 +45,7 @@ export function evaluate(input: Evaluation): AnalysisStatus {
     ),
   );
   const through = Math.max(...reading.intervals.map(({ to }) => to), timeOf(previous?.through) ?? input.from);
-  const uncounted = uncountedMs(input, previous, sameWindow);
+  const uncounted = uncountedMs(input, previous, sameWindow, through);
   const verdict = overall(metrics);
   const decisive = metrics.filter((metric) => metric.verdict === verdict).map(({ message }) => message);
   return {
@@ -74,13 +74,17 @@ function uncountedMs(
   { candidate, windowFrom, reading }: Evaluation,
   previous: AnalysisStatus | undefined,
   sameWindow: boolean,
+  through: number,
 ): number {
   const opened = timeOf(windowFrom);
   if (opened === undefined) return 0;
   const before = sameWindow ? (previous?.uncountedMs ?? 0) : 0;
   const known = Math.max(opened, timeOf(previous?.completeThrough) ?? 0);
   const again = reading.completeFrom?.[candidate] ?? 0;
-  return before + Math.max(0, again - known);
+  const uncounted = before + Math.max(0, again - known);
+  // More than all of the window is from a clock that was ahead and has been set back. A source may tell times more finely
+  // than a status does, which the API server would refuse.
+  return Math.round(Math.min(uncounted, Math.max(0, through - opened)));
 }
 
 /** Data that were complete once stay so. */

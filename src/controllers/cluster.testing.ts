@@ -74,6 +74,8 @@ export class TestCluster {
   readonly events: string[] = [];
   /** What operators said that they lack or wait for. */
   readonly said: string[] = [];
+  /** Why the counts could not be read, by each pass that could not. */
+  readonly blind: string[] = [];
   /** Every candidate weight that the routes had. */
   readonly route: number[] = [];
   readonly #images = new Map<string, string>();
@@ -103,6 +105,7 @@ export class TestCluster {
   operatorWith(client: ApiClient): SongbirdOperator {
     const observer: PassObserver = {
       decided: (_key, { observed }, { status }) => {
+        if (observed.telemetry.state === 'failing') this.blind.push(observed.telemetry.problem.reason);
         this.#images.set(observed.target, imageIn(observed.spec.template));
         const weight = status.step?.observedWeight ?? 0;
         if (status.candidateRevision !== undefined && this.route.at(-1) !== weight) this.route.push(weight);

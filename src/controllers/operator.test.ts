@@ -66,6 +66,7 @@ describe('the operator in a cluster', () => {
     test.traffic.down = true;
     await test.clock.advance(60_000);
     expect((await test.status()).step?.observedWeight).toBe(20);
+    expect(new Set(test.blind)).toEqual(new Set(['TelemetryUnreachable']));
     test.traffic.down = false;
     await test.until(({ history }) => history?.[0]?.outcome === 'Promoted');
   });

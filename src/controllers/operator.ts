@@ -57,6 +57,9 @@ export interface OperatorOptions {
 /** A rollback must not wait longer than this for the return of the API server, or of the operator's rights (ms). */
 const LONGEST_BACKOFF_MS = 1500;
 
+/** After so many conflicts in a row over one release its cache may not follow the API server any more. */
+const DOUBTFUL_CONFLICTS = 3;
+
 /** So often at most are watches opened anew on suspicion (ms). */
 const DOUBT_EVERY_MS = 5000;
 
@@ -124,6 +127,9 @@ export class SongbirdOperator extends OperatorShell {
       secrets: new Secrets({ client: this.client, clock }),
       clock,
       observer: options.reporter,
+      doubt: () => {
+        this.doubtWatches();
+      },
     });
     this.#queue = new Workqueue({
       clock,
@@ -147,8 +153,8 @@ export class SongbirdOperator extends OperatorShell {
   }
 
   /**
-   * To be called when a request to the API server had no answer: then the connections of watches may be dead without
-   * anybody having heard of it, and the caches out of date for as long.
+   * To be called when a request to the API server had no answer, or caches lag behind what it says: then the connections of
+   * watches may be dead without anybody having heard of it, and the caches out of date for as long.
    */
   doubtWatches(): void {
     const now = this.#options.clock.monotonic();
@@ -273,6 +279,7 @@ export class SongbirdOperator extends OperatorShell {
       result = isStale(error) ? 'stale' : 'error';
       if (!isStale(error)) throw error;
       // Someone was faster: the news is on its way to the caches, as a rule within the first of these delays.
+      if (this.#queue.numRequeues(key) >= DOUBTFUL_CONFLICTS) this.doubtWatches();
       this.#queue.addRateLimited(key);
     } finally {
       metrics.passSeconds.observe({ result }, (clock.monotonic() - startedAt) / 1000);

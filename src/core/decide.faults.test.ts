@@ -111,6 +111,30 @@ describe('a clock that is set back', () => {
     expect(world.candidateWeight).toBe(40);
   });
 
+  it('or forward makes no step shorter: its time begins anew', () => {
+    const world = World.healthy();
+    world.release('v2');
+    world.run(5);
+    world.now += 3_600_000;
+    world.timeSkipped = true;
+    world.pass();
+    world.timeSkipped = false;
+    world.run(9);
+    expect([world.candidateWeight, world.status.phase]).toEqual([5, 'Progressing']);
+    world.run(2);
+    expect(world.candidateWeight).toBe(40);
+  });
+
+  it('or forward does not keep a window of a weight that is not there any more', () => {
+    const world = World.healthy();
+    world.release('v2');
+    world.run(5);
+    world.weights = { v1: 100 };
+    world.timeSkipped = true;
+    world.pass('effect lost');
+    expect(world.status.step?.observedAt).toBeUndefined();
+  });
+
   it('keeps no pods for longer than the delay', () => {
     const world = World.healthy({ scaleDownDelay: '20s' });
     world.release('v2');

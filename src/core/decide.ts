@@ -62,7 +62,8 @@ function withCounts(
     old.verdict !== analysis.verdict ||
     // What was measured cannot be read again, and a Job begins in status.
     JSON.stringify(old.values) !== JSON.stringify(analysis.values) ||
-    ms(analysis.through) - ms(old.through) >= COUNTS_EVERY_MS ||
+    // Those that lie ahead are from before the clock was set back: counts go on from where status left off.
+    Math.abs(ms(analysis.through) - ms(old.through)) >= COUNTS_EVERY_MS ||
     analysis.queriedThrough !== old.queriedThrough ||
     // Raised, given up or promoted: by these counts.
     moved.step?.weight !== before.step?.weight;

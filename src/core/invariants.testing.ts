@@ -202,13 +202,29 @@ export function checkStatus({ observed, before, after, now }: Pass): void {
     `Ready is ${ready}, ${types.join()}`,
   );
   holds('kstatus', after.observedGeneration === observed.generation, 'observedGeneration of status');
-  const read = canaryReleaseStatus.safeParse(JSON.parse(JSON.stringify(after)));
-  holds('status', read.success, `not readable: ${read.error?.message}`);
-  holds(
-    'status',
-    isDeepStrictEqual(read.data, JSON.parse(JSON.stringify(after))),
-    'loses fields when it is read',
-  );
+  checkReadable(after);
+}
+
+/** Fields that were read, by what they look like: reading is slow, and most statuses differ in numbers alone. */
+const shapes = new Set<string>();
+const MOST_SHAPES = 10_000;
+/** Values of fields that were read; a pass keeps those that it does not change. */
+const known = new WeakSet();
+
+function checkReadable(status: CanaryReleaseStatus): void {
+  const fields = Object.entries(status).filter(([, value]) => typeof value !== 'object' || !known.has(value));
+  const news = fields
+    .map(([name, value]) => `${name} ${JSON.stringify(value).replace(/\d+/g, '0')}`)
+    .filter((shape) => !shapes.has(shape));
+  if (news.length > 0) {
+    const plain = JSON.parse(JSON.stringify(status)) as unknown;
+    const read = canaryReleaseStatus.safeParse(plain);
+    holds('status', read.success, `not readable: ${read.error?.message}`);
+    holds('status', isDeepStrictEqual(read.data, plain), 'loses fields when it is read');
+  }
+  if (shapes.size >= MOST_SHAPES) shapes.clear();
+  for (const shape of news) shapes.add(shape);
+  for (const [, value] of fields) if (typeof value === 'object') known.add(value);
 }
 
 function checkCondition(

@@ -74,6 +74,8 @@ export interface Observed {
   /** `foreign`: a Service of someone else, used as it is. */
   readonly service: 'absent' | 'ok' | 'drifted' | 'foreign';
   readonly traffic: TrafficView;
+  /** The wall clock was set forward since the present weight was observed: not all of that time was watched. */
+  readonly timeSkipped?: boolean | undefined;
   /** What must be mended before this manifest may touch traffic. */
   readonly problems: readonly Problem[];
   /** The last write for this release was refused for a reason that only a person can mend. */

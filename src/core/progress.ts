@@ -101,11 +101,12 @@ export function observeWeight(
     index: stepNumber(observed.spec.steps, standsIn ? step.weight : observedWeight),
     of: observed.spec.steps.length,
   };
-  const open = step.observedAt !== undefined && ms(step.observedAt) <= now;
-  const changed = open && observedWeight !== step.observedWeight;
-  if (reached === open && !changed) return { ...status, step: located };
-  const closed = open ? closeWindow(located) : located;
-  return { ...status, step: reached ? openWindow(closed, now) : closed };
+  // A clock that was set, forward or back, leaves a window of which nobody knows how much was watched.
+  const { observedAt } = step;
+  const isSound = observedAt !== undefined && ms(observedAt) <= now && observed.timeSkipped !== true;
+  if (!reached) return { ...status, step: observedAt === undefined ? located : closeWindow(located) };
+  if (isSound && observedWeight === step.observedWeight) return { ...status, step: located };
+  return { ...status, step: openWindow(isSound ? closeWindow(located) : located, now) };
 }
 
 function openWindow(step: StepStatus, now: number): StepStatus {

@@ -66,6 +66,8 @@ export class World {
   readonly route: string[] = [];
   readonly events: ReleaseEvent[] = [];
   readonly effects: Effect[] = [];
+  /** The wall clock was set forward while the present weight was watched. */
+  timeSkipped = false;
   readonly #invariants = new Invariants();
   #uids = 0;
 
@@ -113,6 +115,7 @@ export class World {
       refusedWrite: this.refusedWrite,
       commands: this.commands,
       jobs: this.jobs,
+      ...(this.timeSkipped ? { timeSkipped: true } : {}),
       telemetry: this.#isRead() ? this.telemetry : { state: 'unused' },
       analysis: this.#analysis(),
     };

@@ -58,6 +58,12 @@ export class OwnWrites {
     return writes.size > 0;
   }
 
+  /** How long the oldest write for `owner` that the caches have not shown is ago (ms). */
+  waitedMs(owner: string): number {
+    const since = [...(this.#expected.get(owner)?.values() ?? [])].map((expected) => expected.since);
+    return since.length === 0 ? 0 : this.#clock.monotonic() - Math.min(...since);
+  }
+
   /** Drops everything noted for `owner`: its object is gone, or the caches were filled anew. */
   forget(owner: string): void {
     this.#expected.delete(owner);

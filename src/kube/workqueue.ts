@@ -112,7 +112,10 @@ export class Workqueue {
     else if (this.#delay(key, this.#clock.monotonic() + ms)) this.#wallTimes.delete(key);
   }
 
-  /** Adds a key at a wall-clock time in ms since the epoch, also when the clock is set meanwhile. */
+  /**
+   * Adds a key at a wall-clock time in ms since the epoch, or soon after the clock was set: forward the time may be over,
+   * and back it may have come from a clock that was wrong, and lie far ahead.
+   */
   addAt(key: string, atMs: number): void {
     const ms = atMs - this.#clock.now();
     if (!(ms > 0)) this.add(key);
@@ -236,6 +239,7 @@ export class Workqueue {
     const offset = this.#clock.now() - this.#clock.monotonic();
     if (Math.abs(offset - this.#wallOffset) < WALL_JUMP_MS) return;
     this.#wallOffset = offset;
-    for (const [key, at] of this.#wallTimes) this.#delayed.set(key, at - offset);
+    // What was to happen at a time of the clock as it was: only a new look can tell when that is.
+    for (const key of this.#wallTimes.keys()) this.#delayed.set(key, this.#clock.monotonic());
   }
 }

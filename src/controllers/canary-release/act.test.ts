@@ -54,6 +54,17 @@ describe('the status', () => {
   });
 });
 
+describe('the version that was decided on', () => {
+  it('is confirmed while it is the present one, and no longer', async () => {
+    const { release } = await stage.see();
+    await stage.actor.confirm(release);
+    await stage.admin.patch(canaryReleases, of('cart'), 'merge', { metadata: { annotations: { a: 'b' } } });
+    expect(isStale(await failure(stage.actor.confirm(release)))).toBe(true);
+    await stage.admin.delete(canaryReleases, of('cart'));
+    expect(isStale(await failure(stage.actor.confirm(release)))).toBe(true);
+  });
+});
+
 describe('the finalizer', () => {
   it('joins those of others, and leaves by itself', async () => {
     await stage.admin.patch(canaryReleases, of('cart'), 'merge', {

@@ -14,6 +14,7 @@ import type { CommandEffect, Effect } from '../../core/model.ts';
 import type { OwnWrites } from '../../kube/own-writes.ts';
 import {
   type ApiClient,
+  ApiError,
   type KubeObject,
   type ResourceType,
   apiVersionOf,
@@ -61,6 +62,19 @@ export class Actor {
     const written = await this.#client.update<KubeObject>(canaryReleases, object, options);
     this.#writes.wrote(keyOf(release.metadata), canaryReleases, written);
     return written;
+  }
+
+  /**
+   * Makes sure that the version of the release that was decided on is still the present one. The write of a status does so
+   * by itself; an effect alone would not, and who has taken the lease over with a cache that lags would do once more what
+   * was taken back.
+   * @throws ApiError 409 when it is not: the decision is void, observe again; 404 when the release is gone
+   */
+  async confirm({ metadata }: KubeObject): Promise<void> {
+    const live = await this.#client.get<KubeObject>(canaryReleases, metadata);
+    const { uid, resourceVersion } = live.metadata;
+    if (uid === metadata.uid && resourceVersion === metadata.resourceVersion) return;
+    throw new ApiError(409, 'Conflict', `CanaryRelease ${metadata.name} has changed since it was looked at`);
   }
 
   /** Removes the finalizer of an object that cannot be understood: its routes go with it, by their owner references. */

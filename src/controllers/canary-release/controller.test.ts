@@ -46,6 +46,7 @@ beforeEach(async () => {
       refused: (_release, { reason }) => told.push(`refused ${reason}`),
       forgotten: (key) => told.push(`forgotten ${key}`),
     },
+    doubt: () => told.push('doubt'),
   });
   await catchUp();
 });
@@ -161,6 +162,17 @@ describe('a cache that is behind the last write', () => {
     expect(told[0]).toBe('decided applyDeployment');
   });
 
+  it('is doubted after a while: its watch may be dead', async () => {
+    await pass();
+    told.length = 0;
+    await stage.clock.advance(2000);
+    await pass();
+    expect(told).toEqual([]);
+    await stage.clock.advance(100);
+    await pass();
+    expect(told).toEqual(['doubt']);
+  });
+
   it('is waited for no longer than 30 s, and then decided on, which the API server refuses', async () => {
     await pass();
     await stage.clock.advance(30_001);
@@ -186,6 +198,19 @@ describe('somebody who is faster', () => {
     await catchUp();
     await pass();
     expect(await statusOf()).toMatchObject({ observedGeneration: 2 });
+  });
+
+  it('voids an effect that needs no new status, as of an operator that leads with a cache that lags', async () => {
+    await settle();
+    await stage.admin.delete(services, of('cart'));
+    await catchUp();
+    await stage.admin.patch(canaryReleases, of('cart'), 'merge', { metadata: { annotations: { a: 'b' } } });
+    expect(isStale(await failure(pass()))).toBe(true);
+    expect(stage.written()).not.toContain('create services');
+    expect(await failure(stage.live(services, 'cart'))).toMatchObject({ code: 404 });
+    await catchUp();
+    await pass();
+    expect(await stage.live(services, 'cart')).toBeDefined();
   });
 
   it('between the status and the effect voids the effect', async () => {

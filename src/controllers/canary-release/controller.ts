@@ -18,10 +18,11 @@ import type { Analyst } from './analyst.ts';
 import { type Gathered, commandsOf, gather } from './observe.ts';
 import { withinBudget } from './readings.ts';
 import type { Secrets } from './secrets.ts';
+import { WatchedTime } from './watched-time.ts';
 
 /** What a pass tells the outside beside its writes. */
 export interface PassObserver {
-  /** A decision was made; the status is not yet written. */
+  /** A decision was made on what was observed, the analysis included; the status is not yet written. */
   decided(key: string, gathered: Gathered, decision: Decision): void;
   /** The status that caused this event is written. */
   event(release: KubeObject, event: ReleaseEvent): void;
@@ -40,6 +41,8 @@ export interface ControllerDependencies {
   readonly secrets: Secrets;
   readonly clock: Clock;
   readonly observer: PassObserver;
+  /** To be called when caches seem not to follow the API server any more. */
+  readonly doubt: () => void;
 }
 
 /** When to pass again (ms since the epoch), or that only an event can bring news. */
@@ -47,6 +50,9 @@ export type NextPass = { readonly at: number } | undefined;
 
 /** While a write of ours has not come back through the watch, its event wakes the key; this is for a lost one (ms). */
 const RECHECK_MS = 500;
+
+/** Events of our own writes take milliseconds; after so long (ms) the connection of their watch may be dead. */
+const DOUBT_AFTER_MS = 2000;
 
 /** How long after a refused write it is tried again (ms). */
 const RETRY_REFUSED_MS = 5000;
@@ -83,9 +89,11 @@ export class CanaryReleaseController {
   readonly #deps: ControllerDependencies;
   /** By key: the refusal of the last write, shown in status until a write succeeds. */
   readonly #refused = new Map<string, Refusal>();
+  readonly #watched: WatchedTime;
 
   constructor(dependencies: ControllerDependencies) {
     this.#deps = dependencies;
+    this.#watched = new WatchedTime(dependencies.clock);
   }
 
   /**
@@ -99,7 +107,10 @@ export class CanaryReleaseController {
       this.#forget(key);
       return this.#answerOrphans(key);
     }
-    if (writes.pending(key, lookup)) return { at: clock.now() + RECHECK_MS };
+    if (writes.pending(key, lookup)) {
+      if (writes.waitedMs(key) > DOUBT_AFTER_MS) this.#deps.doubt();
+      return { at: clock.now() + RECHECK_MS };
+    }
     const gathered = await this.#gather(key, object);
     return 'problems' in gathered ? this.#stall(object, gathered) : this.#pass(key, object, gathered);
   }
@@ -117,9 +128,11 @@ export class CanaryReleaseController {
 
   async #pass(key: string, object: CanaryReleaseObject, gathered: Gathered): Promise<NextPass> {
     const { analyst, clock, observer } = this.#deps;
-    const observed = await analyst.analyse(key, gathered, clock.now());
+    const analysed = await analyst.analyse(key, gathered, clock.now());
+    const timeSkipped = this.#watched.isSkipped(key, analysed.status.step?.observedAt);
+    const observed = timeSkipped ? { ...analysed, timeSkipped } : analysed;
     const decision = decide(observed, clock.now());
-    observer.decided(key, gathered, decision);
+    observer.decided(key, { ...gathered, observed }, decision);
     if (decision.status.candidateRevision === undefined) analyst.forget(key);
     const release = await this.#write(object, decision.status, decision.events);
     const { effect } = decision;
@@ -128,6 +141,7 @@ export class CanaryReleaseController {
       return { at: Math.min(refusal.at + retryMs(effect), clock.now() + LOOK_MS) };
     }
     if (effect !== undefined) {
+      if (release === object) await this.#deps.actor.confirm(object);
       // The status write gave the object a new version, which effects on the object itself must name.
       const current = { ...gathered, release: { ...gathered.release, metadata: release.metadata } };
       try {
@@ -196,6 +210,7 @@ export class CanaryReleaseController {
 
   #forget(key: string): void {
     this.#refused.delete(key);
+    this.#watched.forget(key);
     this.#deps.writes.forget(key);
     this.#deps.analyst.forget(key);
     this.#deps.observer.forgotten(key);

@@ -364,6 +364,7 @@ describe('ProxiesSource over real HTTP', () => {
 
   it.each([
     ['a page that is no statistics', 200, '<html>hello</html>', /begins with envoy_ or istio_/],
+    ['an empty answer', 200, '', /the answer is empty/],
     ['an error page', 404, 'not found', /HTTP 404 .*15090/],
     ['more than it would read', 200, 'envoy_x 1\n'.repeat(1000), /longer than 5000 bytes/],
   ])('names the pod and the mend for %s', async (_, status, body, sentence) => {

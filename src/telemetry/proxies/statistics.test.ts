@@ -78,13 +78,13 @@ describe('parseStatistics', () => {
   });
 
   it('finds nothing in the answer of a proxy that has served nothing', () => {
-    expect(tallyOf('').tally).toBeUndefined();
     expect(tallyOf('envoy_server_live{} 1\n').tally).toBeUndefined();
   });
 
   it('refuses what is no statistics of a proxy', () => {
     expect(() => parseStatistics('<html><body>Welcome</body></html>')).toThrow(StatisticsError);
     expect(() => parseStatistics('go_goroutines 12\n')).toThrow(/none begins with envoy_ or istio_/);
+    expect(() => parseStatistics('')).toThrow(/the answer is empty/);
   });
 
   it('refuses broken numbers rather than count nonsense', () => {

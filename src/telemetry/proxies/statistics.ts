@@ -38,14 +38,16 @@ export class StatisticsError extends Error {
 
 /**
  * The inbound requests in what a proxy prints at `/stats/prometheus`: Istio's metrics where it has them, else Envoy's.
- * A proxy that has served nothing yet has no series. The proxy brings its histograms up to date only when it flushes its
+ * A proxy that has served nothing yet has no series, but always some metric of itself: an empty answer says nothing, and
+ * taken for a proxy that began anew it would have all counted twice that comes after. The proxy brings its histograms up to date only when it flushes its
  * statistics (`stats_flush_interval`, 5 s unless configured), so durations trail the counters by so much.
  *
  * @throws ExpositionError, StatisticsError
  */
 export function parseStatistics(text: string): Statistics {
-  if (/\S/.test(text) && !/^(?:envoy|istio)_/m.test(text)) {
-    throw new StatisticsError('the answer has no metric of a proxy (none begins with envoy_ or istio_)');
+  if (!/^(?:envoy|istio)_/m.test(text)) {
+    const what = /\S/.test(text) ? 'has no metric of a proxy' : 'is empty';
+    throw new StatisticsError(`the answer ${what} (none begins with envoy_ or istio_)`);
   }
   const samples = parseExposition(text, WANTED);
   const istio = samples.filter((sample) => sample.labels['reporter'] === 'destination');

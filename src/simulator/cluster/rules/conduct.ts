@@ -1,0 +1,113 @@
+import type { KubeObject } from '../../../kube/types.ts';
+import { NOTE } from '../edits.ts';
+import type { Call } from '../process-client.ts';
+import type { ProcessClock } from '../process-clock.ts';
+import type { Write } from '../true-cluster.ts';
+import { type Rule, type Scene, isOperator } from './rule.ts';
+
+/** Writes of an operator that are not about releases. */
+const ASIDE = new Set(['leases', 'events']);
+
+/** Tables that operators write. */
+const OWN = new Set([
+  'canaryreleases.songbird.dev',
+  'releasecommands.songbird.dev',
+  'deployments.apps',
+  'services',
+  'virtualservices.networking.istio.io',
+  'destinationrules.networking.istio.io',
+]);
+
+/** More writes to one object within the time are a storm. */
+const STORM = { writes: 40, ms: 5000 };
+
+/** How operators write, whatever it is about. */
+export class ConductRules implements Rule {
+  readonly #scene: Scene;
+  /** What each process has sent since it decided last. */
+  readonly #sent = new Map<string, { statuses: number; effects: string[] }>();
+  readonly #recent = new Map<string, number[]>();
+
+  constructor(scene: Scene) {
+    this.#scene = scene;
+  }
+
+  decided({ identity }: ProcessClock): void {
+    this.#sent.set(identity, { statuses: 0, effects: [] });
+  }
+
+  sent(call: Call, { identity }: ProcessClock): void {
+    const { verb, type, isWrite, subresource } = call;
+    if (!isWrite || ASIDE.has(type.plural)) return;
+    const { truth, plan } = this.#scene.simulation;
+    const { lease } = truth;
+    const holds = lease?.holder === identity && truth.now < lease.renewedAt + lease.durationMs;
+    const what = `${verb} ${type.plural}`;
+    if (plan.leaderElect && !holds)
+      this.#scene.broken(
+        'valid-lease',
+        `${identity} sends ${what}, but the lease is ${lease?.holder ?? 'nobody'}'s`,
+      );
+    const pass = this.#sent.get(identity);
+    // Commands for a release that is gone are answered without a decision.
+    if (pass === undefined || type.plural === 'releasecommands') return;
+    if (type.plural === 'canaryreleases' && subresource === 'status') pass.statuses += 1;
+    else pass.effects.push(what);
+    if (pass.statuses > 1 || pass.effects.length > 1)
+      this.#scene.broken('one-effect', `a pass of ${identity} sends ${pass.effects.join(', ')}`);
+  }
+
+  wrote(write: Write): void {
+    const { user, table, before, after } = write;
+    if (!isOperator(user) || table.startsWith('leases') || table.startsWith('events')) return;
+    if (!OWN.has(table)) this.#scene.broken('foreign-fields', `${user} writes ${table} ${write.key}`);
+    this.#noStorm(write);
+    if (before === undefined) return;
+    if (!isGuarded(write))
+      this.#scene.broken('valid-lease', `${user} writes ${table} without a precondition`);
+    if (after !== undefined) this.#keepsForeign(table, before, after);
+  }
+
+  #keepsForeign(table: string, before: KubeObject, after: KubeObject): void {
+    const paths = ['metadata.annotations', 'metadata.labels', 'spec.template.metadata.annotations'];
+    for (const path of paths) {
+      const [was, is] = [noteIn(before, path), noteIn(after, path)];
+      if (was !== undefined && was !== is)
+        this.#scene.broken(
+          'foreign-fields',
+          `${path} of ${table} ${after.metadata.name} loses what people wrote`,
+        );
+    }
+    const isAsked = table === 'canaryreleases.songbird.dev' || table === 'releasecommands.songbird.dev';
+    if (isAsked && JSON.stringify(at(before, 'spec')) !== JSON.stringify(at(after, 'spec')))
+      this.#scene.broken('foreign-fields', `changes spec of ${table} ${after.metadata.name}`);
+    const isOthers = table === 'services' && this.#scene.simulation.plan.foreignService;
+    const theirs = (before.metadata.ownerReferences ?? []).length === 0;
+    if (isOthers && theirs) this.#scene.broken('foreign-fields', `changes a Service of someone else`);
+  }
+
+  #noStorm({ table, key, at: now }: Write): void {
+    const id = `${table} ${key}`;
+    const recent = [...(this.#recent.get(id) ?? []), now].filter((time) => time > now - STORM.ms);
+    this.#recent.set(id, recent);
+    if (recent.length > STORM.writes)
+      this.#scene.broken('quiet', `${recent.length} writes to ${id} within ${STORM.ms} ms`);
+  }
+}
+
+/** True when the write names the version, or the object, that it was decided on. */
+function isGuarded({ request }: Write): boolean {
+  if (request === undefined) return true;
+  if (request.verb === 'delete') return request.options.preconditions !== undefined;
+  const metadata = at(request.body, 'metadata') as { uid?: string; resourceVersion?: string } | undefined;
+  return metadata?.resourceVersion !== undefined || metadata?.uid !== undefined;
+}
+
+function noteIn(object: unknown, path: string): unknown {
+  const found = path.split('.').reduce<unknown>((value, key) => at(value, key), object);
+  return at(found, NOTE);
+}
+
+function at(object: unknown, key: string): unknown {
+  return typeof object === 'object' && object !== null ? (object as Record<string, unknown>)[key] : undefined;
+}

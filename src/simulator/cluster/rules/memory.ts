@@ -1,0 +1,133 @@
+import type { Action, CanaryReleaseStatus } from '../../../api/index.ts';
+import type { KubeObject } from '../../../kube/types.ts';
+import type { ProcessClock } from '../process-clock.ts';
+import type { Simulation } from '../simulation.ts';
+import { KEY, type ReleaseObject } from '../truth.ts';
+import type { Write } from '../true-cluster.ts';
+import { isOperator } from './rule.ts';
+
+/** What an observation may be behind the truth at best, beside the time on the way (ms). */
+const BEHIND_MS = 1000;
+
+interface Command {
+  readonly action: Action;
+  readonly revision: string;
+  readonly createdAt: number;
+  /** It was told what came of it. */
+  readonly isHandled: boolean;
+}
+
+/** How long a revision has had its weight. */
+interface Held {
+  readonly weight: number;
+  readonly since: number;
+  /** Requests that the revision had served in all when the weight began. */
+  readonly served: number;
+  /** It was given all traffic because stable had no ready pod. */
+  readonly standsIn: boolean;
+}
+
+/** What has happened, as far as rules need it. Times in ms of the world's monotonic clock. */
+export class Memory {
+  /** When each process decided last, by its identity. */
+  readonly #decidedAt = new Map<string, number>();
+  /** By uid. */
+  readonly commands = new Map<string, Command>();
+  /** When the release in progress was given up, by the status; undefined while it is not. */
+  endedAt: number | undefined;
+  /** Revisions that were rolled back, and nobody has said a word for since. */
+  readonly rejected = new Set<string>();
+  /** When a fault that can hold operators up was there last. */
+  disturbedAt = 0;
+  readonly #held = new Map<string, Held[]>();
+  readonly #simulation: Simulation;
+
+  constructor(simulation: Simulation) {
+    this.#simulation = simulation;
+  }
+
+  decided({ identity }: ProcessClock): void {
+    this.#decidedAt.set(identity, this.#simulation.clock.monotonic());
+  }
+
+  /** To be told of each write before the rules are. */
+  wrote(write: Write): void {
+    if (write.table === 'releasecommands.songbird.dev') this.#commanded(write);
+    if (write.table === 'virtualservices.networking.istio.io') this.#routed(write);
+    if (write.table === 'canaryreleases.songbird.dev' && write.key === KEY) this.#changed(write);
+  }
+
+  /** When what this user writes now was decided. */
+  decidedAt(user: string): number {
+    return this.#decidedAt.get(user) ?? this.#simulation.clock.monotonic();
+  }
+
+  /** The earliest moment that what this user does now may be based on. */
+  basis(user: string): number {
+    const { stale, plan } = this.#simulation;
+    const decided = this.decidedAt(user);
+    const margin = BEHIND_MS + 3 * plan.latencyMs;
+    const windows = stale.filter(({ from, to }) => from <= decided && decided <= to + margin);
+    return Math.min(decided, ...windows.map(({ from }) => from)) - margin;
+  }
+
+  /** The spans in which a revision had one weight, of those that were not over at `from`. */
+  heldSince(revision: string, from: number): readonly Held[] {
+    const spans = this.#held.get(revision) ?? [];
+    const index = spans.findLastIndex(({ since }) => since <= from);
+    return spans.slice(Math.max(0, index));
+  }
+
+  #commanded({ at, after }: Write): void {
+    const command = after as
+      (KubeObject & { spec: { action: Action; revision: string }; status?: { phase?: string } }) | undefined;
+    const { uid = '' } = command?.metadata ?? {};
+    if (command === undefined) return;
+    const { action, revision } = command.spec;
+    const known = this.commands.get(uid);
+    const isHandled = command.status?.phase !== undefined;
+    this.commands.set(uid, { action, revision, createdAt: known?.createdAt ?? at, isHandled });
+    if (known !== undefined) return;
+    if (action === 'retry' || action === 'rollbackTo') this.rejected.clear();
+  }
+
+  #routed({ at, user }: Write): void {
+    const { truth, mesh } = this.#simulation;
+    const isStableGone =
+      isOperator(user) && !truth.isReadySince(truth.status.stableRevision, this.basis(user));
+    mesh.serve();
+    for (const revision of new Set([...this.#held.keys(), ...Object.keys(truth.weights ?? {})])) {
+      const weight = truth.weightOf(revision);
+      const spans = this.#held.get(revision) ?? [];
+      this.#held.set(revision, spans);
+      if ((spans.at(-1)?.weight ?? 0) === weight) continue;
+      spans.push({
+        weight,
+        since: at,
+        served: mesh.served.get(revision) ?? 0,
+        standsIn: weight === 100 && isStableGone,
+      });
+    }
+  }
+
+  #changed({ at, user, before, after }: Write): void {
+    const [old, now] = [before as ReleaseObject | undefined, after as ReleaseObject | undefined];
+    if (old === undefined || now === undefined) {
+      this.endedAt = undefined;
+      this.rejected.clear();
+      return;
+    }
+    const template = (object: ReleaseObject) => JSON.stringify(object.spec.template);
+    if (!isOperator(user) && old.spec !== now.spec && template(old) !== template(now)) this.rejected.clear();
+    const [was, is]: [CanaryReleaseStatus, CanaryReleaseStatus] = [old.status ?? {}, now.status ?? {}];
+    if (is.ending === undefined) this.endedAt = undefined;
+    else this.endedAt ??= at;
+    const [finished] = is.history ?? [];
+    if (
+      finished?.outcome === 'RolledBack' &&
+      JSON.stringify(finished) !== JSON.stringify(was.history?.[0]) &&
+      was.attempt?.returning !== true
+    )
+      this.rejected.add(finished.revision);
+  }
+}

@@ -1,0 +1,166 @@
+import { type CanaryReleaseSpec, type CanaryReleaseStatus, durationMs } from '../../../api/index.ts';
+import { LATEST_MS } from '../../../core/progress.ts';
+import { dwellMs, stepAfter } from '../../../core/steps.ts';
+import { KEY, type ReleaseObject } from '../truth.ts';
+import type { Write } from '../true-cluster.ts';
+import { type Rule, type Scene, isOperator } from './rule.ts';
+
+/** Clocks of the cluster's parts agree within this, and times in status are whole ms. */
+const TOLERANCE_MS = 50;
+
+/** One write to the status of the release. */
+interface Turn {
+  readonly was: CanaryReleaseStatus;
+  readonly is: CanaryReleaseStatus;
+  readonly user: string;
+  readonly specs: readonly CanaryReleaseSpec[];
+}
+
+/** What operators write about how far a release has come: held against what there really was. */
+export class ProgressRules implements Rule {
+  readonly #scene: Scene;
+
+  constructor(scene: Scene) {
+    this.#scene = scene;
+  }
+
+  wrote({ table, key, user, before, after }: Write): void {
+    if (table !== 'canaryreleases.songbird.dev' || key !== KEY || !isOperator(user)) return;
+    if (before === undefined || after === undefined) return;
+    const was = (before as ReleaseObject).status ?? {};
+    const is = (after as ReleaseObject).status ?? {};
+    const { simulation, memory } = this.#scene;
+    const specs = simulation.truth.specsSince(memory.basis(user));
+    this.#turned({ was, is, user, specs });
+  }
+
+  #turned(turn: Turn): void {
+    const { was, is } = turn;
+    if (is.attempt?.number !== was.attempt?.number) this.#begun(turn);
+    else if (is.candidateRevision !== undefined && is.candidateRevision === was.candidateRevision)
+      this.#moved(turn);
+    if (is.stableRevision !== was.stableRevision && was.stableRevision !== undefined) this.#promoted(turn);
+    if (was.ending !== undefined && is.attempt?.number === was.attempt?.number) {
+      const kept = is.candidateRevision === undefined || is.ending?.at === was.ending.at;
+      if (!kept) this.#scene.broken('monotone-after-fail', 'a release that was given up goes on');
+    }
+  }
+
+  #begun({ was, is, specs, user }: Turn): void {
+    const { memory } = this.#scene;
+    const number = (was.attempt?.number ?? 0) + 1;
+    if (is.attempt?.number !== number)
+      this.#scene.broken('no-skip', `attempt ${is.attempt?.number} follows ${was.attempt?.number}`);
+    const { candidateRevision: candidate, step, stableRevision } = is;
+    if (candidate === undefined || step === undefined) return;
+    const returning = is.attempt?.returning === true;
+    const firsts =
+      returning || stableRevision === undefined ? [100] : specs.map(({ steps }) => steps[0]?.weight ?? 100);
+    if (!firsts.includes(step.weight))
+      this.#scene.broken('no-skip', `a release begins at ${step.weight}%, not at ${firsts.join()}%`);
+    if (memory.rejected.has(candidate) && !returning && was.stableRevision !== undefined)
+      this.#scene.broken(
+        'monotone-after-fail',
+        `${this.#scene.simulation.truth.imageOf(candidate)} goes out again by itself (${user})`,
+      );
+  }
+
+  #moved(turn: Turn): void {
+    const { was, is, specs } = turn;
+    const [from, to] = [was.step?.weight ?? 0, is.step?.weight ?? 0];
+    if (to < from && is.ending === undefined)
+      this.#scene.broken('no-skip', `goes back from ${from}% to ${to}%`);
+    if (to > from) {
+      const nexts = specs.map(({ steps }) => stepAfter(steps, from)?.weight ?? 100);
+      if (!nexts.includes(to) && !(to === 100 && this.#isFull(turn)))
+        this.#scene.broken('no-skip', `goes from ${from}% to ${to}%, but the next step is ${nexts.join()}%`);
+      this.#passed(turn, from);
+    }
+    if (to === from && is.step?.startedAt !== was.step?.startedAt && is.ending === undefined)
+      this.#scene.broken('no-skip', `begins ${to}% again`);
+  }
+
+  #promoted(turn: Turn): void {
+    const { was, is } = turn;
+    if (this.#isFull(turn)) return;
+    if (is.stableRevision !== was.candidateRevision || was.step?.weight !== 100) {
+      this.#scene.broken('no-skip', `promotes ${is.stableRevision} at ${was.step?.weight}%`);
+      return;
+    }
+    this.#passed(turn, 100);
+  }
+
+  /** The weight was there for its time, the version was asked often enough, and all of it could be seen. */
+  #passed(turn: Turn, weight: number): void {
+    if (this.#isFull(turn) || turn.was.promotion === 'step' || this.#isOrdered(turn, 'promote')) return;
+    const { was, user, specs } = turn;
+    const { simulation, memory } = this.#scene;
+    const { proxies, mesh, plan } = simulation;
+    const candidate = was.candidateRevision ?? '';
+    if (was.stableRevision === undefined) return;
+    const decided = memory.decidedAt(user);
+    const spans = memory
+      .heldSince(candidate, memory.basis(user))
+      .filter((span) => span.weight === weight || span.standsIn);
+    const [first] = spans;
+    if (first === undefined) {
+      this.#scene.broken('fresh-evidence', `goes on from ${weight}%, which it never had`);
+      return;
+    }
+    const early = specs.some(({ analysis }) => analysis.advance === 'onEvidence');
+    const dwell = early ? 0 : Math.min(...specs.map((spec) => dwellMs(spec, weight)));
+    const held = decided - first.since;
+    if (held < dwell - TOLERANCE_MS)
+      this.#scene.broken('fresh-evidence', `goes on from ${weight}% after ${held} ms of ${dwell} ms`);
+    if (
+      plan.meshTells &&
+      spans.length === 1 &&
+      mesh.isEffective &&
+      decided - mesh.routedAt < dwell - TOLERANCE_MS
+    )
+      this.#scene.broken(
+        'fresh-evidence',
+        `goes on from ${weight}% ${decided - mesh.routedAt} ms after the mesh took it over, not ${dwell} ms`,
+      );
+    mesh.serve();
+    const served = (mesh.served.get(candidate) ?? 0) - first.served;
+    const least = Math.min(...specs.map(({ analysis }) => analysis.minRequests));
+    if (served < least && !this.#isDeceived())
+      this.#scene.broken('fresh-evidence', `goes on from ${weight}% after ${served} of ${least} requests`);
+    const needed = early ? decided - LATEST_MS.proxies : first.since + dwell;
+    if (proxies.soundThrough < needed - 1000)
+      this.#scene.broken(
+        'no-data-no-promotion',
+        `goes on from ${weight}%, but the proxies told nothing for the last ${decided - proxies.soundThrough} ms`,
+      );
+    if (was.paused !== undefined && !['resume', 'promote'].some((action) => this.#isOrdered(turn, action)))
+      this.#scene.broken('paused', `goes on from ${weight}% without an order`);
+  }
+
+  /** Proxies that lie may have been believed. */
+  #isDeceived(): boolean {
+    const { faults } = this.#scene.simulation.plan;
+    return faults.some((fault) => 'at' in fault && fault.fault === 'telemetry' && fault.kind === 'wrong');
+  }
+
+  #isFull(turn: Turn): boolean {
+    const { was, is } = turn;
+    if (was.promotion === 'full' || is.attempt?.returning === true || was.attempt?.returning === true)
+      return true;
+    return this.#isOrdered(turn, 'promoteFull') || this.#isOrdered(turn, 'rollbackTo');
+  }
+
+  /** True when this write executes such a command. */
+  #isOrdered({ was, is }: Turn, action: string): boolean {
+    const known = new Set(was.commands?.map(({ uid }) => uid));
+    return (is.commands ?? []).some(
+      ({ uid, phase }) =>
+        !known.has(uid) && phase === 'Executed' && this.#scene.memory.commands.get(uid)?.action === action,
+    );
+  }
+}
+
+/** The longest that a step may wait once it could have passed (ms). */
+export function deadlineMs({ progressDeadline }: Pick<CanaryReleaseSpec, 'progressDeadline'>): number {
+  return durationMs(progressDeadline);
+}
