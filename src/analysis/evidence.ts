@@ -48,6 +48,12 @@ export interface EventEvidence extends Tally, Calm {
   readonly excused: Counts;
   /** The longest lump so far (seconds); 0 where events are told as they happen. */
   readonly lump: number;
+  /** Where events are told in lumps: for so long the two sides may yet tell of a sudden change at different times (seconds). */
+  readonly unsettled: number;
+  /** Stable's latest events. */
+  readonly latest: Counts;
+  /** For how long stable has told of no requests (seconds). */
+  readonly untold: number;
   readonly dispersion: Dispersion;
   /** Events, bad ones as they count, that wait for the other side to have requests as well: only then can they be compared. */
   readonly waiting?: Waiting | undefined;
@@ -73,6 +79,10 @@ interface Waiting {
   readonly before?: boolean | undefined;
   /** True when stable was in an outage in their time. */
   readonly outage?: boolean | undefined;
+  /** True when there was a sudden change in their time. */
+  readonly changed?: boolean | undefined;
+  /** True when more of one side may be missing than of the other, as after a change of the weight. */
+  readonly torn?: boolean | undefined;
   /** The candidate's, each of them. */
   readonly told: Counts;
 }
@@ -98,6 +108,9 @@ export function emptyEvidence(): EventEvidence {
     mostRatio: MOST_RATIO,
     excused: NONE,
     lump: 0,
+    unsettled: 0,
+    latest: NONE,
+    untold: 0,
     dispersion: NO_DISPERSION,
   };
 }
@@ -142,27 +155,29 @@ export interface WarmUp {
 export function addInterval(
   before: EventEvidence,
   interval: EventInterval,
-  { warmUp, limit }: Pick<EventSettings, 'warmUp' | 'limit'>,
+  { warmUp, limit, lump: least }: Pick<EventSettings, 'warmUp' | 'limit' | 'lump'>,
 ): EventEvidence {
   const { candidate, stable, seconds, pods } = interval;
   const started = before.candidate.all > 0;
   const starts = !started && candidate.all > 0;
   const fresh = starts || (started && interval.fresh === true);
-  const added = addSpan(before.dispersion, seconds, candidate, stable, fresh);
   // More weight may bring more pods, and those are cold again.
   const age = started && !fresh ? before.age : 0;
   const watching = started || starts;
   const { number, ...here } = stretchAt(before.here, fresh, watching);
   // What waited at another weight is not compared with what comes at this one.
-  const waiting = number === before.here.number ? before.waiting : undefined;
-  const lump = Math.max(before.lump, interval.lumps ?? 0);
-  const calm = addCalm(before, { candidate, stable }, seconds, { limit, lump });
-  const { due, rest } = paired(waiting, toWait(interval, added, calm.calm), lump);
+  const waiting = fresh ? TORN : before.waiting;
+  const lump = Math.max(before.lump, least, interval.lumps ?? 0);
+  const calm = addCalm(before, { candidate, stable }, seconds, limit);
+  const unsettled = unsettledAfter(before, interval, lump);
+  const added = addSpan(before.dispersion, seconds, candidate, stable, fresh || unsettled > 0);
+  const { due, rest } = paired(waiting, toWait(interval, added, calm.calm, unsettled > 0), lump);
   const events = watching ? due : undefined;
-  // Lumps from the edges of an outage differ by when they were told.
-  const isFair = events !== undefined && (lump === 0 || events.outage !== true);
-  const compared = isFair ? compare(events, excessAt(age + seconds / 2, warmUp)) : undefined;
-  const held = heldIn({ ...candidate, bad: added.candidate }, calm.calm, lump, compared);
+  const compared =
+    events === undefined || isTorn(events)
+      ? undefined
+      : compare(asCounting(events), excessAt(age + seconds / 2, warmUp));
+  const held = lump > 0 ? heldOf(events) : calm.calm ? { ...candidate, bad: added.candidate } : NONE;
   const own = events?.before === true ? { held: NONE } : { held, compared };
   return {
     ...tallied(before, { candidate, stable, held }, compared),
@@ -173,8 +188,11 @@ export function addInterval(
       seconds: here.seconds + (watching ? seconds : 0),
     },
     ...agedBy(before, seconds, { age, starts, watching }),
-    excused: excusedIn(interval, calm.calm, lump, isFair ? undefined : events),
+    excused: lump > 0 ? excusedOf(events) : calm.calm ? NONE : candidate,
     lump,
+    unsettled,
+    latest: stable.all > 0 ? stable : before.latest,
+    untold: stable.all > 0 ? 0 : before.untold + seconds,
     dispersion: added.dispersion,
     waiting: watching ? rest : undefined,
     pods: pods === undefined ? before.pods : addPods(before.pods, pods.candidate, pods.stable),
@@ -201,26 +219,23 @@ function stretchAt(here: Stretch, fresh: boolean, watching: boolean): Stretch {
   return begins ? { ...NOTHING, number: here.number + 1, seconds: 0 } : here;
 }
 
-/** The candidate's events that an outage of stable excuses; of lumps it is known once stable has told of their time. */
-function excusedIn(
-  { candidate }: EventInterval,
-  calm: boolean,
-  lump: number,
-  unfair: Waiting | undefined,
-): Counts {
-  if (lump > 0) return unfair?.told ?? NONE;
-  return calm ? NONE : candidate;
-}
-
 /** Of an interval what was counted at the present weight alone. */
 function ownOf({ candidate, stable, before }: EventInterval): Recent {
   return before === true ? NO_EVENTS : { candidate, stable };
 }
 
-/** What a limit is held against: events in calm times; of lumps those that were compared, as only then it is known. */
-function heldIn(candidate: Counts, calm: boolean, lump: number, compared: Compared | undefined): Counts {
-  if (lump > 0) return compared?.candidate ?? NONE;
-  return calm ? candidate : NONE;
+/** Of lumps that were waited for, what a limit is held against: none of those from an outage of stable. */
+function heldOf(due: Waiting | undefined): Counts {
+  return due === undefined || isExcused(due) ? NONE : due.candidate;
+}
+
+/** Of lumps that were waited for, what an outage of stable excuses. */
+function excusedOf(due: Waiting | undefined): Counts {
+  return due !== undefined && isExcused(due) ? due.told : NONE;
+}
+
+function isExcused(due: Waiting): boolean {
+  return due.outage === true || isTorn(due);
 }
 
 function tallied(
@@ -253,22 +268,71 @@ interface Paired {
   readonly rest?: Waiting;
 }
 
+/** One side's next lump may come so much later than the other's (in lumps). */
+const LATER = 1.25;
+
+/** A stable version that is never the same for long is compared all the same, over so much time (in lumps). */
+const LONGEST_WAIT = 8;
+
 /**
  * Events can be compared when both sides have had requests. Where they are told in lumps, stable must have told later than
- * the candidate, so that it has told of the same time: who was first of two in one interval nobody knows.
+ * the candidate, so that it has told of the same time: who was first of two in one interval nobody knows. And around a
+ * sudden change, as an outage begins and ends with one, all waits until both must have told of it, to be compared as one.
  */
 function paired(waiting: Waiting | undefined, added: Waiting, lump: number): Paired {
   const all = waiting === undefined ? added : joined(waiting, added);
   if (lump === 0) return all.candidate.all > 0 && all.stable.all > 0 ? { due: all } : { rest: all };
   if (waiting === undefined || waiting.candidate.all === 0 || added.stable.all === 0) return { rest: all };
+  if (added.changed === true && all.seconds < LONGEST_WAIT * lump) return { rest: all };
+  // What belongs to a change is not cut in two.
+  if (all.changed === true) return { due: all };
   const due = joined(waiting, { ...added, candidate: NONE, told: NONE });
   return added.candidate.all === 0 ? { due } : { due, rest: { ...added, stable: NONE } };
+}
+
+/** For how long a change that stable's latest events show, or earlier ones did, may yet be news on one side (seconds). */
+function unsettledAfter(before: EventEvidence, { stable, seconds }: EventInterval, lump: number): number {
+  if (lump === 0) return 0;
+  const changes = stable.all > 0 && isChange(before.latest, stable);
+  return changes ? LATER * lump : Math.max(0, before.unsettled - seconds);
+}
+
+/** By more than pods differ, and by more than chance explains: three standard deviations of the difference of two shares. */
+function isChange(a: Counts, b: Counts): boolean {
+  if (a.all === 0 || b.all === 0) return false;
+  const [less = 0, more = 0] = [a.bad / a.all, b.bad / b.all].sort((x, y) => x - y);
+  if (more <= 2 * less && more - less <= 0.05) return false;
+  const share = (a.bad + b.bad) / (a.all + b.all);
+  return (more - less) ** 2 > 9 * share * (1 - share) * (1 / a.all + 1 / b.all);
+}
+
+/** What waited at another weight is not compared with what comes at this one. */
+const TORN: Waiting = { candidate: NONE, stable: NONE, told: NONE, seconds: 0, torn: true };
+
+/** A sudden change of which a part is missing looks different on the two sides. */
+function isTorn({ torn, changed }: Waiting): boolean {
+  return torn === true && changed === true;
+}
+
+/** Around a sudden change the times of the two sides don't match to the second, so no more than so many bad events count. */
+const MOST_OF_CHANGE = 50;
+
+function asCounting(events: Waiting): Pick<Waiting, 'candidate' | 'stable'> {
+  const { candidate, stable, changed } = events;
+  const bad = candidate.bad + stable.bad;
+  if (changed !== true || bad <= MOST_OF_CHANGE) return events;
+  const share = MOST_OF_CHANGE / bad;
+  return {
+    candidate: { all: candidate.all, bad: share * candidate.bad },
+    stable: { all: stable.all, bad: share * stable.bad },
+  };
 }
 
 function toWait(
   { candidate, stable, seconds, before }: EventInterval,
   counted: { readonly candidate: number; readonly stable: number },
   calm: boolean,
+  changed: boolean,
 ): Waiting {
   return {
     told: candidate,
@@ -277,6 +341,7 @@ function toWait(
     seconds,
     ...(before === true ? { before: true } : {}),
     ...(calm ? {} : { outage: true }),
+    ...(changed ? { changed: true } : {}),
   };
 }
 
@@ -288,6 +353,8 @@ function joined(a: Waiting, b: Waiting): Waiting {
     seconds: a.seconds + b.seconds,
     ...(a.before === true || b.before === true ? { before: true } : {}),
     ...(a.outage === true || b.outage === true ? { outage: true } : {}),
+    ...(a.changed === true || b.changed === true ? { changed: true } : {}),
+    ...(a.torn === true || b.torn === true ? { torn: true } : {}),
   };
 }
 
