@@ -56,6 +56,8 @@ export const NUISANCES = {
   scrape: [15, 30, 60].map((scrape) => ({ scrape })),
   // The two together: one side's scrape tells of the outage first.
   'scraped-outage': [0.3, 0.5, 0.9, 1].map((share) => ({ scrape: 15, outage: { share, seconds: 30 } })),
+  // Clusters have to be learned from a few scrapes.
+  'scraped-retries': [3, 4, 5, 6, 8, 10].map((size) => ({ scrape: 15, cluster: { size } })),
   restarts: [120, 60, 30, 10].map((restarts) => ({ restarts })),
   missing: [0.1, 0.2, 0.4, 0.6].map((missing) => ({ missing })),
   together: [

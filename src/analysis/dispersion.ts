@@ -52,10 +52,15 @@ const BY_WAITING = LEAST_REQUESTS / (LEAST_REQUESTS - 1);
 
 /** What is assumed before anything is seen, and how many events it takes to outweigh that. */
 const PRIOR = { factor: 1.9, events: 0.3 };
-const PRIOR_OF_LUMPS = { factor: Number(process.env['PF'] ?? 3), events: Number(process.env['PE'] ?? 3) };
+
+/** The same where events are told in lumps: there are few spans to learn from, and what is learned first is rough. */
+const PRIOR_OF_LUMPS = { factor: 3, events: 10 };
 
 /** One pair of spans says at most so much, so that a change of the rate doesn't pass for clusters ever after. */
 const MOST_PER_PAIR = 15;
+
+/** … and weighs no more than so many events: how well the scatter is known depends on the number of pairs. */
+const MOST_EVENTS = 4;
 
 /**
  * The more counts scatter, the heavier the tails are and the rougher is one factor for all of it: an excess e over 1 is
@@ -75,7 +80,7 @@ const GROWTH = 2;
  * requests for a second now and then would never be found out; with no more than what counts, a few clusters of a healthy
  * version would pass for harm. The same holds for the end of something worse.
  */
-const IN_SCATTER = Number(process.env['IS'] ?? 1.6);
+const IN_SCATTER = 1.6;
 
 /** The state after an interval, and how many of its bad events count. */
 export interface Added {
@@ -198,9 +203,10 @@ function scatter({ seen, expected }: Scatter, now: Span, then: Span, share = 1, 
   // For independent events with one rate, the mean of the square below is their sum whatever the spans' lengths.
   const difference = x * then.seconds - y * now.seconds;
   const square = difference ** 2 / (now.seconds * then.seconds);
+  const weight = share * Math.min(1, MOST_EVENTS / (x + y));
   return {
-    seen: seen + share * Math.min(square, MOST_PER_PAIR * (x + y)),
-    expected: expected + share * (x + y) * more,
+    seen: seen + weight * Math.min(square, MOST_PER_PAIR * (x + y)),
+    expected: expected + weight * (x + y) * more,
   };
 }
 
