@@ -3,6 +3,8 @@ import { addSpan, NO_DISPERSION } from './dispersion.ts';
 import type { Dispersion } from './dispersion.ts';
 import { addCalm, NEW_CALM } from './excuse.ts';
 import type { Calm, Recent } from './excuse.ts';
+import { comparableIn, excusedIn, NEW_PAIRING, pair, toldBy, TORN } from './pairing.ts';
+import type { Excusing, Pairing, Waiting } from './pairing.ts';
 import { addPods } from './pods.ts';
 import type { PodCounts, Pods } from './pods.ts';
 import { MOST_RATIO } from './ratios.ts';
@@ -35,7 +37,7 @@ export interface Held extends Counts {
 }
 
 /** What has been counted for one event metric since its release began. Small, JSON-safe, never changed in place. */
-export interface EventEvidence extends Tally, Calm {
+export interface EventEvidence extends Tally, Calm, Pairing {
   /** What of it was counted in the present stretch: a fault that shows only there must not drown in what was good before. */
   readonly here: Stretch;
   /** Seconds since the candidate's first traffic. */
@@ -46,17 +48,7 @@ export interface EventEvidence extends Tally, Calm {
   readonly mostRatio: number;
   /** The candidate's events of the latest interval, or of lumps that were waiting, that were in an outage of stable. */
   readonly excused: Counts;
-  /** The longest lump so far (seconds); 0 where events are told as they happen. */
-  readonly lump: number;
-  /** Where events are told in lumps: for so long the two sides may yet tell of a sudden change at different times (seconds). */
-  readonly unsettled: number;
-  /** Stable's latest events. */
-  readonly latest: Counts;
-  /** For how long stable has told of no requests (seconds). */
-  readonly untold: number;
   readonly dispersion: Dispersion;
-  /** Events, bad ones as they count, that wait for the other side to have requests as well: only then can they be compared. */
-  readonly waiting?: Waiting | undefined;
   readonly pods?: Pods | undefined;
 }
 
@@ -69,23 +61,6 @@ export interface Stretch extends Tally {
 
 /** A fault that begins late must not drown in what was good before, at the same weight either (seconds). */
 const LONGEST_STRETCH = 600;
-
-/** Events that cannot be compared yet, and for how long they have waited (seconds). */
-interface Waiting {
-  readonly candidate: Counts;
-  readonly stable: Counts;
-  readonly seconds: number;
-  /** True when some of them may have happened at the weight before. */
-  readonly before?: boolean | undefined;
-  /** True when stable was in an outage in their time. */
-  readonly outage?: boolean | undefined;
-  /** True when there was a sudden change in their time. */
-  readonly changed?: boolean | undefined;
-  /** True when more of one side may be missing than of the other, as after a change of the weight. */
-  readonly torn?: boolean | undefined;
-  /** The candidate's, each of them. */
-  readonly told: Counts;
-}
 
 const NO_EVENTS = { candidate: NONE, stable: NONE };
 const NOTHING: Tally = {
@@ -107,10 +82,7 @@ export function emptyEvidence(): EventEvidence {
     age: 0,
     mostRatio: MOST_RATIO,
     excused: NONE,
-    lump: 0,
-    unsettled: 0,
-    latest: NONE,
-    untold: 0,
+    ...NEW_PAIRING,
     dispersion: NO_DISPERSION,
   };
 }
@@ -165,19 +137,16 @@ export function addInterval(
   const age = started && !fresh ? before.age : 0;
   const watching = started || starts;
   const { number, ...here } = stretchAt(before.here, fresh, watching);
-  // What waited at another weight is not compared with what comes at this one.
-  const waiting = fresh ? TORN : before.waiting;
-  const lump = Math.max(before.lump, least, interval.lumps ?? 0);
   const calm = addCalm(before, { candidate, stable }, seconds, limit);
-  const unsettled = unsettledAfter(before, interval, lump);
-  const added = addSpan(before.dispersion, seconds, candidate, stable, fresh || unsettled > 0);
-  const { due, rest } = paired(waiting, toWait(interval, added, calm.calm, unsettled > 0), lump);
+  const told = toldBy(before, interval, least);
+  const isUnsettled = told.unsettled > 0;
+  const added = addSpan(before.dispersion, seconds, candidate, stable, fresh || isUnsettled);
+  const news = { ...interval, counted: added, outage: !calm.calm, changed: isUnsettled };
+  const { due, rest } = pair(fresh ? TORN : before.waiting, news, told.lump);
   const events = watching ? due : undefined;
-  const compared =
-    events === undefined || isTorn(events)
-      ? undefined
-      : compare(asCounting(events), excessAt(age + seconds / 2, warmUp));
-  const held = lump > 0 ? heldOf(events) : calm.calm ? { ...candidate, bad: added.candidate } : NONE;
+  const compared = comparedIn(events, excessAt(age + seconds / 2, warmUp));
+  const { held, excused } =
+    told.lump > 0 ? excusedIn(events) : excusing(calm.calm, candidate, added.candidate);
   const own = events?.before === true ? { held: NONE } : { held, compared };
   return {
     ...tallied(before, { candidate, stable, held }, compared),
@@ -188,11 +157,8 @@ export function addInterval(
       seconds: here.seconds + (watching ? seconds : 0),
     },
     ...agedBy(before, seconds, { age, starts, watching }),
-    excused: lump > 0 ? excusedOf(events) : calm.calm ? NONE : candidate,
-    lump,
-    unsettled,
-    latest: stable.all > 0 ? stable : before.latest,
-    untold: stable.all > 0 ? 0 : before.untold + seconds,
+    ...told,
+    excused,
     dispersion: added.dispersion,
     waiting: watching ? rest : undefined,
     pods: pods === undefined ? before.pods : addPods(before.pods, pods.candidate, pods.stable),
@@ -224,18 +190,11 @@ function ownOf({ candidate, stable, before }: EventInterval): Recent {
   return before === true ? NO_EVENTS : { candidate, stable };
 }
 
-/** Of lumps that were waited for, what a limit is held against: none of those from an outage of stable. */
-function heldOf(due: Waiting | undefined): Counts {
-  return due === undefined || isExcused(due) ? NONE : due.candidate;
-}
-
-/** Of lumps that were waited for, what an outage of stable excuses. */
-function excusedOf(due: Waiting | undefined): Counts {
-  return due !== undefined && isExcused(due) ? due.told : NONE;
-}
-
-function isExcused(due: Waiting): boolean {
-  return due.outage === true || isTorn(due);
+/** Of events that are told as they happen, what a limit is held against, and what an outage of stable excuses. */
+function excusing(calm: boolean, candidate: Counts, counted: number): Excusing {
+  return calm
+    ? { held: { all: candidate.all, bad: counted }, excused: NONE }
+    : { held: NONE, excused: candidate };
 }
 
 function tallied(
@@ -262,102 +221,6 @@ function tallied(
   };
 }
 
-/** What has waited and what has come, as far as it can be compared by now, and the rest. */
-interface Paired {
-  readonly due?: Waiting;
-  readonly rest?: Waiting;
-}
-
-/** One side's next lump may come so much later than the other's (in lumps). */
-const LATER = 1.25;
-
-/** A stable version that is never the same for long is compared all the same, over so much time (in lumps). */
-const LONGEST_WAIT = 8;
-
-/**
- * Events can be compared when both sides have had requests. Where they are told in lumps, stable must have told later than
- * the candidate, so that it has told of the same time: who was first of two in one interval nobody knows. And around a
- * sudden change, as an outage begins and ends with one, all waits until both must have told of it, to be compared as one.
- */
-function paired(waiting: Waiting | undefined, added: Waiting, lump: number): Paired {
-  const all = waiting === undefined ? added : joined(waiting, added);
-  if (lump === 0) return all.candidate.all > 0 && all.stable.all > 0 ? { due: all } : { rest: all };
-  if (waiting === undefined || waiting.candidate.all === 0 || added.stable.all === 0) return { rest: all };
-  if (added.changed === true && all.seconds < LONGEST_WAIT * lump) return { rest: all };
-  // What belongs to a change is not cut in two.
-  if (all.changed === true) return { due: all };
-  const due = joined(waiting, { ...added, candidate: NONE, told: NONE });
-  return added.candidate.all === 0 ? { due } : { due, rest: { ...added, stable: NONE } };
-}
-
-/** For how long a change that stable's latest events show, or earlier ones did, may yet be news on one side (seconds). */
-function unsettledAfter(before: EventEvidence, { stable, seconds }: EventInterval, lump: number): number {
-  if (lump === 0) return 0;
-  const changes = stable.all > 0 && isChange(before.latest, stable);
-  return changes ? LATER * lump : Math.max(0, before.unsettled - seconds);
-}
-
-/** By more than pods differ, and by more than chance explains: three standard deviations of the difference of two shares. */
-function isChange(a: Counts, b: Counts): boolean {
-  if (a.all === 0 || b.all === 0) return false;
-  const [less = 0, more = 0] = [a.bad / a.all, b.bad / b.all].sort((x, y) => x - y);
-  if (more <= 2 * less && more - less <= 0.05) return false;
-  const share = (a.bad + b.bad) / (a.all + b.all);
-  return (more - less) ** 2 > 9 * share * (1 - share) * (1 / a.all + 1 / b.all);
-}
-
-/** What waited at another weight is not compared with what comes at this one. */
-const TORN: Waiting = { candidate: NONE, stable: NONE, told: NONE, seconds: 0, torn: true };
-
-/** A sudden change of which a part is missing looks different on the two sides. */
-function isTorn({ torn, changed }: Waiting): boolean {
-  return torn === true && changed === true;
-}
-
-/** Around a sudden change the times of the two sides don't match to the second, so no more than so many bad events count. */
-const MOST_OF_CHANGE = 50;
-
-function asCounting(events: Waiting): Pick<Waiting, 'candidate' | 'stable'> {
-  const { candidate, stable, changed } = events;
-  const bad = candidate.bad + stable.bad;
-  if (changed !== true || bad <= MOST_OF_CHANGE) return events;
-  const share = MOST_OF_CHANGE / bad;
-  return {
-    candidate: { all: candidate.all, bad: share * candidate.bad },
-    stable: { all: stable.all, bad: share * stable.bad },
-  };
-}
-
-function toWait(
-  { candidate, stable, seconds, before }: EventInterval,
-  counted: { readonly candidate: number; readonly stable: number },
-  calm: boolean,
-  changed: boolean,
-): Waiting {
-  return {
-    told: candidate,
-    candidate: { all: candidate.all, bad: counted.candidate },
-    stable: { all: stable.all, bad: counted.stable },
-    seconds,
-    ...(before === true ? { before: true } : {}),
-    ...(calm ? {} : { outage: true }),
-    ...(changed ? { changed: true } : {}),
-  };
-}
-
-function joined(a: Waiting, b: Waiting): Waiting {
-  return {
-    told: add(a.told, b.told),
-    candidate: add(a.candidate, b.candidate),
-    stable: add(a.stable, b.stable),
-    seconds: a.seconds + b.seconds,
-    ...(a.before === true || b.before === true ? { before: true } : {}),
-    ...(a.outage === true || b.outage === true ? { outage: true } : {}),
-    ...(a.changed === true || b.changed === true ? { changed: true } : {}),
-    ...(a.torn === true || b.torn === true ? { torn: true } : {}),
-  };
-}
-
 /** By how much a version that warms up is worse so many seconds after its traffic began. */
 function excessAt(age: number, { ratio, seconds }: WarmUp): number {
   return seconds > 0 ? (ratio - 1) * Math.exp(-age / seconds) : 0;
@@ -372,7 +235,10 @@ interface Compared extends Pick<Tally, 'candidate' | 'warmUp' | 'expected'> {
 }
 
 /** @param excess by how much a version that warms up is worse */
-function compare({ candidate, stable }: Pick<Waiting, 'candidate' | 'stable'>, excess: number): Compared {
+function comparedIn(due: Waiting | undefined, excess: number): Compared | undefined {
+  const events = due === undefined ? undefined : comparableIn(due);
+  if (events === undefined) return undefined;
+  const { candidate, stable } = events;
   const bad = candidate.bad + stable.bad;
   const share = candidate.all / (candidate.all + stable.all);
   return {
