@@ -94,13 +94,13 @@ export class Bound {
 
   /** False only when evidence cannot have reached its limit. */
   mayFail(state: EventEvidence): boolean {
-    const { alpha, silence } = this.#settings;
-    const dispersion = dispersionFactor(state.dispersion);
+    const { alpha } = this.#settings;
+    const dispersion = dispersionFactor(state.dispersion, state.lump > 0);
     if (this.#mayFailAgainstStable(state, dispersion)) return true;
     const { here } = state;
     // No limit that counts is smaller, and what is within it is no evidence.
     const isWithin = ({ held }: Tally) => held.bad <= LEAST_LIMIT * held.all;
-    if (silence === 0 && isWithin(state) && isWithin(here)) return false;
+    if (state.lump === 0 && isWithin(state) && isWithin(here)) return false;
     const needed = Math.log10(1 / alpha) - ROUNDING;
     return [state, here].some((tally) => limitEvidence(tally, state, this.#settings, dispersion) >= needed);
   }

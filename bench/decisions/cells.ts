@@ -56,6 +56,8 @@ export const NUISANCES = {
   scrape: [15, 30, 60].map((scrape) => ({ scrape })),
   // The two together: one side's scrape tells of the outage first.
   'scraped-outage': [0.3, 0.5, 0.9, 1].map((share) => ({ scrape: 15, outage: { share, seconds: 30 } })),
+  // Clusters have to be learned from a few scrapes.
+  'scraped-retries': [3, 4, 5, 6, 8, 10].map((size) => ({ scrape: 15, cluster: { size } })),
   restarts: [120, 60, 30, 10].map((restarts) => ({ restarts })),
   missing: [0.1, 0.2, 0.4, 0.6].map((missing) => ({ missing })),
   together: [
@@ -120,17 +122,25 @@ export function allCells(): Cell[] {
   }
   for (const nuisance of Object.keys(NUISANCES) as (keyof typeof NUISANCES)[]) {
     if (nuisance === 'none') continue;
-    const kind = nuisance === 'cold-latency' ? 'slow' : 'errors';
-    for (const [schedule, rps, base] of NUISANCE_TRAFFIC) {
-      cells.push(cell({ kind, schedule, rps, base, ratio: 1, nuisance }));
-    }
-    for (const ratio of [3, 10, 30]) {
-      cells.push(cell({ kind, schedule: '5-40-60', rps: 100, base: 0.01, ratio, nuisance }));
+    for (const kind of KINDS[nuisance] ?? (['errors'] as const)) {
+      for (const [schedule, rps, base] of NUISANCE_TRAFFIC) {
+        cells.push(cell({ kind, schedule, rps, base, ratio: 1, nuisance }));
+      }
+      for (const ratio of [3, 10, 30]) {
+        cells.push(cell({ kind, schedule: '5-40-60', rps: 100, base: 0.01, ratio, nuisance }));
+      }
     }
   }
   const seen = new Set<string>();
   return cells.filter(({ name }) => !seen.has(name) && seen.add(name).has(name));
 }
+
+/** What else than errors is disturbed: durations are told every 5 s, of each version at another time. */
+const KINDS: Partial<Record<keyof typeof NUISANCES, readonly Cell['kind'][]>> = {
+  'cold-latency': ['slow'],
+  outage: ['errors', 'slow'],
+  retries: ['errors', 'slow'],
+};
 
 const NUISANCE_TRAFFIC: readonly (readonly [keyof typeof SCHEDULES, number, number])[] = [
   ['5-40-60', 10, 0.001],

@@ -31,9 +31,8 @@ export const DEADLINE = 600;
 /** Prometheus is asked so often (seconds). */
 const GRID = 5;
 
-/** Stable is watched so long before the candidate gets traffic; a Prometheus knows more of the past. */
+/** Stable is watched so long before the candidate gets traffic, as while its pods start (seconds). */
 const LEAD_IN = 10;
-const LEAD_IN_LOOKS_BY_SCRAPE = 20;
 
 /**
  * What a release gets that sets nothing but a latency limit, as such limits always name a quantile: the strictest of p99,
@@ -54,9 +53,11 @@ export function release(cell: Cell, random: Random, settings: EventSettings): En
   const traffic = new Traffic({ ...cell, nuisance }, random, length);
   const analysis = new Analysis(settings);
   const { scrape } = nuisance;
-  for (let i = 0; i < (scrape === undefined ? LEAD_IN : LEAD_IN_LOOKS_BY_SCRAPE); i++) {
-    const seconds = scrape ?? 1;
-    analysis.add({ ...lookAfter(traffic, seconds, 0), seconds });
+  const lumps = scrape === undefined ? undefined : scrape + GRID;
+  for (let watched = 0; watched < LEAD_IN;) {
+    const seconds = scrape === undefined ? 1 : GRID;
+    analysis.add({ ...lookAfter(traffic, seconds, 0), seconds, lumps });
+    watched += seconds;
   }
   let elapsed = 0;
   const end = (outcome: Ending['outcome']): Ending => ({
@@ -73,7 +74,7 @@ export function release(cell: Cell, random: Random, settings: EventSettings): En
       const fresh = age === (scrape ?? 0);
       analysis.add({
         ...lookAfter(traffic, seconds, weight),
-        ...{ seconds, fresh, before: isMixed, lumps: scrape === undefined ? undefined : scrape + GRID },
+        ...{ seconds, fresh, before: isMixed, lumps },
       });
       age += seconds;
       elapsed += seconds;

@@ -13,7 +13,11 @@ function* looks(
   { releases = 50, seconds = 200, base = 0.1, ratio = 1, weight = 50 } = {},
 ): Generator<Look & { release: number; second: number }> {
   for (let release = 0; release < releases; release++) {
-    const traffic = new Traffic({ rps: 100, base, ratio, nuisance }, new Random(SEED, release), seconds);
+    const traffic = new Traffic(
+      { kind: 'errors', rps: 100, base, ratio, nuisance },
+      new Random(SEED, release),
+      seconds,
+    );
     for (let second = 0; second < seconds; second++) yield { ...traffic.look(1, weight), release, second };
   }
 }
@@ -111,7 +115,7 @@ describe(`traffic (seed ${SEED})`, () => {
   it('with a daily rhythm has three times the load at the peak', () => {
     const loads = Array.from({ length: 300 }, (_, release) => {
       const traffic = new Traffic(
-        { rps: 10_000, base: 0.1, ratio: 1, nuisance: { daily: { load: 3, bad: 2 } } },
+        { kind: 'errors', rps: 10_000, base: 0.1, ratio: 1, nuisance: { daily: { load: 3, bad: 2 } } },
         new Random(SEED, release),
         10,
       );
@@ -143,7 +147,7 @@ describe(`traffic (seed ${SEED})`, () => {
 
   it('gives pods that come with more weight a cold start of their own', () => {
     const traffic = new Traffic(
-      { rps: 100_000, base: 0.1, ratio: 1, nuisance: { cold: { ratio: 3, seconds: 10 } } },
+      { kind: 'errors', rps: 100_000, base: 0.1, ratio: 1, nuisance: { cold: { ratio: 3, seconds: 10 } } },
       new Random(SEED),
       400,
     );
@@ -181,7 +185,7 @@ describe(`traffic (seed ${SEED})`, () => {
 
   it('tells what has truly failed, whatever the source sees', () => {
     const traffic = new Traffic(
-      { rps: 100, base: 0.1, ratio: 2, nuisance: { missing: 0.9, restarts: 3 } },
+      { kind: 'errors', rps: 100, base: 0.1, ratio: 2, nuisance: { missing: 0.9, restarts: 3 } },
       new Random(SEED),
       100,
     );

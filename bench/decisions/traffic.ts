@@ -1,7 +1,9 @@
+import type { EventMetric } from '../../src/analysis/telemetry.ts';
 import type { Random } from './random.ts';
 
 /** How requests come and fail. All rates are shares of requests (0–1), all times seconds. */
 export interface TrafficModel {
+  readonly kind: EventMetric['kind'];
   readonly rps: number;
   /** Share of stable's requests that are bad. */
   readonly base: number;
@@ -9,6 +11,9 @@ export interface TrafficModel {
   readonly ratio: number;
   readonly nuisance: Nuisance;
 }
+
+/** How often Envoy does so (seconds). */
+const HISTOGRAMS = 5;
 
 /** What makes counts less well-behaved than independent requests at constant rates. All parts can be combined. */
 export interface Nuisance {
@@ -72,8 +77,10 @@ export class Traffic {
     this.#model = model;
     this.#random = random;
     const { nuisance } = model;
-    this.#candidate = new Version(nuisance, random);
-    this.#stable = new Version(nuisance, random);
+    // Envoy brings its histograms up to date every 5 s: of durations a source learns as by scrapes.
+    const told = nuisance.scrape ?? (model.kind === 'slow' ? HISTOGRAMS : undefined);
+    this.#candidate = new Version(nuisance, random, told);
+    this.#stable = new Version(nuisance, random, told);
     this.#outageFrom = nuisance.outage === undefined ? Infinity : random.next() * seconds;
     this.#phase = random.next() * DAY;
     if (nuisance.wander !== undefined) {
@@ -159,7 +166,8 @@ class Version {
   readonly #random: Random;
   readonly #effects: number[];
   readonly #startedAt: number[] = [];
-  readonly #scrapeAt: number;
+  readonly #told: number | undefined;
+  readonly #toldAt: number;
   /** By pod, retries that fall into the time to come: seconds from now. */
   readonly #later: number[][] = Array.from({ length: PODS }, () => []);
   /** Pods with traffic. */
@@ -170,12 +178,14 @@ class Version {
   #visible: SideCounts = { all: 0, bad: 0 };
   #pods: Record<string, SideCounts> = {};
 
-  constructor(nuisance: Nuisance, random: Random) {
+  /** @param told the source learns of requests every so many seconds, of each version at its own time; undefined: at once */
+  constructor(nuisance: Nuisance, random: Random, told: number | undefined) {
     this.#nuisance = nuisance;
+    this.#told = told;
     this.#random = random;
     const spread = nuisance.pods?.spread ?? 0;
     this.#effects = Array.from({ length: PODS }, () => (spread > 0 ? random.logNormal(spread) : 1));
-    this.#scrapeAt = nuisance.scrape === undefined ? 0 : random.next() * nuisance.scrape;
+    this.#toldAt = told === undefined ? 0 : random.next() * told;
   }
 
   /** Serves so many requests on average; returns how many in truth, and how many were bad. */
@@ -255,7 +265,8 @@ class Version {
 
   /** Makes visible what a source has seen at this time. */
   observe(now: number, seconds: number): void {
-    const { scrape, restarts, missing } = this.#nuisance;
+    const { restarts, missing } = this.#nuisance;
+    const told = this.#told;
     if (restarts !== undefined && this.#random.next() < seconds / restarts) {
       // One pod's counts since the last look are gone.
       const kept = 1 - 1 / this.#serving;
@@ -263,8 +274,8 @@ class Version {
       this.#pending.bad = Math.min(this.#pending.all, Math.round(this.#pending.bad * kept));
     }
     if (missing !== undefined && this.#random.next() < missing) return;
-    if (scrape !== undefined) {
-      const rounds = (time: number) => Math.floor((time - this.#scrapeAt) / scrape);
+    if (told !== undefined) {
+      const rounds = (time: number) => Math.floor((time - this.#toldAt) / told);
       if (rounds(now) === rounds(now - seconds)) return;
     }
     this.#visible.all += this.#pending.all;

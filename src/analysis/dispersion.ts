@@ -9,8 +9,6 @@ import type { Counts } from './telemetry.ts';
 interface Span {
   readonly seconds: number;
   readonly bad: number;
-  /** Those of them that count in the scatter. */
-  readonly scattered: number;
 }
 
 /** What is kept of one side. */
@@ -18,7 +16,7 @@ interface Side {
   /** Its last whole spans, the oldest first; at most three. */
   readonly spans: readonly Span[];
   /** The span that is not yet long enough, or has too few requests so far. */
-  readonly open?: (Omit<Span, 'scattered'> & { readonly all: number }) | undefined;
+  readonly open?: (Span & { readonly all: number }) | undefined;
 }
 
 /** Squared differences between neighbouring spans, and what they would add up to if events were independent. */
@@ -55,11 +53,14 @@ const BY_WAITING = LEAST_REQUESTS / (LEAST_REQUESTS - 1);
 /** What is assumed before anything is seen, and how many events it takes to outweigh that. */
 const PRIOR = { factor: 1.9, events: 0.3 };
 
-/**
- * One pair of spans says at most so much, so that the two edges of an outage, which differ hugely, don't pass for
- * clusters ever after.
- */
+/** The same where events are told in lumps: there are few spans to learn from, and what is learned first is rough. */
+const PRIOR_OF_LUMPS = { factor: 3, events: 10 };
+
+/** One pair of spans says at most so much, so that a change of the rate doesn't pass for clusters ever after. */
 const MOST_PER_PAIR = 15;
+
+/** … and weighs no more than so many events: how well the scatter is known depends on the number of pairs. */
+const MOST_EVENTS = 4;
 
 /**
  * The more counts scatter, the heavier the tails are and the rougher is one factor for all of it: an excess e over 1 is
@@ -77,7 +78,7 @@ const GROWTH = 2;
 /**
  * In the scatter it counts as so many times as many. In full it would be held down twice, and a version that fails all
  * requests for a second now and then would never be found out; with no more than what counts, a few clusters of a healthy
- * version would pass for harm.
+ * version would pass for harm. The same holds for the end of something worse.
  */
 const IN_SCATTER = 1.6;
 
@@ -92,7 +93,7 @@ export interface Added {
  * Adds the events of an interval. Time without requests is not held for time without bad ones: sources tell of a side's
  * requests now and then, as proxies do of durations, and each side in a rhythm of its own.
  *
- * @param fresh true when the interval can't be compared with the one before: the weight has changed in between
+ * @param fresh true when the interval can't be compared with the one before: the weight has changed in between, or the rate has
  */
 export function addSpan(
   before: Dispersion,
@@ -139,7 +140,7 @@ function addSide(
   if (open.seconds < LEAST_SECONDS || open.all < LEAST_REQUESTS) {
     return { single, double, side: { spans, open }, counted };
   }
-  const span = { seconds: open.seconds, bad: open.bad, scattered: admitted(open, c, IN_SCATTER) };
+  const span = { seconds: open.seconds, bad: open.bad };
   const hasWaited = known !== undefined && known.seconds >= LEAST_SECONDS;
   const more = hasWaited ? BY_WAITING : 1;
   return {
@@ -153,19 +154,23 @@ function addSide(
   };
 }
 
-/** How many of its bad events count, or so many times as many. */
-function admitted({ bad }: Pick<Span, 'bad'>, last: Span | undefined, times = 1): number {
-  return Math.min(bad, last === undefined ? Infinity : times * (FIRST + GROWTH * last.bad));
+/** How many of its bad events count. */
+function admitted({ bad }: Span, last: Span | undefined): number {
+  return Math.min(bad, last === undefined ? Infinity : FIRST + GROWTH * last.bad);
 }
 
 /** The factor, at least 1, by which counts scatter more than those of independent events. */
-export function dispersionFactor({ single, double, candidate, stable }: Dispersion): number {
+export function dispersionFactor(
+  { single, double, candidate, stable }: Dispersion,
+  isInLumps = false,
+): number {
+  const prior = isInLumps ? PRIOR_OF_LUMPS : PRIOR;
   let [one, two] = [single, double];
   for (const side of [candidate, stable]) {
     one = begun(one, side);
     two = begunTwice(two, side);
   }
-  const excess = Math.max(0, (estimate(one) + estimate(two)) / 2 - 1);
+  const excess = Math.max(0, (estimate(one, prior) + estimate(two, prior)) / 2 - 1);
   return 1 + excess * (1 + CAUTION * excess);
 }
 
@@ -175,44 +180,41 @@ export function dispersionFactor({ single, double, candidate, stable }: Dispersi
  */
 function begun(sum: Scatter, { open, spans }: Side): Scatter {
   const last = spans.at(-1);
-  if (open === undefined || last === undefined) return sum;
-  const now = unfinished(open, last);
-  return now.scattered <= last.scattered ? sum : scatter(sum, now, last);
+  if (open === undefined || last === undefined || open.bad <= last.bad) return sum;
+  return scatter(sum, { seconds: Math.max(LEAST_SECONDS, open.seconds), bad: open.bad }, last);
 }
 
 /** The same for the open span and the last one together: the end of the last span may have cut a cluster in two. */
 function begunTwice(sum: Scatter, { open, spans }: Side): Scatter {
   const [a, b, c] = [spans.at(-3), spans.at(-2), spans.at(-1)];
   if (open === undefined || a === undefined || b === undefined || c === undefined) return sum;
-  const now = join(unfinished(open, c), c);
+  const now = join({ seconds: Math.max(LEAST_SECONDS, open.seconds), bad: open.bad }, c);
   const then = join(b, a);
-  return now.scattered <= then.scattered ? sum : scatter(sum, now, then, 0.5);
+  return now.bad <= then.bad ? sum : scatter(sum, now, then, 0.5);
 }
 
-function unfinished(open: Omit<Span, 'scattered'>, last: Span): Span {
-  return {
-    seconds: Math.max(LEAST_SECONDS, open.seconds),
-    bad: open.bad,
-    scattered: admitted(open, last, IN_SCATTER),
-  };
-}
-
-function estimate({ seen, expected }: Scatter): number {
-  return (PRIOR.factor * PRIOR.events + seen) / (PRIOR.events + expected);
+function estimate({ seen, expected }: Scatter, { factor, events }: typeof PRIOR): number {
+  return (factor * events + seen) / (events + expected);
 }
 
 function scatter({ seen, expected }: Scatter, now: Span, then: Span, share = 1, more = 1): Scatter {
-  const sum = now.scattered + then.scattered;
-  if (sum === 0) return { seen, expected };
+  const [x, y] = [trimmed(now, then), trimmed(then, now)];
+  if (x + y === 0) return { seen, expected };
   // For independent events with one rate, the mean of the square below is their sum whatever the spans' lengths.
-  const difference = now.scattered * then.seconds - then.scattered * now.seconds;
+  const difference = x * then.seconds - y * now.seconds;
   const square = difference ** 2 / (now.seconds * then.seconds);
+  const weight = share * Math.min(1, MOST_EVENTS / (x + y));
   return {
-    seen: seen + share * Math.min(square, MOST_PER_PAIR * sum),
-    expected: expected + share * sum * more,
+    seen: seen + weight * Math.min(square, MOST_PER_PAIR * (x + y)),
+    expected: expected + weight * (x + y) * more,
   };
 }
 
+/** What counts of a span beside its neighbour. */
+function trimmed(span: Span, beside: Span): number {
+  return Math.min(span.bad, IN_SCATTER * (FIRST + GROWTH * beside.bad));
+}
+
 function join(a: Span, b: Span): Span {
-  return { seconds: a.seconds + b.seconds, bad: a.bad + b.bad, scattered: a.scattered + b.scattered };
+  return { seconds: a.seconds + b.seconds, bad: a.bad + b.bad };
 }

@@ -3,6 +3,8 @@ import { addSpan, NO_DISPERSION } from './dispersion.ts';
 import type { Dispersion } from './dispersion.ts';
 import { addCalm, NEW_CALM } from './excuse.ts';
 import type { Calm, Recent } from './excuse.ts';
+import { comparableIn, excusedIn, NEW_PAIRING, pair, toldBy, TORN } from './pairing.ts';
+import type { Excusing, Pairing, Waiting } from './pairing.ts';
 import { addPods } from './pods.ts';
 import type { PodCounts, Pods } from './pods.ts';
 import { MOST_RATIO } from './ratios.ts';
@@ -35,7 +37,7 @@ export interface Held extends Counts {
 }
 
 /** What has been counted for one event metric since its release began. Small, JSON-safe, never changed in place. */
-export interface EventEvidence extends Tally, Calm {
+export interface EventEvidence extends Tally, Calm, Pairing {
   /** What of it was counted in the present stretch: a fault that shows only there must not drown in what was good before. */
   readonly here: Stretch;
   /** Seconds since the candidate's first traffic. */
@@ -46,11 +48,7 @@ export interface EventEvidence extends Tally, Calm {
   readonly mostRatio: number;
   /** The candidate's events of the latest interval, or of lumps that were waiting, that were in an outage of stable. */
   readonly excused: Counts;
-  /** The longest lump so far (seconds); 0 where events are told as they happen. */
-  readonly lump: number;
   readonly dispersion: Dispersion;
-  /** Events, bad ones as they count, that wait for the other side to have requests as well: only then can they be compared. */
-  readonly waiting?: Waiting | undefined;
   readonly pods?: Pods | undefined;
 }
 
@@ -63,19 +61,6 @@ export interface Stretch extends Tally {
 
 /** A fault that begins late must not drown in what was good before, at the same weight either (seconds). */
 const LONGEST_STRETCH = 600;
-
-/** Events that cannot be compared yet, and for how long they have waited (seconds). */
-interface Waiting {
-  readonly candidate: Counts;
-  readonly stable: Counts;
-  readonly seconds: number;
-  /** True when some of them may have happened at the weight before. */
-  readonly before?: boolean | undefined;
-  /** True when stable was in an outage in their time. */
-  readonly outage?: boolean | undefined;
-  /** The candidate's, each of them. */
-  readonly told: Counts;
-}
 
 const NO_EVENTS = { candidate: NONE, stable: NONE };
 const NOTHING: Tally = {
@@ -97,7 +82,7 @@ export function emptyEvidence(): EventEvidence {
     age: 0,
     mostRatio: MOST_RATIO,
     excused: NONE,
-    lump: 0,
+    ...NEW_PAIRING,
     dispersion: NO_DISPERSION,
   };
 }
@@ -142,27 +127,26 @@ export interface WarmUp {
 export function addInterval(
   before: EventEvidence,
   interval: EventInterval,
-  { warmUp, limit }: Pick<EventSettings, 'warmUp' | 'limit'>,
+  { warmUp, limit, lump: least }: Pick<EventSettings, 'warmUp' | 'limit' | 'lump'>,
 ): EventEvidence {
   const { candidate, stable, seconds, pods } = interval;
   const started = before.candidate.all > 0;
   const starts = !started && candidate.all > 0;
   const fresh = starts || (started && interval.fresh === true);
-  const added = addSpan(before.dispersion, seconds, candidate, stable, fresh);
   // More weight may bring more pods, and those are cold again.
   const age = started && !fresh ? before.age : 0;
   const watching = started || starts;
   const { number, ...here } = stretchAt(before.here, fresh, watching);
-  // What waited at another weight is not compared with what comes at this one.
-  const waiting = number === before.here.number ? before.waiting : undefined;
-  const lump = Math.max(before.lump, interval.lumps ?? 0);
-  const calm = addCalm(before, { candidate, stable }, seconds, { limit, lump });
-  const { due, rest } = paired(waiting, toWait(interval, added, calm.calm), lump);
+  const calm = addCalm(before, { candidate, stable }, seconds, limit);
+  const told = toldBy(before, interval, least);
+  const isUnsettled = told.unsettled > 0;
+  const added = addSpan(before.dispersion, seconds, candidate, stable, fresh || isUnsettled);
+  const news = { ...interval, counted: added, outage: !calm.calm, changed: isUnsettled };
+  const { due, rest } = pair(fresh ? TORN : before.waiting, news, told.lump);
   const events = watching ? due : undefined;
-  // Lumps from the edges of an outage differ by when they were told.
-  const isFair = events !== undefined && (lump === 0 || events.outage !== true);
-  const compared = isFair ? compare(events, excessAt(age + seconds / 2, warmUp)) : undefined;
-  const held = heldIn({ ...candidate, bad: added.candidate }, calm.calm, lump, compared);
+  const compared = comparedIn(events, excessAt(age + seconds / 2, warmUp));
+  const { held, excused } =
+    told.lump > 0 ? excusedIn(events) : excusing(calm.calm, candidate, added.candidate);
   const own = events?.before === true ? { held: NONE } : { held, compared };
   return {
     ...tallied(before, { candidate, stable, held }, compared),
@@ -173,8 +157,8 @@ export function addInterval(
       seconds: here.seconds + (watching ? seconds : 0),
     },
     ...agedBy(before, seconds, { age, starts, watching }),
-    excused: excusedIn(interval, calm.calm, lump, isFair ? undefined : events),
-    lump,
+    ...told,
+    excused,
     dispersion: added.dispersion,
     waiting: watching ? rest : undefined,
     pods: pods === undefined ? before.pods : addPods(before.pods, pods.candidate, pods.stable),
@@ -201,26 +185,16 @@ function stretchAt(here: Stretch, fresh: boolean, watching: boolean): Stretch {
   return begins ? { ...NOTHING, number: here.number + 1, seconds: 0 } : here;
 }
 
-/** The candidate's events that an outage of stable excuses; of lumps it is known once stable has told of their time. */
-function excusedIn(
-  { candidate }: EventInterval,
-  calm: boolean,
-  lump: number,
-  unfair: Waiting | undefined,
-): Counts {
-  if (lump > 0) return unfair?.told ?? NONE;
-  return calm ? NONE : candidate;
-}
-
 /** Of an interval what was counted at the present weight alone. */
 function ownOf({ candidate, stable, before }: EventInterval): Recent {
   return before === true ? NO_EVENTS : { candidate, stable };
 }
 
-/** What a limit is held against: events in calm times; of lumps those that were compared, as only then it is known. */
-function heldIn(candidate: Counts, calm: boolean, lump: number, compared: Compared | undefined): Counts {
-  if (lump > 0) return compared?.candidate ?? NONE;
-  return calm ? candidate : NONE;
+/** Of events that are told as they happen, what a limit is held against, and what an outage of stable excuses. */
+function excusing(calm: boolean, candidate: Counts, counted: number): Excusing {
+  return calm
+    ? { held: { all: candidate.all, bad: counted }, excused: NONE }
+    : { held: NONE, excused: candidate };
 }
 
 function tallied(
@@ -247,50 +221,6 @@ function tallied(
   };
 }
 
-/** What has waited and what has come, as far as it can be compared by now, and the rest. */
-interface Paired {
-  readonly due?: Waiting;
-  readonly rest?: Waiting;
-}
-
-/**
- * Events can be compared when both sides have had requests. Where they are told in lumps, stable must have told later than
- * the candidate, so that it has told of the same time: who was first of two in one interval nobody knows.
- */
-function paired(waiting: Waiting | undefined, added: Waiting, lump: number): Paired {
-  const all = waiting === undefined ? added : joined(waiting, added);
-  if (lump === 0) return all.candidate.all > 0 && all.stable.all > 0 ? { due: all } : { rest: all };
-  if (waiting === undefined || waiting.candidate.all === 0 || added.stable.all === 0) return { rest: all };
-  const due = joined(waiting, { ...added, candidate: NONE, told: NONE });
-  return added.candidate.all === 0 ? { due } : { due, rest: { ...added, stable: NONE } };
-}
-
-function toWait(
-  { candidate, stable, seconds, before }: EventInterval,
-  counted: { readonly candidate: number; readonly stable: number },
-  calm: boolean,
-): Waiting {
-  return {
-    told: candidate,
-    candidate: { all: candidate.all, bad: counted.candidate },
-    stable: { all: stable.all, bad: counted.stable },
-    seconds,
-    ...(before === true ? { before: true } : {}),
-    ...(calm ? {} : { outage: true }),
-  };
-}
-
-function joined(a: Waiting, b: Waiting): Waiting {
-  return {
-    told: add(a.told, b.told),
-    candidate: add(a.candidate, b.candidate),
-    stable: add(a.stable, b.stable),
-    seconds: a.seconds + b.seconds,
-    ...(a.before === true || b.before === true ? { before: true } : {}),
-    ...(a.outage === true || b.outage === true ? { outage: true } : {}),
-  };
-}
-
 /** By how much a version that warms up is worse so many seconds after its traffic began. */
 function excessAt(age: number, { ratio, seconds }: WarmUp): number {
   return seconds > 0 ? (ratio - 1) * Math.exp(-age / seconds) : 0;
@@ -305,7 +235,10 @@ interface Compared extends Pick<Tally, 'candidate' | 'warmUp' | 'expected'> {
 }
 
 /** @param excess by how much a version that warms up is worse */
-function compare({ candidate, stable }: Pick<Waiting, 'candidate' | 'stable'>, excess: number): Compared {
+function comparedIn(due: Waiting | undefined, excess: number): Compared | undefined {
+  const events = due === undefined ? undefined : comparableIn(due);
+  if (events === undefined) return undefined;
+  const { candidate, stable } = events;
   const bad = candidate.bad + stable.bad;
   const share = candidate.all / (candidate.all + stable.all);
   return {

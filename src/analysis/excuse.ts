@@ -15,22 +15,12 @@ export interface Calm {
   readonly usual: Counts;
   /** False while stable exceeds what is allowed, or usual: what the candidate does then is not held against it. */
   readonly calm: boolean;
-  /** For so long the candidate may yet tell of an outage of which stable has told last (seconds). */
-  readonly aftermath: number;
 }
 
-export const NEW_CALM: Calm = {
-  recent: { candidate: NONE, stable: NONE },
-  usual: NONE,
-  calm: true,
-  aftermath: 0,
-};
+export const NEW_CALM: Calm = { recent: { candidate: NONE, stable: NONE }, usual: NONE, calm: true };
 
 /** Seconds after which events count for 37% in what is recent: long enough to tell an outage at a few requests a second. */
 const RECENT_SECONDS = 10;
-
-/** Where events are told in lumps, one side's next lump may come so much later than the other's (in lumps). */
-const LATER = 1.25;
 
 /** The same for what is usual: services change their ways with the time of day, not with the minute. */
 const USUAL_SECONDS = 600;
@@ -50,26 +40,18 @@ const MOST_LIMIT = 0.5;
 /**
  * Adds the events of an interval.
  *
- * @param options.limit the largest share of bad events allowed (0–1); undefined where none is given
- * @param options.lump how long the time is of which is told at once (seconds)
+ * @param limit the largest share of bad events allowed (0–1); undefined where none is given
  */
-export function addCalm(
-  before: Calm,
-  sides: Recent,
-  seconds: number,
-  { limit, lump }: { readonly limit: number | undefined; readonly lump: number },
-): Calm {
+export function addCalm(before: Calm, sides: Recent, seconds: number, limit: number | undefined): Calm {
   const recent = {
     candidate: faded(before.recent.candidate, sides.candidate, seconds, RECENT_SECONDS),
     stable: faded(before.recent.stable, sides.stable, seconds, RECENT_SECONDS),
   };
-  const over = isOver(recent.stable, limitIn(before, limit));
-  const aftermath = over ? LATER * lump : Math.max(0, before.aftermath - seconds);
-  const calm = !over && aftermath === 0;
+  const calm = !isOver(recent.stable, limitIn(before, limit));
   const learned = calm || before.usual.all < FIRST ? 1 : TRACE;
   const { all, bad } = sides.stable;
   const counted = { all: all * learned, bad: bad * learned };
-  return { recent, usual: faded(before.usual, counted, seconds, USUAL_SECONDS), calm, aftermath };
+  return { recent, usual: faded(before.usual, counted, seconds, USUAL_SECONDS), calm };
 }
 
 function faded({ all, bad }: Counts, added: Counts, seconds: number, over: number): Counts {

@@ -132,11 +132,14 @@ describe('a verdict', () => {
 
   it('does not hold a limit against the candidate before the source has told of stable as well', () => {
     const slow = { ...defaultSettings('slow'), limit: 0.05 };
-    const told = (seconds: number) =>
-      add(emptyEvidence(), ...repeat(Math.round(seconds / 0.5), { ...second(40, 10, 0, 0), seconds: 0.5 }));
-    expect(weigh(told(2), slow).againstLimit).toBe(0);
-    expect(weigh(told(7), slow).againstLimit).toBeGreaterThan(2);
-    expect(weigh(told(2), { ...slow, silence: 0 }).againstLimit).toBeGreaterThan(2);
+    const told = (seconds: number, { lump } = slow) =>
+      repeat(Math.round(seconds / 0.5), { ...second(40, 10, 0, 0), seconds: 0.5 }).reduce(
+        (state, interval) => addInterval(state, interval, { ...slow, lump }),
+        emptyEvidence(),
+      );
+    expect(weigh(told(7), slow).againstLimit).toBe(0);
+    expect(weigh(told(16), slow).againstLimit).toBeGreaterThan(2);
+    expect(weigh(told(2, { ...slow, lump: 0 }), slow).againstLimit).toBeGreaterThan(2);
   });
 
   it('fails a version whose fault shows only at a later weight, however much was good before', () => {
@@ -261,5 +264,11 @@ describe('a verdict', () => {
     expect(judge('errors', none, window, { ...early, limit: undefined }).harmless).toBe(true);
     expect(judge('errors', none, window, { ...early, limit: 0.01 }).harmless).toBe(true);
     expect(judge('errors', none, { all: 400, bad: 0 }, { ...early, limit: undefined }).harmless).toBe(false);
+  });
+
+  it('does not call a version harmless that is much worse at rates that are small, where no limit is given', () => {
+    const early = { ...settings, early: true, limit: undefined };
+    const worse = add(emptyEvidence(), ...lead, ...repeat(60, second(5000, 5, 5000, 0)));
+    expect(judge('errors', worse, { all: 300_000, bad: 300 }, early).harmless).toBe(false);
   });
 });

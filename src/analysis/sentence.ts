@@ -39,7 +39,8 @@ export function failSentence(
   const isByShare = limit === undefined && !isWorse && weighed.againstLimit > weighed.againstStable;
   const why = [
     // Where the limit decides, the comparison may still say anything.
-    ...(isWorse || (!isOver && !isByShare) ? [times(estimate)] : []),
+    ...(isWorse ? [times(estimate)] : []),
+    ...(!isWorse && !isOver && !isByShare ? ['more often than chance explains'] : []),
     ...(isOver ? [`over the limit of ${formatPercent(limit)}`] : []),
     ...(isByShare ? [`over ${formatPercent(weighed.limit)}, which is too much for any version`] : []),
   ];
@@ -67,14 +68,15 @@ export function inconclusiveSentence(
   doubt: Doubt,
 ): string {
   const allowed = given === undefined ? formatPercent(weighed.limit) : `the limit of ${formatPercent(given)}`;
+  const isBad = given === undefined ? 'worse than it usually is' : `over ${allowed}`;
   const evidence = `evidence ${power(weighed.total)} is below ${power(weighed.needed)}${clusters(weighed)}`;
   switch (doubt) {
     case 'requests':
       return `${what}: ${whole(window.all)} of the ${whole(minRequests)} requests that a verdict needs`;
     case 'excused':
-      return `${what}: ${sides(told)}; stable itself is over ${allowed}, which then says nothing of the candidate`;
+      return `${what}: ${sides(told)}; stable itself is ${isBad}, and what happens then says nothing of the candidate`;
     case 'outage':
-      return `${what}: ${sides(told)}; stable itself is over ${allowed} at present, and what strikes both must be over first`;
+      return `${what}: ${sides(told)}; stable itself is ${isBad} at present, and what strikes both must be over first`;
     case 'limit':
       return `${what}: ${share(judgedBy(given ?? weighed.limit, window))} at this weight, over ${allowed}, but ${evidence}`;
     case 'harm':

@@ -13,11 +13,8 @@ export interface EventSettings {
   /** The largest share of bad events allowed (0–1), whatever stable does; undefined where the release names none. */
   readonly limit?: number | undefined;
   readonly warmUp: WarmUp;
-  /**
-   * So long may a source be silent about stable while it tells of the candidate (seconds): before that is over, nobody knows
-   * whether a limit is exceeded by both.
-   */
-  readonly silence: number;
+  /** Events of this kind are told at once for so many seconds, even where requests are told as they come; 0 where not. */
+  readonly lump: number;
   /** Requests that the candidate must have served at its present weight before it passes. */
   readonly minRequests: number;
   /** A candidate so many times as bad as stable would be harmful; what is shown to be better than that is harmless. */
@@ -38,7 +35,7 @@ export function defaultSettings(kind: EventMetric['kind']): EventSettings {
     tests: 1,
     tolerance: 0,
     warmUp: WARM_UP[kind],
-    silence: SILENCE[kind],
+    lump: LUMP[kind],
     minRequests: 50,
     harmfulRatio: 3,
   };
@@ -50,8 +47,8 @@ const WARM_UP: Readonly<Record<EventMetric['kind'], WarmUp>> = {
   slow: { ratio: 3, seconds: 10, chance: 0.5 },
 };
 
-/** Proxies count requests as they come. They bring their histograms of durations up to date every 5 s, each at times of its own. */
-const SILENCE: Readonly<Record<EventMetric['kind'], number>> = { errors: 0, slow: 6 };
+/** Proxies bring their histograms of durations up to date every 5 s, each at times of its own, and are read a little later. */
+const LUMP: Readonly<Record<EventMetric['kind'], number>> = { errors: 0, slow: 6 };
 
 /**
  * Where a release names no limit, and all that can be said of stable is what it did before, as while the candidate has all

@@ -1,3 +1,4 @@
+import { add } from './counts.ts';
 import { dispersionFactor } from './dispersion.ts';
 import type { EventEvidence, Tally } from './evidence.ts';
 import { isOutage, usualShare } from './excuse.ts';
@@ -51,7 +52,7 @@ const LEAST_LN = -700;
 
 /** Weighs what has been counted. May be asked after every interval: looking often costs nothing. */
 export function weigh(state: EventEvidence, settings: EventSettings): Weighed {
-  const dispersion = dispersionFactor(state.dispersion);
+  const dispersion = dispersionFactor(state.dispersion, state.lump > 0);
   const hypothesis = hypotheses(settings.tolerance, spreadOf(state.pods, dispersion), state.mostRatio);
   const evidenceOf = (tally: Tally) => {
     const compared = compare(tally, hypothesis, dispersion, settings);
@@ -124,18 +125,17 @@ function withOwn(whole: number, own: number, number: number): number {
 /** Two lumps, and a little more, may pass before stable's next one tells of the time of the candidate's. */
 const LATE = 2.5;
 
-/** Of the candidate's events those that the limit is held against: of stable's silence only once it is more than its rhythm. */
-function heldToLimit(tally: Tally, state: EventEvidence, { silence }: EventSettings): Counts {
+/** The candidate's events that the limit is held against: of those that wait for stable's, once these are overdue. */
+function heldToLimit(tally: Tally, state: EventEvidence): Counts {
   const { held } = tally;
-  const { waiting, lump } = state;
-  if (waiting === undefined || (waiting.before === true && tally !== state)) return held;
-  const { candidate, stable, seconds } = waiting;
-  if (lump > 0) {
-    return seconds < LATE * lump ? held : { all: held.all + candidate.all, bad: held.bad + candidate.bad };
-  }
-  const early = stable.all === 0 && seconds < silence ? candidate : { all: 0, bad: 0 };
-  return { all: Math.max(0, held.all - early.all), bad: Math.max(0, held.bad - early.bad) };
+  const { waiting, lump, untold } = state;
+  const isOverdue = lump > 0 && untold >= LATE * lump;
+  if (waiting === undefined || !isOverdue || (waiting.before === true && tally !== state)) return held;
+  return add(held, waiting.candidate);
 }
+
+/** Where no limit is given, so small a share of bad events (0–1) is harmless whatever stable does. */
+const HARMLESS = 0.001;
 
 /**
  * Evidence (log10 of an e-value) that the candidate does no harm: that it is less than `harmfulRatio` times as bad as
@@ -145,8 +145,8 @@ function heldToLimit(tally: Tally, state: EventEvidence, { silence }: EventSetti
  * @param window the candidate's events at its present weight
  */
 export function harmlessness(state: EventEvidence, window: Counts, settings: EventSettings): number {
-  const { tolerance, harmfulRatio, limit = IMPLIED_LIMIT } = settings;
-  const dispersion = dispersionFactor(state.dispersion);
+  const { tolerance, harmfulRatio, limit = HARMLESS } = settings;
+  const dispersion = dispersionFactor(state.dispersion, state.lump > 0);
   const logs = logLikelihoods(state.here.compared.bad, state.here.shares, dispersion);
   const { healthy } = hypotheses(tolerance, spreadOf(state.pods, dispersion), state.mostRatio);
   const lnHarmful = Math.log(harmfulRatio);
@@ -163,9 +163,8 @@ export function harmlessness(state: EventEvidence, window: Counts, settings: Eve
 /** A source may be silent about stable for as long as it takes two scrapes of a Prometheus (seconds). */
 const SILENT_FOR_GOOD = 120;
 
-function isAlone({ waiting }: EventEvidence, { minRequests }: EventSettings): boolean {
-  if (waiting === undefined || waiting.stable.all > 0) return false;
-  return waiting.candidate.all >= minRequests && waiting.seconds >= SILENT_FOR_GOOD;
+function isAlone({ waiting, untold }: EventEvidence, { minRequests }: EventSettings): boolean {
+  return waiting !== undefined && waiting.candidate.all >= minRequests && untold >= SILENT_FOR_GOOD;
 }
 
 /**
@@ -178,7 +177,7 @@ export function limitEvidence(
   settings: EventSettings,
   dispersion: number,
 ): number {
-  const { all, bad } = heldToLimit(tally, state, settings);
+  const { all, bad } = heldToLimit(tally, state);
   return evidenceAbove(
     { all: all / dispersion, bad: bad / dispersion },
     effectiveLimit(tally, state, settings),

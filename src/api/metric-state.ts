@@ -5,7 +5,7 @@ const counts = z.object({ all: number, bad: number });
 const scatter = z.object({ seen: number, expected: number });
 const span = z.object({ seconds: number, bad: number });
 const spans = z.object({
-  spans: z.array(span.extend({ scattered: number })).max(3),
+  spans: z.array(span).max(3),
   open: span.extend({ all: number }).optional(),
 });
 const side = z.object({ serving: number, deviations: z.record(z.string(), z.tuple([number, number])) });
@@ -18,12 +18,14 @@ const evidence = tally.extend({
   recent: z.object({ candidate: counts, stable: counts }),
   usual: counts,
   calm: z.boolean(),
-  aftermath: number,
   watched: number,
   age: number,
   mostRatio: number,
   excused: counts,
   lump: number,
+  unsettled: number,
+  latest: counts,
+  untold: number,
   dispersion: z.object({
     single: scatter,
     double: scatter,
@@ -37,6 +39,8 @@ const evidence = tally.extend({
       seconds: number,
       before: z.boolean().optional(),
       outage: z.boolean().optional(),
+      changed: z.boolean().optional(),
+      torn: z.boolean().optional(),
       told: counts,
     })
     .optional(),

@@ -11,10 +11,10 @@ What is common to both versions cancels out: load, the time of day, an outage of
 Real requests are not independent, so the evidence is corrected before it is compared with its limit:
 
 - **Retries.** One incident can show as three bad requests. How much more the counts scatter than chance explains is estimated as the release runs, from half-seconds next to each other on both sides, and evidence is divided by it. A burst after quiet counts as a few.
-- **Scrapes.** Prometheus tells of many seconds at once, and of each pod at another time. Such counts are compared when stable has told of the same time.
+- **Scrapes.** Prometheus tells of many seconds at once, and of each pod at another time. Such counts are compared when stable has told of the same time, and what surrounds a sudden change as one. Durations come so, too: Envoy brings its histograms up to date every 5 s.
 - **Pods.** Two good versions differ, because their pods do. The candidate must be worse by more than stable's pods differ, as far as the source counts by pod; a fifth is assumed where it does not.
 - **Cold starts.** A version that may be twice as bad at first, three times as slow, and gets better with a time constant of half \`warmUp\`, is one of the explanations that the evidence has to beat.
-- **Limits.** The same bet is laid against "no more than the limit", with a tenth of the stake. A limit that stable breaks is raised to twice what is usual for stable, and what happens in an outage of stable is not held against it.
+- **Limits.** The same bet is laid against "no more than the limit", with a tenth of the stake. A limit that stable breaks is raised to twice what is usual for stable before a version fails by it, and what happens in an outage of stable is not held against it. Nothing passes over the limit that was given.
 - **Later weights.** A twentieth of the stake is kept for evidence that begins anew at each weight and after each ten minutes of it, so that a fault which shows only there does not drown in what was good before.
 
 A step passes when its time is over, \`minRequests\` were served, and nothing leans to worse. At first more is asked, as far as there is something to ask for: that the data favour a good version over one five times as bad, by up to 20 to 1. The longer the step is held, the less is asked; at the deadline only that the data don't favour harm 10 to 1.
@@ -56,7 +56,8 @@ ${table(
     ['cold', 'each new pod fails twice as often at first, for about 10 s', 'connections open'],
     ['cold-latency', 'three times as many slow requests at first', 'caches and compilers'],
     ['scrape', 'counts of each side are up to 15 s old', "Prometheus as Istio's samples set it"],
-    ['scraped-outage', 'the two of them together', "one side's scrape tells of the outage first"],
+    ['scraped-outage', 'outage and scrape together', "one side's scrape tells of the outage first"],
+    ['scraped-retries', 'retries and scrape together', 'a few scrapes have to tell how bad requests cluster'],
     [
       'restarts',
       'every 2 min a pod of a side loses what it counted since the last read',
@@ -106,6 +107,7 @@ ${table(
 export const CANNOT = `## What it cannot do
 
 - **Prove its 1% for real traffic.** The inequality holds for independent requests. Retries, pods and cold starts are corrected for by estimates, and that this is enough is measured here, with nuisances of these kinds and strengths. Other kinds exist.
+- **Know incidents that last.** What comes in clusters of less than half a second counts once. A pod of a healthy version that fails everything for two seconds, or retries that come back to the same version after seconds, look like harm: with several of these in a release more than 1% are rolled back.
 - **See what does not count.** Wrong answers with status 200, lost orders, rising memory: use metrics of your own.
 - **See what hurts both versions.** A candidate that overloads a shared database fails stable's requests too; only an absolute limit speaks then, and stable's own errors raise it.
 - **Compare at 100%.** At the last step there is no stable traffic. What is left is stable's share before, doubled. An outage of the whole service that begins there rolls the release back; one that began before keeps it from going there. Releases here end before that step. The fewer requests stable still has, the more this holds for other weights: of releases that a 30 s outage of 30% strikes at 99%, three in five are rolled back at 50 requests a second, none at 500; at 90% none at 50, and one in seven at 10.
