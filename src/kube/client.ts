@@ -57,6 +57,7 @@ interface Call {
   target: string;
   subresource?: string | undefined;
   dryRun?: boolean | undefined;
+  timeoutMs?: number | undefined;
   body?: unknown;
   contentType?: string;
   signal?: AbortSignal | undefined;
@@ -229,7 +230,8 @@ export class HttpApiClient implements ApiClient {
 
   async #call(call: Call): Promise<unknown> {
     const deadline = new Deadline(this.#clock, call.signal);
-    deadline.restart(this.#timeoutMs);
+    const { timeoutMs = this.#timeoutMs } = call;
+    deadline.restart(timeoutMs);
     try {
       const text = await this.#observed(call, async () => {
         const { statusCode, body } = await this.#exchange(call, deadline.signal);
@@ -239,7 +241,7 @@ export class HttpApiClient implements ApiClient {
       if (answer === undefined) throw strange(call, `which is no JSON: ${text.text.slice(0, 300)}`);
       return answer;
     } catch (error) {
-      throw this.#failure(call, error, deadline, `no answer within ${this.#timeoutMs / 1000} s`);
+      throw this.#failure(call, error, deadline, `no answer within ${timeoutMs / 1000} s`);
     } finally {
       deadline.dispose();
     }
@@ -346,8 +348,8 @@ function required(type: ResourceType, namespace: string | undefined): string | u
   return namespace;
 }
 
-function written(options: WriteOptions | undefined): Pick<Call, 'subresource' | 'dryRun'> {
-  return { subresource: options?.subresource, dryRun: options?.dryRun };
+function written(options: WriteOptions | undefined): Pick<Call, 'subresource' | 'dryRun' | 'timeoutMs'> {
+  return { subresource: options?.subresource, dryRun: options?.dryRun, timeoutMs: options?.timeoutMs };
 }
 
 function queryOf(options: WriteOptions | undefined): Record<string, string | undefined> {

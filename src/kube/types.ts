@@ -115,6 +115,8 @@ export interface WriteOptions {
   subresource?: string | undefined;
   /** Is not held up by our own rate limits (a rollback must not queue behind routine writes); the server never sees it. */
   urgent?: boolean | undefined;
+  /** After so long without an answer the call is given up (ms); what the client allows every call when left out. */
+  timeoutMs?: number | undefined;
 }
 
 /** `json` is RFC 6902, `merge` RFC 7386, `apply` server-side apply. */

@@ -19,7 +19,7 @@ const of = (name: string) => ({ namespace: 'shop', name });
 describe('the status', () => {
   it('is written over the version that was decided on, and waited for', async () => {
     const { release } = await stage.see();
-    await stage.actor.writeStatus(release, { phase: 'Healthy' });
+    await stage.actor.writeStatus(release, { phase: 'Healthy' }, {});
     expect(stage.sent).toMatchObject([
       {
         verb: 'update',
@@ -39,7 +39,7 @@ describe('the status', () => {
   it('is not written over another version: 409, and nobody waits', async () => {
     const { release } = await stage.see();
     await stage.admin.patch(canaryReleases, of('cart'), 'merge', { metadata: { annotations: { a: 'b' } } });
-    const error = await failure(stage.actor.writeStatus(release, { phase: 'Healthy' }));
+    const error = await failure(stage.actor.writeStatus(release, { phase: 'Healthy' }, {}));
     expect(error).toMatchObject({ code: 409, reason: 'Conflict' });
     expect(isStale(error)).toBe(true);
     expect(stage.waitsWith()).toBe(false);
@@ -49,7 +49,7 @@ describe('the status', () => {
     const { release } = await stage.see();
     await stage.admin.delete(canaryReleases, of('cart'));
     await stage.admin.create(canaryReleases, manifest('cart:1'));
-    expect(isStale(await failure(stage.actor.writeStatus(release, { phase: 'Healthy' })))).toBe(true);
+    expect(isStale(await failure(stage.actor.writeStatus(release, { phase: 'Healthy' }, {})))).toBe(true);
     expect(await stage.live(canaryReleases, 'cart')).not.toHaveProperty('status.phase');
   });
 });

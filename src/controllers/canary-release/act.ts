@@ -17,6 +17,7 @@ import {
   ApiError,
   type KubeObject,
   type ResourceType,
+  type WriteOptions,
   apiVersionOf,
   isApiError,
   keyOf,
@@ -54,14 +55,24 @@ export class Actor {
 
   /**
    * Writes the status of the very version that was decided on.
+   * @param limits how long it may take, and whether our own limits of writes hold it up
    * @throws ApiError 409 when the object has changed meanwhile: the decision is void, observe again
+   * @throws RefusedWrite when a person must mend something first
    */
-  async writeStatus(release: KubeObject, status: CanaryReleaseStatus): Promise<KubeObject> {
+  async writeStatus(
+    release: KubeObject,
+    status: CanaryReleaseStatus,
+    limits: Pick<WriteOptions, 'urgent' | 'timeoutMs'>,
+  ): Promise<KubeObject> {
     const object: KubeObject & { status: CanaryReleaseStatus } = { ...release, status };
-    const options = { subresource: 'status', fieldManager: FIELD_MANAGER };
-    const written = await this.#client.update<KubeObject>(canaryReleases, object, options);
-    this.#writes.wrote(keyOf(release.metadata), canaryReleases, written);
-    return written;
+    const options = { subresource: 'status', fieldManager: FIELD_MANAGER, ...limits };
+    try {
+      const written = await this.#client.update<KubeObject>(canaryReleases, object, options);
+      this.#writes.wrote(keyOf(release.metadata), canaryReleases, written);
+      return written;
+    } catch (error) {
+      throw refusal(error, 'writing its status', "install the CRDs of this operator's version") ?? error;
+    }
   }
 
   /**
@@ -94,7 +105,7 @@ export class Actor {
     try {
       await this.#perform(effect, gathered);
     } catch (error) {
-      throw refusal(error, effect, release) ?? error;
+      throw refusal(error, [effect.kind, ...deploymentName(effect, release)].join(' ')) ?? error;
     }
   }
 
@@ -299,10 +310,13 @@ function deploymentName(effect: Effect, { metadata: { name } }: CanaryRelease): 
   return 'revision' in effect ? [workloadName(name, effect.revision)] : [];
 }
 
-/** What a person must mend, for the answers that trying again cannot change. */
-function refusal(error: unknown, effect: Effect, release: CanaryRelease): RefusedWrite | undefined {
+/**
+ * What a person must mend, for the answers that trying again cannot change.
+ * @param what was tried
+ * @param mend what to do about an object that is invalid
+ */
+function refusal(error: unknown, what: string, mend = 'mend spec accordingly'): RefusedWrite | undefined {
   if (!isApiError(error)) return undefined;
-  const what = [effect.kind, ...deploymentName(effect, release)].join(' ');
   if (error.code === 403) {
     const forbidden = error.reason === 'Forbidden' && error.message.includes('cannot ');
     return new RefusedWrite(
@@ -320,7 +334,7 @@ function refusal(error: unknown, effect: Effect, release: CanaryRelease): Refuse
     return new RefusedWrite(
       {
         reason: 'ApiWriteFailed',
-        message: `${what} was refused as invalid: ${error.message}; mend spec accordingly`,
+        message: `${what} was refused as invalid: ${error.message}; ${mend}`,
       },
       error,
     );

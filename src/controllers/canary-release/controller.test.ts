@@ -271,22 +271,22 @@ describe('a release that was deleted and made again under its name', () => {
 });
 
 describe('a write that is refused', () => {
-  /** Lets every write of a Service fail, until the test says otherwise. */
-  function refuse(): { mend: () => void } {
+  /** Lets every write of this kind fail, until the test says otherwise. */
+  function refuse(plural: string, error: ApiError): { mend: () => void } {
     let mended = false;
     const check = async () => {
       stage.meanwhile = check;
-      const last = stage.sent.at(-1);
-      if (!mended && last?.plural === 'services') {
-        throw new ApiError(422, 'Invalid', 'spec.ports[0].port: Invalid value: 80');
-      }
+      if (!mended && stage.sent.at(-1)?.plural === plural) throw error;
     };
     stage.meanwhile = check;
     return { mend: () => (mended = true) };
   }
 
   it('is told once, shown in status at once, tried every 5 s, and forgotten when it goes through', async () => {
-    const { mend } = refuse();
+    const { mend } = refuse(
+      'services',
+      new ApiError(422, 'Invalid', 'spec.ports[0].port: Invalid value: 80'),
+    );
     await pass();
     await catchUp();
     expect(await pass()).toEqual({ at: stage.clock.now() });
@@ -306,6 +306,30 @@ describe('a write that is refused', () => {
     await catchUp();
     await settle();
     expect((await statusOf()).conditions?.some(({ type }) => type === 'Stalled')).toBe(false);
+  });
+});
+
+describe('a status that is refused', () => {
+  it('is told once, holds everything else back, and is written with all that was decided when it can be', async () => {
+    let denied = true;
+    const check = async () => {
+      stage.meanwhile = check;
+      if (denied && stage.sent.at(-1)?.subresource === 'status')
+        throw new ApiError(403, 'Forbidden', 'admission webhook "policy" denied the request: not now');
+    };
+    stage.meanwhile = check;
+    expect(await pass()).toEqual({ at: stage.clock.now() + 5000 });
+    await stage.clock.advance(5000);
+    await pass();
+    expect(told.filter((line) => line.startsWith('refused'))).toEqual(['refused ApiWriteFailed']);
+    expect(sentSince()).toEqual(['update canaryreleases status', 'update canaryreleases status']);
+    denied = false;
+    const { attempt } = await statusOf();
+    expect(attempt).toBeUndefined();
+    await pass();
+    // The attempt began when it was decided, not when it could be written
+    expect(Date.parse((await statusOf()).attempt?.startedAt ?? '')).toBe(stage.clock.now() - 5000);
+    expect(sentSince()).toEqual(['update canaryreleases status', 'patch canaryreleases']);
   });
 });
 

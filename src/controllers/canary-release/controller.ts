@@ -11,13 +11,14 @@ import { stalledStatus } from '../../core/unparsable.ts';
 import type { Clock } from '../../kube/clock.ts';
 import { deepEqual } from '../../kube/json.ts';
 import type { CacheLookup, OwnWrites } from '../../kube/own-writes.ts';
-import { type KubeObject, isApiError } from '../../kube/types.ts';
+import { type KubeObject, type WriteOptions, isApiError } from '../../kube/types.ts';
 import { type Actor, RefusedWrite } from './act.ts';
 import type { Caches } from './caches.ts';
 import type { Analyst } from './analyst.ts';
 import { type Gathered, commandsOf, gather } from './observe.ts';
 import { withinBudget } from './readings.ts';
 import type { Secrets } from './secrets.ts';
+import { UnwrittenStatuses } from './unwritten.ts';
 import { WatchedTime } from './watched-time.ts';
 
 /** What a pass tells the outside beside its writes. */
@@ -66,22 +67,44 @@ const SECRET_LOOK_MS = 1000;
 /** How often a release in progress is looked at while a write of its is refused (ms): it may have to be taken back. */
 const LOOK_MS = 1000;
 
+/**
+ * So long (ms) the write of a status may take while a release has to be judged: one that hangs, as behind a webhook that
+ * does not answer, must not keep a bad version in traffic.
+ */
+const STATUS_MS = { judged: 2000, urgent: 1000 };
+
 interface Refusal {
   readonly problem: Problem;
-  readonly effect: Effect;
+  /** Undefined where the status was refused. */
+  readonly effect: Effect | undefined;
   /** When it was refused (ms since the epoch). */
   readonly at: number;
 }
 
 /** A release in progress goes on being judged; the write that was just refused is not tried each time. */
 function isHeld({ effect, at }: Refusal, decision: Decision, now: number): boolean {
-  const { candidateRevision, stableRevision, ending } = decision.status;
-  const isJudged = candidateRevision !== undefined && stableRevision !== undefined && ending === undefined;
-  return isJudged && deepEqual(effect, decision.effect) && now >= at && now < at + retryMs(effect);
+  if (effect === undefined || !isJudged(decision.status)) return false;
+  return deepEqual(effect, decision.effect) && now >= at && now < at + retryMs(effect);
+}
+
+function isJudged({ candidateRevision, stableRevision, ending }: CanaryReleaseStatus): boolean {
+  return candidateRevision !== undefined && stableRevision !== undefined && ending === undefined;
 }
 
 function retryMs(effect: Effect): number {
-  return effect.kind === 'route' && effect.urgent ? RETRY_URGENT_MS : RETRY_REFUSED_MS;
+  return isUrgent(effect) ? RETRY_URGENT_MS : RETRY_REFUSED_MS;
+}
+
+function isUrgent(effect: Effect | undefined): boolean {
+  return effect?.kind === 'route' && effect.urgent;
+}
+
+/** Whether the status of a decision is written. */
+interface Intent {
+  /** The release as the API server has it now. */
+  readonly release: KubeObject;
+  /** Why it could not be written; undefined when it is. */
+  readonly failure?: unknown;
 }
 
 /** observe → decide → act for one release at a time. Holds nothing that a restart may not lose. */
@@ -89,6 +112,7 @@ export class CanaryReleaseController {
   readonly #deps: ControllerDependencies;
   /** By key: the refusal of the last write, shown in status until a write succeeds. */
   readonly #refused = new Map<string, Refusal>();
+  readonly #unwritten = new UnwrittenStatuses();
   readonly #watched: WatchedTime;
 
   constructor(dependencies: ControllerDependencies) {
@@ -111,7 +135,7 @@ export class CanaryReleaseController {
       if (writes.waitedMs(key) > DOUBT_AFTER_MS) this.#deps.doubt();
       return { at: clock.now() + RECHECK_MS };
     }
-    const gathered = await this.#gather(key, object);
+    const gathered = await this.#gather(key, this.#unwritten.over(key, object));
     return 'problems' in gathered ? this.#stall(object, gathered) : this.#pass(key, object, gathered);
   }
 
@@ -134,8 +158,10 @@ export class CanaryReleaseController {
     const decision = decide(observed, clock.now());
     observer.decided(key, { ...gathered, observed }, decision);
     if (decision.status.candidateRevision === undefined) analyst.forget(key);
-    const release = await this.#write(object, decision.status, decision.events);
+    const { release, failure } = await this.#intend(key, object, decision);
     const { effect } = decision;
+    // Nothing goes ahead of its status but what takes traffic from a version that must not have it.
+    if (failure !== undefined && !isUrgent(effect)) return this.#failed(key, object, decision, failure);
     const refusal = this.#refused.get(key);
     if (effect !== undefined && refusal !== undefined && isHeld(refusal, decision, clock.now())) {
       return { at: Math.min(refusal.at + retryMs(effect), clock.now() + LOOK_MS) };
@@ -151,11 +177,44 @@ export class CanaryReleaseController {
         return this.#refuse(key, object, error.problem, effect);
       }
     }
+    if (failure !== undefined) return this.#failed(key, object, decision, failure);
     this.#refused.delete(key);
     const waits = gathered.metrics.problems.some(({ reason }) => reason === 'SecretUnreadable');
     const times = [decision.requeueAt, waits ? clock.now() + SECRET_LOOK_MS : undefined];
     const at = Math.min(...times.filter((time) => time !== undefined));
     return Number.isFinite(at) ? { at } : undefined;
+  }
+
+  /** Writes the status, or keeps it: events are told of what was decided, not of what could be written. */
+  async #intend(
+    key: string,
+    object: CanaryReleaseObject,
+    { status, events, effect }: Decision,
+  ): Promise<Intent> {
+    try {
+      const limits = isUrgent(effect)
+        ? { urgent: true, timeoutMs: STATUS_MS.urgent }
+        : isJudged(status)
+          ? { timeoutMs: STATUS_MS.judged }
+          : {};
+      const release = await this.#write(object, status, events, limits);
+      this.#unwritten.forget(key);
+      return { release };
+    } catch (failure) {
+      const isAnswer = isApiError(failure) || failure instanceof RefusedWrite;
+      if (!isAnswer || isStale(failure)) throw failure;
+      this.#unwritten.keep(key, object, status);
+      for (const event of events) this.#deps.observer.event(object, event);
+      return { release: object, failure };
+    }
+  }
+
+  /** The status could not be written. A release in progress is looked at all the same: it may have to be taken back. */
+  #failed(key: string, object: CanaryReleaseObject, decision: Decision, failure: unknown): NextPass {
+    if (!(failure instanceof RefusedWrite)) throw failure;
+    const { clock } = this.#deps;
+    this.#told(key, object, failure.problem, undefined);
+    return { at: clock.now() + (isJudged(decision.status) ? LOOK_MS : RETRY_REFUSED_MS) };
   }
 
   /** Everything in the caches, with the Secrets that it takes. */
@@ -174,12 +233,18 @@ export class CanaryReleaseController {
 
   /** Shows a refusal in status at once, and tries the write again from time to time: someone may have mended it. */
   #refuse(key: string, object: CanaryReleaseObject, problem: Problem, effect: Effect): NextPass {
+    const isNew = this.#told(key, object, problem, effect);
+    return { at: this.#deps.clock.now() + (isNew ? 0 : retryMs(effect)) };
+  }
+
+  /** Tells of a refusal, once as long as it stays the same. @returns whether it is a new one */
+  #told(key: string, object: CanaryReleaseObject, problem: Problem, effect: Effect | undefined): boolean {
     const { clock, observer } = this.#deps;
     const known = this.#refused.get(key)?.problem;
     this.#refused.set(key, { problem, effect, at: clock.now() });
-    if (known?.message === problem.message) return { at: clock.now() + retryMs(effect) };
+    if (known?.message === problem.message) return false;
     observer.refused(object, problem);
-    return { at: clock.now() };
+    return true;
   }
 
   /** An object whose spec cannot be understood: say so, and touch nothing but what deletion needs. */
@@ -193,7 +258,8 @@ export class CanaryReleaseController {
       return undefined;
     }
     const { generation = 0 } = object.metadata;
-    await this.#write(object, stalledStatus(parsed.status, parsed.problems, generation, clock.now()), []);
+    const status = stalledStatus(parsed.status, parsed.problems, generation, clock.now());
+    await this.#write(object, status, [], {});
     return undefined;
   }
 
@@ -201,15 +267,18 @@ export class CanaryReleaseController {
     object: CanaryReleaseObject,
     status: CanaryReleaseStatus,
     events: readonly ReleaseEvent[],
+    limits: Pick<WriteOptions, 'urgent' | 'timeoutMs'>,
   ): Promise<KubeObject> {
     const { actor, observer } = this.#deps;
-    const written = deepEqual(status, object.status) ? object : await actor.writeStatus(object, status);
+    const isWritten = deepEqual(status, object.status);
+    const written = isWritten ? object : await actor.writeStatus(object, status, limits);
     for (const event of events) observer.event(written, event);
     return written;
   }
 
   #forget(key: string): void {
     this.#refused.delete(key);
+    this.#unwritten.forget(key);
     this.#watched.forget(key);
     this.#deps.writes.forget(key);
     this.#deps.analyst.forget(key);

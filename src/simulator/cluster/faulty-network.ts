@@ -1,7 +1,7 @@
 import { type Clock, sleep } from '../../kube/clock.ts';
 import { ApiError, type ResourceType, type StatusBody } from '../../kube/types.ts';
 import type { Dice } from '../dice.ts';
-import { type CallFault, type EventFault, type Fault, isInTime } from './plan.ts';
+import { type CallFault, type EventFault, type Fault, type StatusFault, isInTime } from './plan.ts';
 import type { Call, EventObject, Network } from './process-client.ts';
 import type { ProcessClock } from './process-clock.ts';
 
@@ -39,6 +39,8 @@ export class FaultyNetwork implements Network {
   up = true;
   /** Kinds that operators may not touch; `*` for all. */
   readonly forbidden: string[] = [];
+  /** What writes of a release's status are answered with. */
+  readonly statusFaults: StatusFault[] = [];
   /** Kinds of which no event comes through any watch that was there at `from`, until `to` (ms). */
   readonly frozen = new Map<string, { readonly from: number; readonly to: number }>();
   /** By kind: so many revisions old is the next list. */
@@ -82,6 +84,9 @@ export class FaultyNetwork implements Network {
     if (!this.up) throw unanswered(call.type, 'ConnectionFailed');
     const { plural } = call.type;
     if (this.forbidden.includes(plural) || this.forbidden.includes('*')) throw forbidden(call, process);
+    const [refused] = this.statusFaults;
+    const isStatus = plural === 'canaryreleases' && call.subresource === 'status';
+    if (isStatus && refused !== undefined) await this.#fail(refused, call, process);
     const fault = this.#calls.get(name);
     if (fault === undefined || fault === 'crash after' || fault === 'lost') return;
     this.#listener.happened(fault, name, LASTS[fault] ?? 0);
@@ -109,6 +114,7 @@ export class FaultyNetwork implements Network {
         ref: {},
         subresource: undefined,
         isWrite: false,
+        timeoutMs: Infinity,
         body: undefined,
       } as const;
       throw forbidden(call, process);

@@ -11,6 +11,7 @@ import {
   type Fault,
   type FaultInTime,
   type Plan,
+  STATUS_FAULTS,
   type SpecOfPlan,
   TELEMETRY_FAULTS,
   type Version,
@@ -252,6 +253,7 @@ function faultInTime(dice: Throw, end: number): FaultInTime {
     { at, forMs, fault: 'API server away' },
     { at, forMs: 0, fault: 'history compacted' },
     { at, forMs: 5000, fault: 'old list', plural: dice.of(KINDS), revisions: dice.between(1, 30) },
+    { at, forMs, fault: 'status refused', how: dice.of(STATUS_FAULTS) },
   ];
   return dice.of(faults);
 }

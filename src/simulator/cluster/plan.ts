@@ -85,6 +85,10 @@ export const TELEMETRY_FAULTS = [
 ] as const;
 export type TelemetryFault = (typeof TELEMETRY_FAULTS)[number];
 
+/** What a write of a status is answered with. */
+export const STATUS_FAULTS = ['denied', '422', '500', 'timeout'] as const;
+export type StatusFault = (typeof STATUS_FAULTS)[number];
+
 /** A fault of one call or event of the recorded run, by its name there, such as `patch virtualservices#2`. */
 export type FaultAtCall = { readonly on: string } & (
   { readonly call: CallFault } | { readonly event: EventFault }
@@ -102,6 +106,8 @@ export type FaultInTime = { readonly at: number; readonly forMs: number } & (
   | { readonly fault: 'pods unready'; readonly who: Who }
   | { readonly fault: 'pods deleted'; readonly who: Who }
   | { readonly fault: 'no permission'; readonly plural: string }
+  /** The status of a release cannot be written: a webhook denies it, or does not answer. */
+  | { readonly fault: 'status refused'; readonly how: StatusFault }
   | { readonly fault: 'watch frozen'; readonly plural: string }
   | { readonly fault: 'API server away' }
   | { readonly fault: 'history compacted' }

@@ -14,6 +14,9 @@ import type {
 import { ApiError } from '../../kube/types.ts';
 import type { ProcessClock } from './process-clock.ts';
 
+/** After so long a client gives a call up (ms). */
+const CALL_TIMEOUT_MS = 10_000;
+
 export type Verb = 'get' | 'list' | 'create' | 'update' | 'patch' | 'delete';
 
 /** A request other than a watch, on its way from a process to the API server. */
@@ -23,6 +26,8 @@ export interface Call {
   readonly ref: { readonly name?: string | undefined; readonly namespace?: string | undefined };
   readonly subresource: string | undefined;
   readonly isWrite: boolean;
+  /** After so long the process gives it up (ms). */
+  readonly timeoutMs: number;
   /** What is sent: an object, a patch, or the preconditions of a deletion. */
   readonly body: unknown;
 }
@@ -84,18 +89,13 @@ export class ProcessClient implements ApiClient {
   }
 
   get<T extends KubeObject>(type: ResourceType, ref: ObjectRef): Promise<T> {
-    return this.#call('get', type, ref, undefined, undefined, () => this.#server.get<T>(type, ref));
+    return this.#call('get', type, ref, {}, undefined, () => this.#server.get<T>(type, ref));
   }
 
   list<T extends KubeObject>(type: ResourceType, options: ListOptions = {}): Promise<ListResult<T>> {
     const { signal, ...rest } = options;
-    const listed = this.#call(
-      'list',
-      type,
-      { namespace: options.namespace },
-      undefined,
-      undefined,
-      (name, call) => this.#listed<T>(type, rest, this.#network.age(name, call, this.#clock)),
+    const listed = this.#call('list', type, { namespace: options.namespace }, {}, undefined, (name, call) =>
+      this.#listed<T>(type, rest, this.#network.age(name, call, this.#clock)),
     );
     if (signal === undefined) return listed;
     return new Promise((resolve, reject) => {
@@ -133,13 +133,13 @@ export class ProcessClient implements ApiClient {
   }
 
   create<T extends KubeObject>(type: ResourceType, object: T, options: WriteOptions = {}): Promise<T> {
-    return this.#call('create', type, object.metadata, options.subresource, object, () =>
+    return this.#call('create', type, object.metadata, options, object, () =>
       this.#server.create(type, object, options),
     );
   }
 
   update<T extends KubeObject>(type: ResourceType, object: T, options: WriteOptions = {}): Promise<T> {
-    return this.#call('update', type, object.metadata, options.subresource, object, () =>
+    return this.#call('update', type, object.metadata, options, object, () =>
       this.#server.update(type, object, options),
     );
   }
@@ -151,13 +151,13 @@ export class ProcessClient implements ApiClient {
     patch: unknown,
     options: WriteOptions = {},
   ): Promise<T> {
-    return this.#call('patch', type, ref, options.subresource, patch, () =>
+    return this.#call('patch', type, ref, options, patch, () =>
       this.#server.patch<T>(type, ref, patchType, patch, options),
     );
   }
 
   delete(type: ResourceType, ref: ObjectRef, options: DeleteOptions = {}): Promise<void> {
-    return this.#call('delete', type, ref, undefined, options.preconditions, () =>
+    return this.#call('delete', type, ref, {}, options.preconditions, () =>
       this.#server.delete(type, ref, options),
     );
   }
@@ -179,12 +179,12 @@ export class ProcessClient implements ApiClient {
     verb: Verb,
     type: ResourceType,
     ref: Call['ref'],
-    subresource: string | undefined,
+    { subresource, timeoutMs = CALL_TIMEOUT_MS }: WriteOptions,
     body: unknown,
     execute: (name: string, call: Call) => Promise<R>,
   ): Promise<R> {
     const isWrite = verb !== 'get' && verb !== 'list';
-    const call: Call = { verb, type, ref, subresource, isWrite, body };
+    const call: Call = { verb, type, ref, subresource, isWrite, timeoutMs, body };
     const name = this.#network.send(call, this.#clock);
     const answer = (async () => {
       await this.#network.before(name, call, this.#clock);
@@ -194,9 +194,22 @@ export class ProcessClient implements ApiClient {
       await this.#network.after(name, call, this.#clock);
       return result;
     })();
-    return this.#clock.hear(answer).catch((error: unknown) => {
+    return this.#clock.hear(this.#within(timeoutMs, answer, call)).catch((error: unknown) => {
       if (error instanceof ApiError && error.code === 0) this.#unanswered();
       throw error;
+    });
+  }
+
+  /** Rejects when there is no answer in time; what the server does with the call is another matter. */
+  #within<R>(timeoutMs: number, answer: Promise<R>, { verb, type }: Call): Promise<R> {
+    if (timeoutMs >= CALL_TIMEOUT_MS) return answer;
+    return new Promise((resolve, reject) => {
+      const timer = this.#clock.after(timeoutMs, () => {
+        reject(new ApiError(0, 'Timeout', `${verb} ${type.plural}: no answer`));
+      });
+      answer.then(resolve, reject).finally(() => {
+        timer.cancel();
+      });
     });
   }
 }

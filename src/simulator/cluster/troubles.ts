@@ -85,6 +85,11 @@ export class Troubles {
         return () => {
           network.forbidden.splice(network.forbidden.indexOf(fault.plural), 1);
         };
+      case 'status refused':
+        network.statusFaults.push(fault.how);
+        return () => {
+          network.statusFaults.splice(network.statusFaults.indexOf(fault.how), 1);
+        };
       case 'watch frozen':
         network.frozen.set(fault.plural, {
           from: clock.monotonic(),
