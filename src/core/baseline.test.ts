@@ -1,7 +1,7 @@
 import { describe, expect, it } from 'vitest';
 import { canaryReleaseSpec } from '../api/index.ts';
 import type { Effect } from './model.ts';
-import { BASELINE, World } from './world.testing.ts';
+import { BASELINE, World } from '../simulator/decide/world.ts';
 
 const FRESH = { errorRate: { max: '1%' }, freshBaseline: true };
 

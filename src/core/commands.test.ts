@@ -1,5 +1,5 @@
 import { describe, expect, it } from 'vitest';
-import { World } from './world.testing.ts';
+import { World } from '../simulator/decide/world.ts';
 
 /** `v2` goes out, and has the weight of its second step. */
 function midway(): World {

@@ -1,5 +1,5 @@
 import { describe, expect, it } from 'vitest';
-import { World } from './world.testing.ts';
+import { World } from '../simulator/decide/world.ts';
 
 describe('a candidate that loses its pods', () => {
   const lose = (world: World) => {

@@ -2,7 +2,7 @@ import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
 import type { CanaryReleaseSpec } from '../api/index.ts';
 import { ACTIONS, type Action } from '../api/index.ts';
-import { BASELINE, type Fate, World } from './world.testing.ts';
+import { BASELINE, type Fate, World } from '../simulator/decide/world.ts';
 
 /** Something that happens to a release; what it changes, the next pass sees. */
 type Happening = (world: World) => void;

@@ -1,6 +1,6 @@
 import { describe, expect, it } from 'vitest';
 import { nextLookMs } from './looks.ts';
-import { World } from './world.testing.ts';
+import { World } from '../simulator/decide/world.ts';
 
 describe('the first deployment', () => {
   it('brings the first revision up, and only then routes to it', () => {

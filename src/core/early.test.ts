@@ -1,6 +1,6 @@
 import { describe, expect, it } from 'vitest';
 import { canaryReleaseSpec } from '../api/index.ts';
-import { World } from './world.testing.ts';
+import { World } from '../simulator/decide/world.ts';
 
 describe('a step ends early', () => {
   const analysis = canaryReleaseSpec.shape.analysis.parse({ errorRate: {}, advance: 'onEvidence' });

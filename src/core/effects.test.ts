@@ -1,7 +1,7 @@
 import { describe, expect, it } from 'vitest';
 import { nextEffect } from './effects.ts';
 import type { Effect, Workload } from './model.ts';
-import { World } from './world.testing.ts';
+import { World } from '../simulator/decide/world.ts';
 
 const NO_GATEWAY = { reason: 'GatewayNotFound', message: 'no gateway' } as const;
 

@@ -262,9 +262,11 @@ function union(...lists: (readonly string[])[]): string[] {
 }
 
 function sameSet(a: readonly string[], b: readonly string[]): boolean {
-  return union(a).join() === union(b).join();
+  return a.every((one) => b.includes(one)) && b.every((one) => a.includes(one));
 }
 
 function sameWeights(a: Readonly<Record<string, number>>, b: Readonly<Record<string, number>>): boolean {
-  return union(Object.keys(a), Object.keys(b)).every((revision) => (a[revision] ?? 0) === (b[revision] ?? 0));
+  return [...Object.keys(a), ...Object.keys(b)].every(
+    (revision) => (a[revision] ?? 0) === (b[revision] ?? 0),
+  );
 }

@@ -2,7 +2,7 @@ import { describe, expect, it } from 'vitest';
 import type { MetricStatus } from '../api/index.ts';
 import { adopt, promote } from './lifecycle.ts';
 import type { Workload } from './model.ts';
-import { World } from './world.testing.ts';
+import { World } from '../simulator/decide/world.ts';
 
 function pods(replicas: number, ready = replicas): Workload {
   return { replicas, ready, pods: replicas, drifted: false };

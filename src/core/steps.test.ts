@@ -1,6 +1,6 @@
 import { describe, expect, it } from 'vitest';
 import { dwellMs, isBegun, podsFor, stepAfter, stepAt, stepNumber } from './steps.ts';
-import { World } from './world.testing.ts';
+import { World } from '../simulator/decide/world.ts';
 
 const STEPS = [{ weight: 5, for: '2m' }, { weight: 40 }, { weight: 100, for: '10s' }];
 

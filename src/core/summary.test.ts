@@ -1,6 +1,6 @@
 import { describe, expect, it } from 'vitest';
 import type { Workload } from './model.ts';
-import { World } from './world.testing.ts';
+import { World } from '../simulator/decide/world.ts';
 
 const CRASH = { reason: 'PodsNotStarting', message: 'container app: the image is not there' } as const;
 const DOWN = { reason: 'TelemetryUnreachable', message: 'Prometheus does not answer' } as const;

@@ -1,6 +1,6 @@
 import { describe, expect, it } from 'vitest';
 import { stalledStatus } from './unparsable.ts';
-import { World } from './world.testing.ts';
+import { World } from '../simulator/decide/world.ts';
 
 const INVALID = { reason: 'InvalidSpec', message: 'spec.steps[1].weight: must be above 5' } as const;
 const OTHER = { reason: 'InvalidSpec', message: 'spec.service.port: is missing' } as const;

@@ -1,12 +1,14 @@
 import { readFile, writeFile } from 'node:fs/promises';
+import { availableParallelism } from 'node:os';
 import { parseArgs } from 'node:util';
 import type { KubeObject } from '../kube/types.ts';
 import { readCrds } from '../sandbox/demo/manifests.ts';
-import { faultAtEachWrite, planOf, withFaults } from './cluster/make-plan.ts';
 import type { Plan } from './cluster/plan.ts';
 import { type Outcome, runPlan } from './cluster/run.ts';
 import { shrink } from './cluster/shrink.ts';
-import { decideLives } from './decide-lives.ts';
+import { type Broken, type Mode, type SeedResult, livesOf } from './seeds.ts';
+import { inThreads } from './threads.ts';
+import type { SeedTask } from './worker.ts';
 
 const HELP = `npm run simulate -- [options]
 
@@ -20,6 +22,7 @@ invariants at every step. One seed decides everything: what is applied, how vers
   --through decide   only through the decision core, in a world of plain data; without faults
   --plan FILE        plays the plan of a file, and tells of it
   --save FILE        where the plan of the first broken invariant is written, as short as it could be made
+  --threads N        so many at the same time (as many as there are processors by default)
   --json             ends with one JSON object
 
 Exit status 1: an invariant was broken. Its shortest life and the command that plays it again are printed.`;
@@ -27,11 +30,10 @@ Exit status 1: an invariant was broken. Its shortest life and the command that p
 interface Options {
   readonly first: number;
   readonly seeds: number;
-  readonly faults: 'all' | 'none' | 'writes';
+  readonly mode: Mode;
+  readonly threads: number;
   readonly json: boolean;
   readonly save: string | undefined;
-  /** Tells of each life, not only of bad ones. */
-  readonly tells: boolean;
 }
 
 /** What all lives together came to. */
@@ -51,6 +53,7 @@ async function main(): Promise<number> {
       faults: { type: 'string', default: 'all' },
       through: { type: 'string', default: 'cluster' },
       plan: { type: 'string' },
+      threads: { type: 'string' },
       save: { type: 'string' },
       json: { type: 'boolean', default: false },
       help: { type: 'boolean', default: false },
@@ -61,20 +64,20 @@ async function main(): Promise<number> {
     return 0;
   }
   const alone = values.seed !== undefined && values.seeds === undefined;
+  const through = oneOf('through', values.through, ['cluster', 'decide']);
   const options: Options = {
     first: whole('seed', values.seed ?? '1'),
     seeds: alone ? 1 : whole('seeds', values.seeds ?? '100'),
-    faults: oneOf('faults', values.faults, ['all', 'none', 'writes']),
+    mode: through === 'decide' ? through : oneOf('faults', values.faults, ['all', 'none', 'writes']),
+    threads: Math.max(1, whole('threads', values.threads ?? String(availableParallelism()))),
     json: values.json,
     save: values.save,
-    tells: alone,
   };
-  if (oneOf('through', values.through, ['cluster', 'decide']) === 'decide') {
-    return end(decideLives(options.first, options.seeds), options);
-  }
   const crds = await readCrds();
   if (values.plan !== undefined) return playFile(values.plan, crds, options);
-  return end(await playSeeds(crds, options), options);
+  return alone && options.mode !== 'decide'
+    ? playAlone(options, options.mode, crds)
+    : playSeeds(crds, options);
 }
 
 async function playFile(file: string, crds: readonly KubeObject[], options: Options): Promise<number> {
@@ -91,64 +94,76 @@ async function playFile(file: string, crds: readonly KubeObject[], options: Opti
   return end({ ...sum, releasesPerSecond: perSecond(1, startedAt) }, options);
 }
 
-async function playSeeds(crds: readonly KubeObject[], options: Options): Promise<Sum> {
-  const sum: Sum = { seeds: 0, steps: 0, faults: 0, violations: 0, releasesPerSecond: 0 };
+/** One seed, and all that there is to tell of it. */
+async function playAlone(
+  options: Options,
+  mode: Exclude<Mode, 'decide'>,
+  crds: readonly KubeObject[],
+): Promise<number> {
+  const sum: Sum = { seeds: 1, steps: 0, faults: 0, violations: 0, releasesPerSecond: 0 };
   const startedAt = performance.now();
   let lives = 0;
-  for (let seed = options.first; seed < options.first + options.seeds; seed++) {
-    for await (const { plan, outcome } of livesOf(seed, crds, options)) {
-      lives += 1;
-      sum.steps += outcome.steps;
-      sum.faults += outcome.faults;
-      if (options.tells && outcome.violations.length === 0) tell(outcome);
-      if (outcome.violations.length === 0) continue;
-      sum.violations += 1;
-      await explain(seed, plan, outcome, crds, options);
+  for await (const { plan, outcome } of livesOf(options.first, mode, crds)) {
+    lives += 1;
+    sum.steps += outcome.steps;
+    sum.faults += outcome.faults;
+    const [violation] = outcome.violations;
+    if (violation === undefined) tell(outcome);
+    else {
+      sum.violations = 1;
+      await explain(options.first, { plan, ...violation }, crds, options);
       break;
     }
-    sum.seeds += 1;
   }
-  sum.releasesPerSecond = perSecond(lives, startedAt);
-  return sum;
+  return end({ ...sum, releasesPerSecond: perSecond(lives, startedAt) }, options);
 }
 
-/** The life of a seed without faults, and those with the faults that hang on it. */
-async function* livesOf(
-  seed: number,
-  crds: readonly KubeObject[],
-  { faults }: Options,
-): AsyncGenerator<{ plan: Plan; outcome: Outcome }> {
-  const plan = planOf(seed);
-  // What faults hang on is watched at rest with them.
-  const outcome = await runPlan(plan, crds, faults === 'none' ? {} : { quietMs: 5000 });
-  yield { plan, outcome };
-  if (faults === 'none') return;
-  const { recorded } = outcome;
-  const plans = faults === 'all' ? [withFaults(plan, recorded)] : faultAtEachWrite(plan, recorded);
-  for (const faulty of plans) yield { plan: faulty, outcome: await runPlan(faulty, crds) };
+/** So many broken lives are made short, which takes longer than to find them. */
+const MOST_EXPLAINED = 3;
+
+async function playSeeds(crds: readonly KubeObject[], options: Options): Promise<number> {
+  const { first, seeds, mode, threads } = options;
+  const each = mode === 'decide' ? 100 : 1;
+  const tasks = Array.from({ length: Math.ceil(seeds / each) }, (_, index): SeedTask => {
+    const from = first + index * each;
+    return { mode, first: from, seeds: Math.min(each, first + seeds - from) };
+  });
+  const startedAt = performance.now();
+  const script = new URL('./worker.ts', import.meta.url);
+  const lists = await inThreads<SeedResult[]>(script, tasks, threads, (results) => {
+    for (const { seed, broken } of results)
+      if (broken !== undefined) print(`seed ${seed} breaks ${broken.invariant}: ${broken.sentence}`);
+  });
+  const endedAt = performance.now();
+  const results = lists.flat();
+  const total = (field: 'lives' | 'steps' | 'faults') => results.reduce((sum, one) => sum + one[field], 0);
+  const releasesPerSecond = perSecond(total('lives'), startedAt, endedAt);
+  const bad = results.filter(({ broken }) => broken !== undefined);
+  for (const { seed, broken } of bad.slice(0, MOST_EXPLAINED))
+    if (broken !== undefined && mode !== 'decide') await explain(seed, broken, crds, options);
+  return end(
+    { seeds, steps: total('steps'), faults: total('faults'), violations: bad.length, releasesPerSecond },
+    options,
+  );
 }
 
 /** Prints the shortest life that still breaks the same invariant. */
 async function explain(
   seed: number,
-  plan: Plan,
-  outcome: Outcome,
+  { plan, invariant }: Broken,
   crds: readonly KubeObject[],
-  options: Options,
+  { save, mode }: Options,
 ): Promise<void> {
-  const invariant = outcome.violations[0]?.invariant;
   const breaks = async (smaller: Plan) => {
     const { violations } = await runPlan(smaller, crds);
     return violations[0]?.invariant === invariant;
   };
   const smallest = await shrink(plan, breaks);
-  const file = options.save ?? `simulate-${seed}.json`;
+  const file = save ?? `simulate-${seed}.json`;
   await writeFile(file, `${JSON.stringify(smallest, undefined, 2)}\n`);
   tell(await runPlan(smallest, crds));
-  const none = options.faults === 'all' ? '' : ` --faults ${options.faults}`;
-  print(
-    `\nseed ${seed} breaks ${invariant ?? ''}. The whole life: npm run simulate -- --seed ${seed}${none}`,
-  );
+  const faults = mode === 'all' ? '' : ` --faults ${mode}`;
+  print(`\nseed ${seed} breaks ${invariant}. The whole life: npm run simulate -- --seed ${seed}${faults}`);
   print(`The shortest: npm run simulate -- --plan ${file}\n`);
 }
 
@@ -172,8 +187,8 @@ function end(sum: Sum, { json }: Options): number {
   return violations === 0 ? 0 : 1;
 }
 
-function perSecond(lives: number, startedAt: number): number {
-  return Math.round((lives * 10_000) / (performance.now() - startedAt)) / 10;
+function perSecond(lives: number, startedAt: number, endedAt = performance.now()): number {
+  return Math.round((lives * 10_000) / (endedAt - startedAt)) / 10;
 }
 
 function whole(option: string, text: string): number {

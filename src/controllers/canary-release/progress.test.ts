@@ -1,6 +1,6 @@
 import { describe, expect, it } from 'vitest';
 import { iso } from '../../core/model.ts';
-import { World } from '../../core/world.testing.ts';
+import { World } from '../../simulator/decide/world.ts';
 import { progressOf } from './progress.ts';
 
 function midRelease() {

@@ -1,4 +1,4 @@
-import { Invariants } from '../../../core/invariants.testing.ts';
+import { Invariants } from '../../decide/invariants.ts';
 import type { Decision } from '../../../core/model.ts';
 import type { Gathered } from '../../../controllers/canary-release/observe.ts';
 import { deepEqual } from '../../../kube/json.ts';

@@ -1,8 +1,8 @@
 import { isDeepStrictEqual } from 'node:util';
-import type { AnalysisStatus, CanaryReleaseSpec, CanaryReleaseStatus, Verdict } from '../api/index.ts';
-import { baselineName, canaryReleaseSpec } from '../api/index.ts';
-import { decide } from './decide.ts';
-import { Invariants } from './invariants.testing.ts';
+import type { AnalysisStatus, CanaryReleaseSpec, CanaryReleaseStatus, Verdict } from '../../api/index.ts';
+import { baselineName, canaryReleaseSpec } from '../../api/index.ts';
+import { decide } from '../../core/decide.ts';
+import { Invariants } from './invariants.ts';
 import type {
   Baseline,
   Decision,
@@ -12,8 +12,8 @@ import type {
   ReleaseEvent,
   TelemetryState,
   Workload,
-} from './model.ts';
-import { iso, ms } from './model.ts';
+} from '../../core/model.ts';
+import { iso, ms } from '../../core/model.ts';
 
 /** What stands for the pods of fresh baselines among the broken ones. */
 export const BASELINE = 'baseline';

@@ -1,6 +1,6 @@
-import type { Pass } from './invariants.testing.ts';
-import { holds, readyOf, weightOf } from './invariants.testing.ts';
-import { podsFor } from './steps.ts';
+import type { Pass } from './invariants.ts';
+import { holds, readyOf, weightOf } from './invariants.ts';
+import { podsFor } from '../../core/steps.ts';
 
 /** True while a candidate that serves has to serve for stable, too, which has not the pods for its share. */
 export function isStandIn({ observed, before, after }: Pass): boolean {
@@ -22,5 +22,5 @@ export function checkStandIn(pass: Pass): void {
   const stable = after.stableRevision ?? '';
   const left = weightOf(observed, stable);
   const rests = effect === undefined && readyOf(observed, stable) === 0 && left > 0;
-  holds('no-empty-backend', !rests, `leaves ${left}% with ${stable}, which has no pod`);
+  holds('no-empty-backend', !rests, () => `leaves ${left}% with ${stable}, which has no pod`);
 }

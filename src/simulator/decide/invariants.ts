@@ -1,12 +1,12 @@
 import { isDeepStrictEqual } from 'node:util';
-import type { CanaryReleaseStatus, Condition } from '../api/index.ts';
-import { canaryReleaseStatus } from '../api/index.ts';
-import { checkBaseline, checkBaselineGoes, isCompared } from './baseline-invariants.testing.ts';
-import type { Decision, Effect, Observed } from './model.ts';
-import { ms } from './model.ts';
-import { LATEST_MS } from './progress.ts';
-import { checkStandIn, isStandIn } from './stand-in-invariants.testing.ts';
-import { dwellMs, podsFor, stepAfter } from './steps.ts';
+import type { CanaryReleaseStatus, Condition } from '../../api/index.ts';
+import { checkBaseline, checkBaselineGoes, isCompared } from './baseline-invariants.ts';
+import type { Decision, Effect, Observed } from '../../core/model.ts';
+import { ms } from '../../core/model.ts';
+import { LATEST_MS } from '../../core/progress.ts';
+import { unreadable } from './readable.ts';
+import { checkStandIn, isStandIn } from './stand-in-invariants.ts';
+import { dwellMs, podsFor, stepAfter } from '../../core/steps.ts';
 
 /** One pass, as the rules below look at it. */
 export interface Pass {
@@ -40,7 +40,7 @@ export class Invariants {
     const pass: Pass = { observed, before: observed.status, after, effect, now };
     this.#hold(pass);
     if (requeueAt !== undefined)
-      holds('quiet', requeueAt >= now, `looks again at ${requeueAt}, before ${now}`);
+      holds('quiet', requeueAt >= now, () => `looks again at ${requeueAt}, before ${now}`);
     if (effect?.kind === 'route') checkWeights(effect);
     checkBackends(pass);
     checkStandIn(pass);
@@ -77,36 +77,37 @@ export class Invariants {
     const weight = effect.weights[candidate] ?? 0;
     const wanted = step?.weight ?? 0;
     const isMeant = weight <= wanted || isStandIn(pass);
-    holds('fresh-evidence', isMeant, `routes ${weight}%, but the step is ${wanted}%`);
+    holds('fresh-evidence', isMeant, () => `routes ${weight}%, but the step is ${wanted}%`);
   }
 
   #checkStep(pass: Pass): void {
     const was = pass.before.step?.weight ?? 0;
     const is = pass.after.step?.weight ?? 0;
     if (is > was) this.#checkPassed(pass, was, is);
-    else if (is < was) holds('no-skip', pass.after.ending !== undefined, `goes back from ${was}% to ${is}%`);
+    else if (is < was)
+      holds('no-skip', pass.after.ending !== undefined, () => `goes back from ${was}% to ${is}%`);
   }
 
   /** A step is over when its weight was held for its time, with a verdict on complete data, or when a command says so. */
   #checkPassed(pass: Pass, was: number, is: number): void {
     const { observed, before, now } = pass;
     const isSound = observed.problems.length === 0 || (isFull(pass) && is > was);
-    holds('bad-manifest', isSound, `goes on from ${was}%`);
+    holds('bad-manifest', isSound, () => `goes on from ${was}%`);
     const isFree =
       before.paused === undefined ||
       ['resume', 'promote', 'promoteFull', 'rollbackTo'].some((action) => isOrdered(pass, action));
-    holds('paused', isFree, `goes on from ${was}% without an order`);
+    holds('paused', isFree, () => `goes on from ${was}% without an order`);
     if (isFull(pass)) {
-      holds('no-skip', is === 100, `promoteFull goes to ${is}%`);
+      holds('no-skip', is === 100, () => `promoteFull goes to ${is}%`);
       return;
     }
     const next = stepAfter(observed.spec.steps, was)?.weight ?? 100;
-    holds('no-skip', is === next, `goes from ${was}% to ${is}%, but the next step is ${next}%`);
+    holds('no-skip', is === next, () => `goes from ${was}% to ${is}%, but the next step is ${next}%`);
     if (isOrdered(pass, 'promote') || before.promotion === 'step') return;
-    holds('fresh-baseline', isCompared(pass, was), `goes on from ${was}% without its baseline`);
+    holds('fresh-baseline', isCompared(pass, was), () => `goes on from ${was}% without its baseline`);
     const held = this.#held;
     const isObserved = held?.weight === was || (held?.weight === 100 && isStandIn(pass));
-    holds('fresh-evidence', isObserved, `goes on from ${was}% without having observed it`);
+    holds('fresh-evidence', isObserved, () => `goes on from ${was}% without having observed it`);
     checkEvidence(pass, held?.since ?? now, dwellMs(observed.spec, was));
   }
 
@@ -119,9 +120,9 @@ export class Invariants {
     }
     // A return may find all traffic there, and be over in the pass that begins it.
     const isCandidate = stable === before.candidateRevision || isOrdered(pass, 'rollbackTo');
-    holds('no-skip', isCandidate, `${stable} becomes stable, but is not the candidate`);
+    holds('no-skip', isCandidate, () => `${stable} becomes stable, but is not the candidate`);
     const weight = isFull(pass) ? weightOf(observed, stable) : before.step?.weight;
-    holds('no-skip', weight === 100, `promotes at ${weight}%`);
+    holds('no-skip', weight === 100, () => `promotes at ${weight}%`);
     this.#checkPassed(pass, 100, 100);
     const staffed = readyOf(observed, stable) >= observed.spec.replicas;
     holds('no-empty-backend', staffed, 'promotes without its pods');
@@ -136,7 +137,11 @@ export class Invariants {
     const returning = after.attempt?.returning === true;
     if (begun && !returning) {
       const again = after.candidateRevision === this.#rejected;
-      holds('monotone-after-fail', !again, `${this.#rejected} was rolled back and goes out again by itself`);
+      holds(
+        'monotone-after-fail',
+        !again,
+        () => `${this.#rejected} was rolled back and goes out again by itself`,
+      );
     }
     const failed = rolledBackNow(pass);
     if (failed === observed.target && before.attempt?.returning !== true) this.#rejected = failed;
@@ -156,7 +161,7 @@ function checkBeginning({ observed, before, after }: Pass): void {
   const { step, attempt, stableRevision } = after;
   if (step === undefined || stableRevision === undefined) return;
   const first = attempt?.returning === true ? 100 : (observed.spec.steps[0]?.weight ?? 0);
-  holds('no-skip', step.weight === first, `begins with ${step.weight}%, not ${first}%`);
+  holds('no-skip', step.weight === first, () => `begins with ${step.weight}%, not ${first}%`);
   const next = (before.attempt?.number ?? 0) + 1;
   holds('no-skip', attempt?.number === next, 'a release is no new attempt');
 }
@@ -169,12 +174,12 @@ function checkFirst(pass: Pass, stable: string): void {
   if (candidateRevision === undefined || attempt === undefined || step?.weight !== 100) {
     if (spec.replicas === 0 && stable === target) return;
     const serves = traffic.weights === undefined ? readyOf(observed, stable) : weightOf(observed, stable);
-    holds('no-skip', serves > 0, `${stable} becomes stable, but does not serve`);
+    holds('no-skip', serves > 0, () => `${stable} becomes stable, but does not serve`);
     return;
   }
   // Without a stable revision another template takes the first one's place at once, and may be serving already.
   const isCandidate = stable === candidateRevision || (stable === target && !sameAttempt(pass));
-  holds('no-skip', isCandidate, `${stable} becomes stable, but is not the candidate`);
+  holds('no-skip', isCandidate, () => `${stable} becomes stable, but is not the candidate`);
   if (spec.replicas === 0) return;
   holds('no-skip', weightOf(observed, stable) === 100, 'the first revision is stable before it serves');
   const staffed = readyOf(observed, stable) >= spec.replicas;
@@ -182,8 +187,9 @@ function checkFirst(pass: Pass, stable: string): void {
 }
 
 /** Fails with the name of the invariant. */
-export function holds(invariant: string, condition: boolean, otherwise: string): void {
-  if (!condition) throw new Error(`${invariant}: ${otherwise}`);
+export function holds(invariant: string, condition: boolean, otherwise: string | (() => string)): void {
+  if (condition) return;
+  throw new Error(`${invariant}: ${typeof otherwise === 'string' ? otherwise : otherwise()}`);
 }
 
 /** What kstatus says of conditions, and what a status must be to be readable after a restart. */
@@ -191,40 +197,23 @@ export function checkStatus({ observed, before, after, now }: Pass): void {
   const { conditions = [] } = after;
   const types = conditions.map(({ type }) => type);
   holds('kstatus', types.filter((type) => type === 'Ready').length === 1, 'there is not one Ready');
-  holds('kstatus', new Set(types).size === types.length, `types repeat: ${types.join()}`);
+  holds('kstatus', new Set(types).size === types.length, () => `types repeat: ${types.join()}`);
   holds('kstatus', !(types.includes('Stalled') && types.includes('Reconciling')), 'Stalled and Reconciling');
   for (const condition of conditions) checkCondition(condition, before.conditions ?? [], observed, now);
   const ready = conditions.find(({ type }) => type === 'Ready')?.status;
-  holds('kstatus', (ready === 'False') === types.includes('Stalled'), `Ready is ${ready}, ${types.join()}`);
+  holds(
+    'kstatus',
+    (ready === 'False') === types.includes('Stalled'),
+    () => `Ready is ${ready}, ${types.join()}`,
+  );
   holds(
     'kstatus',
     (ready === 'Unknown') === types.includes('Reconciling'),
-    `Ready is ${ready}, ${types.join()}`,
+    () => `Ready is ${ready}, ${types.join()}`,
   );
   holds('kstatus', after.observedGeneration === observed.generation, 'observedGeneration of status');
-  checkReadable(after);
-}
-
-/** Fields that were read, by what they look like: reading is slow, and most statuses differ in numbers alone. */
-const shapes = new Set<string>();
-const MOST_SHAPES = 10_000;
-/** Values of fields that were read; a pass keeps those that it does not change. */
-const known = new WeakSet();
-
-function checkReadable(status: CanaryReleaseStatus): void {
-  const fields = Object.entries(status).filter(([, value]) => typeof value !== 'object' || !known.has(value));
-  const news = fields
-    .map(([name, value]) => `${name} ${JSON.stringify(value).replace(/\d+/g, '0')}`)
-    .filter((shape) => !shapes.has(shape));
-  if (news.length > 0) {
-    const plain = JSON.parse(JSON.stringify(status)) as unknown;
-    const read = canaryReleaseStatus.safeParse(plain);
-    holds('status', read.success, `not readable: ${read.error?.message}`);
-    holds('status', isDeepStrictEqual(read.data, plain), 'loses fields when it is read');
-  }
-  if (shapes.size >= MOST_SHAPES) shapes.clear();
-  for (const shape of news) shapes.add(shape);
-  for (const [, value] of fields) if (typeof value === 'object') known.add(value);
+  const wrong = unreadable(after);
+  holds('status', wrong === undefined, wrong ?? '');
 }
 
 function checkCondition(
@@ -233,15 +222,15 @@ function checkCondition(
   observed: Observed,
   now: number,
 ): void {
-  holds('kstatus', type === 'Ready' || status === 'True', `${type} is there, but ${status}`);
-  holds('kstatus', observedGeneration === observed.generation, `observedGeneration of ${type}`);
-  holds('kstatus', message !== '' && reason !== '', `${type} does not say why`);
+  holds('kstatus', type === 'Ready' || status === 'True', () => `${type} is there, but ${status}`);
+  holds('kstatus', observedGeneration === observed.generation, () => `observedGeneration of ${type}`);
+  holds('kstatus', message !== '' && reason !== '', () => `${type} does not say why`);
   const old = before.find((condition) => condition.type === type);
   const since = old?.status === status ? old.lastTransitionTime : new Date(now).toISOString();
   holds(
     'kstatus',
     lastTransitionTime === since,
-    `lastTransitionTime of ${type} is ${lastTransitionTime}, not ${since}`,
+    () => `lastTransitionTime of ${type} is ${lastTransitionTime}, not ${since}`,
   );
 }
 
@@ -267,7 +256,11 @@ function checkBackends(pass: Pass): void {
       const nobodyIsTo = replicas === 0 && revision === after.stableRevision;
       const enough =
         readyOf(observed, revision) >= needed || nobodyIsTo || (!someServe && revision !== candidate);
-      holds('no-empty-backend', enough, `${weight}% to ${revision} with ${readyOf(observed, revision)} pods`);
+      holds(
+        'no-empty-backend',
+        enough,
+        () => `${weight}% to ${revision} with ${readyOf(observed, revision)} pods`,
+      );
     }
   }
   if (effect?.kind !== 'scaleDeployment' && effect?.kind !== 'deleteDeployment') return;
@@ -286,7 +279,7 @@ function checkBackends(pass: Pass): void {
   holds(
     'no-empty-backend',
     left >= kept,
-    `${effect.revision} keeps ${left} pods for ${weight}% of the traffic`,
+    () => `${effect.revision} keeps ${left} pods for ${weight}% of the traffic`,
   );
 }
 
@@ -309,7 +302,7 @@ function checkBadManifest({ observed, after, effect }: Pass): void {
     (effect.kind === 'scaleDeployment' && effect.revision === after.stableRevision) ||
     effect.kind === 'finishCommand' ||
     effect.kind === 'deleteCommand';
-  holds('bad-manifest', allowed, `does ${effect.kind}`);
+  holds('bad-manifest', allowed, () => `does ${effect.kind}`);
 }
 
 /** `abort-first`: a failed or unwanted candidate is given up in this very pass, and loses its traffic before all else. */
@@ -318,7 +311,7 @@ function checkAbortFirst(pass: Pass): void {
   const { candidateRevision: candidate, stableRevision: stable } = before;
   if (candidate !== undefined && stable !== undefined && mustGo(pass)) {
     const gone = after.candidateRevision !== candidate || !sameAttempt(pass);
-    holds('abort-first', after.ending !== undefined || gone, `${candidate} is not given up`);
+    holds('abort-first', after.ending !== undefined || gone, () => `${candidate} is not given up`);
   }
   checkUnwanted(pass);
 }
@@ -335,11 +328,11 @@ function checkUnwanted({ observed, after, effect }: Pass): void {
   for (const revision of unwanted) {
     const weight = weightOf(observed, revision);
     const isDone = weight === 0 || isBlocked || isUrgent;
-    holds('abort-first', isDone, `does ${effect?.kind} while ${revision} has ${weight}%`);
+    holds('abort-first', isDone, () => `does ${effect?.kind} while ${revision} has ${weight}%`);
   }
   if (effect?.kind !== 'route') return;
   const given = Object.keys(effect.weights).filter((it) => !wanted.includes(it));
-  holds('abort-first', given.length === 0, `routes to ${given.join()}, which nobody wants`);
+  holds('abort-first', given.length === 0, () => `routes to ${given.join()}, which nobody wants`);
 }
 
 /** True when the candidate failed, is no longer wanted, or was given up before. */
@@ -390,7 +383,7 @@ function checkEvidence({ observed, before, now }: Pass, since: number, dwell: nu
   const isThisWindow = analysis?.windowFrom === before.step?.observedAt;
   const isEarly = observed.spec.analysis.advance === 'onEvidence' && isHarmless && isThisWindow;
   const dwellEnd = since + dwell + (analysis?.uncountedMs ?? 0);
-  holds('fresh-evidence', isEarly || now >= dwellEnd, `goes on ${dwellEnd - now} ms before its time`);
+  holds('fresh-evidence', isEarly || now >= dwellEnd, () => `goes on ${dwellEnd - now} ms before its time`);
   // Who goes on early has the data up to now but for what a source needs to tell them.
   const needed = Math.min(dwellEnd, isEarly ? now - LATEST_MS[observed.spec.analysis.source] : Infinity);
   const complete = ms(analysis?.completeThrough ?? '');

@@ -1,7 +1,7 @@
-import { baselineName } from '../api/index.ts';
-import { type Pass, holds, isFull, readyOf, weightOf } from './invariants.testing.ts';
-import type { Effect } from './model.ts';
-import { podsFor } from './steps.ts';
+import { baselineName } from '../../api/index.ts';
+import { type Pass, holds, isFull, readyOf, weightOf } from './invariants.ts';
+import type { Effect } from '../../core/model.ts';
+import { podsFor } from '../../core/steps.ts';
 
 /** `no-empty-backend`: pods that serve alone what the routes, or the Service, send to their version stay. */
 export function checkBaselineGoes({ observed, effect }: Pass): void {
@@ -11,7 +11,7 @@ export function checkBaselineGoes({ observed, effect }: Pass): void {
     observed.traffic.weights === undefined
       ? Object.keys(observed.workloads).some((it) => readyOf(observed, it) > 0)
       : weightOf(observed, revision) === 0 || readyOf(observed, revision) > 0;
-  holds('no-empty-backend', ready === 0 || othersServe, `deletes ${effect.name}, which serves alone`);
+  holds('no-empty-backend', ready === 0 || othersServe, () => `deletes ${effect.name}, which serves alone`);
 }
 
 /**
@@ -28,7 +28,7 @@ export function checkBaseline(pass: Pass): void {
   if (effect?.kind !== 'route' || candidate === undefined || stable === undefined) return;
   const given = effect.weights[candidate] ?? 0;
   const rises = given > weightOf(observed, candidate);
-  holds('fresh-baseline', !rises || isCompared(pass, given), `rises to ${given}% without its baseline`);
+  holds('fresh-baseline', !rises || isCompared(pass, given), () => `rises to ${given}% without its baseline`);
 }
 
 /** True when a candidate at this weight has its baseline, or needs none. */
@@ -50,7 +50,7 @@ function checkMade(pass: Pass, effect: Extract<Effect, { kind: 'applyBaseline' }
     'made for another',
   );
   const most = podsFor(weight, observed.spec.replicas);
-  holds('fresh-baseline', replicas > 0 && replicas <= most, `has ${replicas} pods at ${weight}%`);
+  holds('fresh-baseline', replicas > 0 && replicas <= most, () => `has ${replicas} pods at ${weight}%`);
   const before = observed.baselines?.[nameIn(pass)]?.replicas ?? 0;
   const isLate = replicas <= before || readyOf(observed, after.candidateRevision ?? '') >= replicas;
   holds('fresh-baseline', isLate, 'is warm before the candidate has its pods');

@@ -1,44 +1,15 @@
-import { World } from '../core/world.testing.ts';
-import { deepEqual } from '../kube/json.ts';
-import { planOf } from './cluster/make-plan.ts';
-import { FIRST_IMAGE, type Plan, type Version } from './cluster/plan.ts';
-
-/** What lives through the decision core came to. */
-export interface DecideLives {
-  readonly seeds: number;
-  /** Passes, each of them checked. */
-  readonly steps: number;
-  readonly faults: number;
-  readonly violations: number;
-  readonly releasesPerSecond: number;
-}
+import { World } from './world.ts';
+import { deepEqual } from '../../kube/json.ts';
+import { FIRST_IMAGE, type Plan, type Version } from '../cluster/plan.ts';
 
 const FIRST = 'v1';
 const SECOND = 'v2';
 /** No life lasts longer (ms). */
 const MOST_MS = 3_600_000;
 
-/** Lives of releases through `decide` alone, one for each seed: the world around it is plain data, and nothing fails. */
-export function decideLives(first: number, seeds: number): DecideLives {
-  const startedAt = performance.now();
-  let steps = 0;
-  let violations = 0;
-  for (let seed = first; seed < first + seeds; seed++) {
-    const plan = planOf(seed);
-    try {
-      steps += playThroughDecide(plan);
-    } catch (error) {
-      violations += 1;
-      const said = error instanceof Error ? error.message : String(error);
-      process.stdout.write(`seed ${seed}: ${said}\n`);
-    }
-  }
-  const perSecond = (seeds * 10_000) / (performance.now() - startedAt);
-  return { seeds, steps, faults: 0, violations, releasesPerSecond: Math.round(perSecond) / 10 };
-}
-
 /**
- * The first version, then the plan's second one to its end.
+ * A life through `decide` alone, the first version and then the plan's second one to its end: the world around it is plain
+ * data, and nothing fails.
  *
  * @returns how many passes that took
  * @throws Error that begins with the name of the invariant that is broken
