@@ -1,8 +1,9 @@
 import { durationMs } from '../../../api/index.ts';
 import type { Deployment, VirtualService } from '../../../api/index.ts';
+import { isOperator } from '../process-clock.ts';
 import { KEY, type Weights, weightsIn } from '../truth.ts';
 import type { Write } from '../true-cluster.ts';
-import { type Rule, type Scene, isOperator } from './rule.ts';
+import type { Rule, Scene } from './rule.ts';
 
 /** What operators write about traffic, and about the pods behind it. */
 export class RouteRules implements Rule {
