@@ -1,4 +1,4 @@
-import type { Deployment, ReleaseCommand } from '../../api/index.ts';
+import { type Deployment, LABELS, type ReleaseCommand } from '../../api/index.ts';
 import { isOperator } from './process-clock.ts';
 import type { Simulation } from './simulation.ts';
 import { NAMESPACE, type ReleaseObject } from './truth.ts';
@@ -54,7 +54,7 @@ export class Trace {
   #pod({ before, after }: Pick<Write, 'before' | 'after'>): void {
     const [was, is] = [readiness(before), readiness(after)];
     if (was === is) return;
-    const revision = (after ?? before)?.metadata.labels?.['songbird.dev/revision'] ?? '';
+    const revision = (after ?? before)?.metadata.labels?.[LABELS.revision] ?? '';
     const { truth } = this.#simulation;
     this.tell('pods', `${revision}: ${truth.ready(revision)} ready`);
   }
