@@ -7,6 +7,7 @@ import type { Weighed } from '../../src/analysis/weigh.ts';
 import type { EventEvidence, EventInterval } from '../../src/analysis/evidence.ts';
 import type { Verdict } from '../../src/api/index.ts';
 import { nextLookMs } from '../../src/core/looks.ts';
+import { GRID_MS } from '../../src/telemetry/prometheus/grid.ts';
 import type { WatchedStep } from './cells.ts';
 import { nuisanceOf, SCHEDULES } from './cells.ts';
 import type { Cell } from './cells.ts';
@@ -29,7 +30,7 @@ export interface Ending {
 export const DEADLINE = 600;
 
 /** Prometheus is asked so often (seconds). */
-const GRID = 5;
+const GRID = GRID_MS / 1000;
 
 /** Stable is watched so long before the candidate gets traffic, as while its pods start (seconds). */
 const LEAD_IN = 10;
