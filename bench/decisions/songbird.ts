@@ -1,3 +1,4 @@
+import { add, NONE, within } from '../../src/analysis/counts.ts';
 import { addInterval, emptyEvidence } from '../../src/analysis/evidence.ts';
 import { verdictOf } from '../../src/analysis/judge.ts';
 import { defaultSettings } from '../../src/analysis/settings.ts';
@@ -101,8 +102,8 @@ class Analysis {
   readonly #bound: Bound;
   #state = emptyEvidence();
   #latest: { readonly state: EventEvidence; readonly weighed: Weighed } | undefined;
-  #window = { all: 0, bad: 0 };
-  #excused = { all: 0, bad: 0 };
+  #window = NONE;
+  #excused = NONE;
 
   constructor(settings: EventSettings) {
     this.#settings = settings;
@@ -115,15 +116,13 @@ class Analysis {
     this.#state = addInterval(before, interval, this.#settings);
     this.#bound.add(before, this.#state, stable.all);
     if (fresh === true) {
-      this.#window = { all: 0, bad: 0 };
-      this.#excused = { all: 0, bad: 0 };
+      this.#window = NONE;
+      this.#excused = NONE;
     }
     if (isMixed === true) return;
-    this.#window.all += candidate.all;
-    this.#window.bad += candidate.bad;
+    this.#window = add(this.#window, candidate);
     const { excused } = this.#state;
-    this.#excused.all = Math.min(this.#window.all, this.#excused.all + excused.all);
-    this.#excused.bad = Math.min(this.#window.bad, this.#excused.bad + excused.bad);
+    if (excused.all > 0) this.#excused = within(add(this.#excused, excused), this.#window);
   }
 
   get hasFailed(): boolean {
