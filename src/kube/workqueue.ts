@@ -64,7 +64,7 @@ export class Workqueue {
   /** Keys to add later, by monotonic time. */
   readonly #delayed = new KeyedHeap();
   /** Those of `#delayed` that were given by wall-clock time. */
-  readonly #wallTimes = new Map<string, number>();
+  readonly #wallTimes = new Set<string>();
   readonly #retries = new Map<string, number>();
   readonly #retriedMeanwhile = new Set<string>();
   readonly #idle: (() => void)[] = [];
@@ -119,7 +119,7 @@ export class Workqueue {
   addAt(key: string, atMs: number): void {
     const ms = atMs - this.#clock.now();
     if (!(ms > 0)) this.add(key);
-    else if (this.#delay(key, this.#clock.monotonic() + ms)) this.#wallTimes.set(key, atMs);
+    else if (this.#delay(key, this.#clock.monotonic() + ms)) this.#wallTimes.add(key);
   }
 
   /** Adds a key after a delay that grows each time, until `forget`. */
@@ -240,6 +240,6 @@ export class Workqueue {
     if (Math.abs(offset - this.#wallOffset) < WALL_JUMP_MS) return;
     this.#wallOffset = offset;
     // What was to happen at a time of the clock as it was: only a new look can tell when that is.
-    for (const key of this.#wallTimes.keys()) this.#delayed.set(key, this.#clock.monotonic());
+    for (const key of this.#wallTimes) this.#delayed.set(key, this.#clock.monotonic());
   }
 }
