@@ -1,4 +1,4 @@
-import type { Clock, Timer } from './clock.ts';
+import { type Clock, type Timer, WALL_JUMP_MS } from './clock.ts';
 import { KeyedHeap } from './keyed-heap.ts';
 
 /** Hooks for metrics; all times in ms. They must not throw. */
@@ -31,7 +31,6 @@ export interface WorkqueueOptions {
 // Timers count monotonic time, which stands still while a machine sleeps and does not see the wall clock being set:
 // so often do we look whether that happened.
 const LONGEST_NAP_MS = 10_000;
-const WALL_JUMP_MS = 500;
 
 /**
  * Delays that double from `first` to `longest` ms, each less up to half by chance, so that keys that failed together
