@@ -1,7 +1,6 @@
 import type { EventEvidence, Tally } from '../../src/analysis/evidence.ts';
-import { dispersionFactor } from '../../src/analysis/dispersion.ts';
 import type { EventSettings } from '../../src/analysis/settings.ts';
-import { limitEvidence } from '../../src/analysis/weigh.ts';
+import { dispersionOf, limitEvidence } from '../../src/analysis/weigh.ts';
 import type { Weighed } from '../../src/analysis/weigh.ts';
 import { PRIOR_SPREAD } from '../../src/analysis/pods.ts';
 import { hypotheses, LN_RATIOS, MOST_RATIO } from '../../src/analysis/ratios.ts';
@@ -95,7 +94,7 @@ export class Bound {
   /** False only when evidence cannot have reached its limit. */
   mayFail(state: EventEvidence): boolean {
     const { alpha } = this.#settings;
-    const dispersion = dispersionFactor(state.dispersion, state.lump > 0);
+    const dispersion = dispersionOf(state);
     if (this.#mayFailAgainstStable(state, dispersion)) return true;
     const { here } = state;
     // No limit that counts is smaller, and what is within it is no evidence.

@@ -1,3 +1,4 @@
+import { add, NONE, within } from '../../src/analysis/counts.ts';
 import { addInterval, emptyEvidence } from '../../src/analysis/evidence.ts';
 import { verdictOf } from '../../src/analysis/judge.ts';
 import { defaultSettings } from '../../src/analysis/settings.ts';
@@ -7,6 +8,7 @@ import type { Weighed } from '../../src/analysis/weigh.ts';
 import type { EventEvidence, EventInterval } from '../../src/analysis/evidence.ts';
 import type { Verdict } from '../../src/api/index.ts';
 import { nextLookMs } from '../../src/core/looks.ts';
+import { GRID_MS } from '../../src/telemetry/prometheus/grid.ts';
 import type { WatchedStep } from './cells.ts';
 import { nuisanceOf, SCHEDULES } from './cells.ts';
 import type { Cell } from './cells.ts';
@@ -29,7 +31,7 @@ export interface Ending {
 export const DEADLINE = 600;
 
 /** Prometheus is asked so often (seconds). */
-const GRID = 5;
+const GRID = GRID_MS / 1000;
 
 /** Stable is watched so long before the candidate gets traffic, as while its pods start (seconds). */
 const LEAD_IN = 10;
@@ -100,8 +102,8 @@ class Analysis {
   readonly #bound: Bound;
   #state = emptyEvidence();
   #latest: { readonly state: EventEvidence; readonly weighed: Weighed } | undefined;
-  #window = { all: 0, bad: 0 };
-  #excused = { all: 0, bad: 0 };
+  #window = NONE;
+  #excused = NONE;
 
   constructor(settings: EventSettings) {
     this.#settings = settings;
@@ -114,15 +116,13 @@ class Analysis {
     this.#state = addInterval(before, interval, this.#settings);
     this.#bound.add(before, this.#state, stable.all);
     if (fresh === true) {
-      this.#window = { all: 0, bad: 0 };
-      this.#excused = { all: 0, bad: 0 };
+      this.#window = NONE;
+      this.#excused = NONE;
     }
     if (isMixed === true) return;
-    this.#window.all += candidate.all;
-    this.#window.bad += candidate.bad;
+    this.#window = add(this.#window, candidate);
     const { excused } = this.#state;
-    this.#excused.all = Math.min(this.#window.all, this.#excused.all + excused.all);
-    this.#excused.bad = Math.min(this.#window.bad, this.#excused.bad + excused.bad);
+    if (excused.all > 0) this.#excused = within(add(this.#excused, excused), this.#window);
   }
 
   get hasFailed(): boolean {

@@ -1,3 +1,4 @@
+import { HISTOGRAMS_MS } from '../../src/analysis/settings.ts';
 import type { EventMetric } from '../../src/analysis/telemetry.ts';
 import type { Random } from './random.ts';
 
@@ -11,9 +12,6 @@ export interface TrafficModel {
   readonly ratio: number;
   readonly nuisance: Nuisance;
 }
-
-/** How often Envoy does so (seconds). */
-const HISTOGRAMS = 5;
 
 /** What makes counts less well-behaved than independent requests at constant rates. All parts can be combined. */
 export interface Nuisance {
@@ -77,8 +75,8 @@ export class Traffic {
     this.#model = model;
     this.#random = random;
     const { nuisance } = model;
-    // Envoy brings its histograms up to date every 5 s: of durations a source learns as by scrapes.
-    const told = nuisance.scrape ?? (model.kind === 'slow' ? HISTOGRAMS : undefined);
+    // Of durations a source learns as by scrapes.
+    const told = nuisance.scrape ?? (model.kind === 'slow' ? HISTOGRAMS_MS / 1000 : undefined);
     this.#candidate = new Version(nuisance, random, told);
     this.#stable = new Version(nuisance, random, told);
     this.#outageFrom = nuisance.outage === undefined ? Infinity : random.next() * seconds;

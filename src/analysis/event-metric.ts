@@ -1,6 +1,6 @@
 import type { AnalysisSpec, MetricStatus } from '../api/index.ts';
 import { durationMs, proportion } from '../api/index.ts';
-import { add, NONE } from './counts.ts';
+import { add, NONE, within } from './counts.ts';
 import type { RatioEstimate } from './estimate.ts';
 import type { EventInterval } from './evidence.ts';
 import { addInterval } from './evidence.ts';
@@ -151,6 +151,7 @@ function addAll(
     if (fresh) latest = windowFrom;
     if (windowFrom === undefined || !isWithin(interval, windowFrom, candidate)) continue;
     window = add(window, events.candidate);
+    // Lumps may have waited since before the window.
     if (evidence.excused.all > 0) excused = within(add(excused ?? NONE, evidence.excused), window);
   }
   return { evidence, windowFrom: latest, ...window, excused };
@@ -165,11 +166,6 @@ function lumpOf({ from, to, since }: Interval, ...revisions: readonly string[]):
 /** True when none of the events of these revisions may have happened before. */
 function isWithin({ from, since }: Interval, windowFrom: number, ...revisions: readonly string[]): boolean {
   return revisions.every((revision) => (since[revision] ?? from) >= windowFrom);
-}
-
-/** Lumps may have waited since before the window. */
-function within(a: Counts, b: Counts): Counts {
-  return { all: Math.min(a.all, b.all), bad: Math.min(a.bad, b.bad) };
 }
 
 function podsOf(

@@ -1,4 +1,5 @@
 import { type MetricState, metricState } from '../api/index.ts';
+import { NONE } from './counts.ts';
 import type { EventEvidence } from './evidence.ts';
 import { emptyEvidence } from './evidence.ts';
 import type { Counts } from './telemetry.ts';
@@ -11,12 +12,12 @@ export interface Memory {
 }
 
 /**
- * For status: without the events of both sides, which are there in their own right.
+ * For status: without the events of both sides, which are there in their own right, and what the latest interval excused.
  *
  * @param counts what is counted, in a few words that change when it does
  */
 export function remember({ evidence, windowFrom }: Memory, counts: string): Record<string, unknown> {
-  const { candidate, stable, ...rest } = evidence;
+  const { candidate, stable, excused, ...rest } = evidence;
   return {
     evidence: rest,
     ...(windowFrom === undefined ? {} : { windowFrom: new Date(windowFrom).toISOString() }),
@@ -56,7 +57,7 @@ export function recall(
 ): Memory {
   const valid = read(state);
   return {
-    evidence: { ...(valid?.evidence ?? emptyEvidence()), ...counts },
+    evidence: { ...(valid?.evidence ?? emptyEvidence()), excused: NONE, ...counts },
     windowFrom: valid?.windowFrom === undefined ? undefined : Date.parse(valid.windowFrom),
   };
 }

@@ -47,8 +47,11 @@ const WARM_UP: Readonly<Record<EventMetric['kind'], WarmUp>> = {
   slow: { ratio: 3, seconds: 10, chance: 0.5 },
 };
 
-/** Proxies bring their histograms of durations up to date every 5 s, each at times of its own, and are read a little later. */
-const LUMP: Readonly<Record<EventMetric['kind'], number>> = { errors: 0, slow: 6 };
+/** Envoy brings its histograms of durations up to date so often (ms): they are told in lumps, of each proxy at its own time. */
+export const HISTOGRAMS_MS = 5000;
+
+/** Proxies are read a little later than they bring their histograms up to date. */
+const LUMP: Readonly<Record<EventMetric['kind'], number>> = { errors: 0, slow: HISTOGRAMS_MS / 1000 + 1 };
 
 /**
  * Where a release names no limit, and all that can be said of stable is what it did before, as while the candidate has all

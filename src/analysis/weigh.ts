@@ -52,7 +52,7 @@ const LEAST_LN = -700;
 
 /** Weighs what has been counted. May be asked after every interval: looking often costs nothing. */
 export function weigh(state: EventEvidence, settings: EventSettings): Weighed {
-  const dispersion = dispersionFactor(state.dispersion, state.lump > 0);
+  const dispersion = dispersionOf(state);
   const hypothesis = hypotheses(settings.tolerance, spreadOf(state.pods, dispersion), state.mostRatio);
   const evidenceOf = (tally: Tally) => {
     const compared = compare(tally, hypothesis, dispersion, settings);
@@ -75,6 +75,11 @@ export function weigh(state: EventEvidence, settings: EventSettings): Weighed {
     dispersion,
     here: own.total > whole.total,
   };
+}
+
+/** By how much the counts scatter more than those of independent events, at least 1. */
+export function dispersionOf({ dispersion, lump }: Pick<EventEvidence, 'dispersion' | 'lump'>): number {
+  return dispersionFactor(dispersion, lump > 0);
 }
 
 /** What the comparison with stable says of these events (log10). */
@@ -146,7 +151,7 @@ const HARMLESS = 0.001;
  */
 export function harmlessness(state: EventEvidence, window: Counts, settings: EventSettings): number {
   const { tolerance, harmfulRatio, limit = HARMLESS } = settings;
-  const dispersion = dispersionFactor(state.dispersion, state.lump > 0);
+  const dispersion = dispersionOf(state);
   const logs = logLikelihoods(state.here.compared.bad, state.here.shares, dispersion);
   const { healthy } = hypotheses(tolerance, spreadOf(state.pods, dispersion), state.mostRatio);
   const lnHarmful = Math.log(harmfulRatio);

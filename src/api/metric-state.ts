@@ -21,7 +21,6 @@ const evidence = tally.extend({
   watched: number,
   age: number,
   mostRatio: number,
-  excused: counts,
   lump: number,
   unsettled: number,
   latest: counts,

@@ -15,6 +15,9 @@ export interface Clock {
   after(ms: number, callback: () => void): Timer;
 }
 
+/** Wall clocks that are kept right are moved by less than this at a time (ms): by more, one was set. */
+export const WALL_JUMP_MS = 500;
+
 // setTimeout fires at once for longer delays.
 const LONGEST_TIMER_MS = 2 ** 31 - 1;
 

@@ -53,8 +53,8 @@ const SHORTEST_WATCH_MS = 1000;
 
 /**
  * A cache of all objects of one kind, kept up to date by list and watch. It never gives up: errors are reported and
- * tried again after 0.8 s, growing to 1.5 s while the server is away or lets us not in, and to 30 s while it refuses for
- * another reason. Meanwhile the last known objects stay.
+ * tried again after 0.8 s, growing to 1.5 s while the server is away or does not let us in, and to 30 s while it refuses
+ * for another reason. Meanwhile the last known objects stay.
  *
  * Objects belong to the cache: treat them as read-only.
  */

@@ -1,4 +1,4 @@
-import type { Clock, Timer } from './clock.ts';
+import { type Clock, type Timer, WALL_JUMP_MS } from './clock.ts';
 import { KeyedHeap } from './keyed-heap.ts';
 
 /** Hooks for metrics; all times in ms. They must not throw. */
@@ -31,7 +31,6 @@ export interface WorkqueueOptions {
 // Timers count monotonic time, which stands still while a machine sleeps and does not see the wall clock being set:
 // so often do we look whether that happened.
 const LONGEST_NAP_MS = 10_000;
-const WALL_JUMP_MS = 500;
 
 /**
  * Delays that double from `first` to `longest` ms, each less up to half by chance, so that keys that failed together
@@ -64,7 +63,7 @@ export class Workqueue {
   /** Keys to add later, by monotonic time. */
   readonly #delayed = new KeyedHeap();
   /** Those of `#delayed` that were given by wall-clock time. */
-  readonly #wallTimes = new Map<string, number>();
+  readonly #wallTimes = new Set<string>();
   readonly #retries = new Map<string, number>();
   readonly #retriedMeanwhile = new Set<string>();
   readonly #idle: (() => void)[] = [];
@@ -119,7 +118,7 @@ export class Workqueue {
   addAt(key: string, atMs: number): void {
     const ms = atMs - this.#clock.now();
     if (!(ms > 0)) this.add(key);
-    else if (this.#delay(key, this.#clock.monotonic() + ms)) this.#wallTimes.set(key, atMs);
+    else if (this.#delay(key, this.#clock.monotonic() + ms)) this.#wallTimes.add(key);
   }
 
   /** Adds a key after a delay that grows each time, until `forget`. */
@@ -240,6 +239,6 @@ export class Workqueue {
     if (Math.abs(offset - this.#wallOffset) < WALL_JUMP_MS) return;
     this.#wallOffset = offset;
     // What was to happen at a time of the clock as it was: only a new look can tell when that is.
-    for (const key of this.#wallTimes.keys()) this.#delayed.set(key, this.#clock.monotonic());
+    for (const key of this.#wallTimes) this.#delayed.set(key, this.#clock.monotonic());
   }
 }

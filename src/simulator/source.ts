@@ -2,6 +2,8 @@ import { add, NONE } from '../analysis/counts.ts';
 import type { Counts, Interval, Reading } from '../analysis/telemetry.ts';
 import type { AnalysisSpec } from '../api/index.ts';
 import { eventMetrics } from '../analysis/event-metric.ts';
+import { HISTOGRAMS_MS } from '../analysis/settings.ts';
+import { GRID_MS } from '../telemetry/prometheus/grid.ts';
 import type { Dice } from './dice.ts';
 
 /** Bad events among all, by the metric's name. */
@@ -20,12 +22,6 @@ export interface SourceOptions {
   /** How often Prometheus scrapes (ms); only where it is the source. */
   readonly scrapeMs: number;
 }
-
-/** Envoy brings its histograms up to date so often: durations are told in lumps, those of each proxy at its own time. */
-const HISTOGRAMS_MS = 5000;
-
-/** The operator asks Prometheus about times that are so far apart. */
-const GRID_MS = 5000;
 
 interface Channel {
   /** From when on ticks are counted (ms); they differ between proxies. */

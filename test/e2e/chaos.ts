@@ -2,7 +2,6 @@
  * What breaks around releases, on real parts: `npm run e2e:chaos -- [options]`; `--help` tells which.
  * Prints one line a scenario; exit status 0 only when every one is ok.
  */
-import { mkdir } from 'node:fs/promises';
 import { setTimeout as delay } from 'node:timers/promises';
 import { parseArgs } from 'node:util';
 import { Random } from '../../src/sandbox/cluster/random.ts';
@@ -14,12 +13,11 @@ import { type Losses, NEWS_MS } from './chaos/losses.ts';
 import { pods } from './chaos/pods.ts';
 import { rights } from './chaos/rights.ts';
 import { sources } from './chaos/sources.ts';
-import { messageOf } from './control-plane/build.ts';
+import { messageOf, toStderr } from './control-plane/build.ts';
 import type { ControlPlane } from './control-plane/start.ts';
 import { startControlPlane } from './control-plane/start.ts';
-import { CannotRun, endWithParent, enterNetwork, insideNetwork } from './harness/network.ts';
-import type { OperatorProcess } from './harness/operator.ts';
-import { OURS } from './harness/remote-plane.ts';
+import { acrossNetwork, CannotRun, enterNetwork } from './harness/network.ts';
+import { type Outcome, runScenarios, type Stage, stopwatch, type Told } from './harness/scenarios.ts';
 import { type Testbed, installTools, startTestbed } from './harness/testbed.ts';
 import { Context } from './scenarios/context.ts';
 
@@ -55,13 +53,10 @@ const { values: options } = parseArgs({
   },
 });
 
-interface Result extends Pick<Losses, 'lostByVersion' | 'lostByMachinery' | 'lostByOutage'> {
-  readonly scenario: string;
-  readonly ok: boolean;
+interface Result extends Outcome, Pick<Losses, 'lostByVersion' | 'lostByMachinery' | 'lostByOutage'> {
   readonly requests: number;
   /** Null where nothing had to go back. */
   readonly secondsToZero: number | null;
-  readonly seconds: number;
   readonly seed: number;
   readonly notes: Readonly<Record<string, number | string>>;
   readonly errors?: readonly string[];
@@ -70,25 +65,18 @@ interface Result extends Pick<Losses, 'lostByVersion' | 'lostByMachinery' | 'los
 interface World {
   readonly bed: Testbed;
   readonly plane: ControlPlane;
-  readonly operator: OperatorProcess;
   readonly seed: number;
 }
 
-async function runOne(world: World, scenario: ChaosScenario, index: number): Promise<Result> {
-  const { bed, plane, operator, seed } = world;
-  const namespace = `chaos-${index}`;
-  await bed.kube.create({
-    apiVersion: 'v1',
-    kind: 'Namespace',
-    metadata: { name: namespace, labels: { [OURS]: 'true' } },
-  });
-  const context = new Context(bed, operator, namespace);
+async function runOne(world: World, scenario: ChaosScenario, stage: Stage): Promise<Result> {
+  const { bed, plane, seed } = world;
+  const context = new Context(bed, stage.operator, stage.namespace);
   const chaos = new Chaos(context, {
     plane,
     kills: whole('kills', options.kills),
-    random: new Random(seed + index),
+    random: new Random(seed + stage.index),
   });
-  const started = performance.now();
+  const took = stopwatch();
   const errors: string[] = [];
   const attempt = async (act: () => Promise<void>) => {
     await act().catch((error: unknown) => errors.push(messageOf(error)));
@@ -114,7 +102,7 @@ async function runOne(world: World, scenario: ChaosScenario, index: number): Pro
     if (secondsToZero !== null && secondsToZero > MOST_SECONDS_TO_ZERO)
       errors.push(`${secondsToZero} s to weight 0, not ${MOST_SECONDS_TO_ZERO}`);
   });
-  const seconds = Math.round((performance.now() - started) / 100) / 10;
+  const seconds = took();
   await attempt(() => context.clear());
   chaos.close();
   await attempt(() => context.close());
@@ -129,71 +117,36 @@ async function runOne(world: World, scenario: ChaosScenario, index: number): Pro
   };
 }
 
-function print(result: Result): void {
-  if (options.json) {
-    process.stdout.write(`${JSON.stringify(result)}\n`);
-    return;
-  }
-  const {
-    scenario,
-    ok,
-    requests,
-    lostByVersion,
-    lostByMachinery,
-    secondsToZero,
-    seconds,
-    notes,
-    errors = [],
-  } = result;
-  process.stdout.write(
-    `${ok ? 'ok  ' : 'FAIL'} ${scenario} (${seconds} s)  of ${requests} requests lost by version ${lostByVersion}, ` +
-      `by machinery ${lostByMachinery}; ${secondsToZero ?? '-'} s to weight 0\n`,
-  );
-  const outages = Object.entries(result.lostByOutage).map(([what, count]) => [`lost while ${what}`, count]);
-  for (const [name, value] of [...outages, ...Object.entries(notes)])
-    process.stdout.write(`       ${name}: ${value}\n`);
-  for (const error of errors) process.stdout.write(`       ${error}\n`);
+function tell(result: Result): Told {
+  const { requests, lostByVersion, lostByMachinery, secondsToZero, errors = [] } = result;
+  const notes: Record<string, number | string> = {};
+  for (const [what, count] of Object.entries(result.lostByOutage)) notes[`lost while ${what}`] = count;
+  return {
+    figures:
+      `  of ${requests} requests lost by version ${lostByVersion}, ` +
+      `by machinery ${lostByMachinery}; ${secondsToZero ?? '-'} s to weight 0`,
+    notes: { ...notes, ...result.notes },
+    errors,
+  };
 }
 
 async function inside(): Promise<number> {
   const seed = options.seed === undefined ? Date.now() % 1_000_000 : whole('seed', options.seed);
-  const plane = await startControlPlane({ controllerManager: true, audit: true, log });
+  const plane = await startControlPlane({ controllerManager: true, audit: true, log: toStderr });
   const bed = await startTestbed({ plane });
-  const interrupt = new AbortController();
-  const stop = () => {
-    interrupt.abort();
-    void bed.stop().then(() => process.exit(130));
-  };
-  process.once('SIGINT', stop).once('SIGTERM', stop);
-  const results: Result[] = [];
-  try {
-    const operator = await bed.operator({ args: ['--leader-elect'] });
-    await operator.start();
-    for (const [index, scenario] of SCENARIOS.entries()) {
-      if (!scenario.name.includes(options.only)) continue;
-      const result = await runOne({ bed, plane, operator, seed }, scenario, index);
-      if (interrupt.signal.aborted) break;
-      results.push(result);
-      print(result);
-    }
-  } finally {
-    if (options.logs !== undefined) {
-      await mkdir(options.logs, { recursive: true });
-      await bed.keepLogs(options.logs).catch((error: unknown) => {
-        log(`logs not kept: ${messageOf(error)}`);
-      });
-    }
-    await bed.stop();
-  }
-  const failed = results.filter(({ ok }) => !ok).length;
-  (options.json ? process.stderr : process.stdout).write(
-    `${results.length - failed} passed, ${failed} failed; seed ${seed}\n`,
+  const run = (scenario: ChaosScenario, stage: Stage) => runOne({ bed, plane, seed }, scenario, stage);
+  return runScenarios(
+    bed,
+    { scenarios: SCENARIOS, name: 'chaos', run, tell, remark: `; seed ${seed}` },
+    options,
   );
-  return failed === 0 && results.length > 0 ? 0 : 1;
 }
 
-function log(line: string): void {
-  process.stderr.write(`${line}\n`);
+async function outside(): Promise<number> {
+  whole('kills', options.kills);
+  whole('seed', options.seed ?? '0');
+  await installTools();
+  return enterNetwork(import.meta.filename);
 }
 
 /** @throws CannotRun when the option is no whole number from 0 */
@@ -203,19 +156,5 @@ function whole(option: string, text: string): number {
   throw new CannotRun(`--${option} must be a whole number from 0, not "${text}"`);
 }
 
-try {
-  if (options.help) {
-    process.stdout.write(HELP);
-  } else if (insideNetwork()) {
-    endWithParent();
-    process.exitCode = await inside();
-  } else {
-    whole('kills', options.kills);
-    whole('seed', options.seed ?? '0');
-    await installTools();
-    process.exitCode = await enterNetwork(import.meta.filename);
-  }
-} catch (error) {
-  process.stderr.write(`${error instanceof CannotRun ? error.message : messageOf(error)}\n`);
-  process.exitCode = 1;
-}
+if (options.help) process.stdout.write(HELP);
+else await acrossNetwork({ outside, inside });

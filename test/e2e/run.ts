@@ -2,15 +2,14 @@
  * The end-to-end scenarios on real parts: `npm run e2e -- [options]`; `--help` tells which.
  * Prints one line a scenario; exit status 0 only when every one is ok.
  */
-import { mkdir } from 'node:fs/promises';
 import { parseArgs } from 'node:util';
 import type { ServerAccess } from './control-plane/access.ts';
-import { messageOf } from './control-plane/build.ts';
+import { messageOf, toStderr } from './control-plane/build.ts';
 import { accessOf } from './control-plane/kubeconfig.ts';
 import { BridgeHead, openBridge } from './harness/bridge.ts';
-import { CannotRun, endWithParent, enterNetwork, insideNetwork } from './harness/network.ts';
-import type { OperatorProcess } from './harness/operator.ts';
-import { OURS, RemotePlane } from './harness/remote-plane.ts';
+import { acrossNetwork, CannotRun, enterNetwork } from './harness/network.ts';
+import { RemotePlane } from './harness/remote-plane.ts';
+import { type Outcome, runScenarios, say, type Stage, stopwatch, type Told } from './harness/scenarios.ts';
 import { type Testbed, installTools, startTestbed } from './harness/testbed.ts';
 import { baseline } from './scenarios/baseline.ts';
 import { changes } from './scenarios/changes.ts';
@@ -62,28 +61,18 @@ const { values: options } = parseArgs({
   },
 });
 
-interface Result extends Report {
-  readonly scenario: string;
-  readonly ok: boolean;
-  readonly seconds: number;
+interface Result extends Report, Outcome {
   readonly error?: string;
+  readonly tier: string | undefined;
 }
 
 async function runOne(
   bed: Testbed,
-  operator: OperatorProcess,
   scenario: Scenario,
-  index: number,
-): Promise<Result> {
-  const namespace = `scenario-${index}`;
-  await bed.kube.create({
-    apiVersion: 'v1',
-    kind: 'Namespace',
-    metadata: { name: namespace, labels: { [OURS]: 'true' } },
-  });
+  { operator, namespace }: Stage,
+): Promise<Omit<Result, 'tier'>> {
   const context = new Context(bed, operator, namespace);
-  const started = performance.now();
-  const seconds = () => Math.round((performance.now() - started) / 100) / 10;
+  const seconds = stopwatch();
   try {
     const { requests, failed, weights, notes } = await scenario.run(context);
     const took = seconds();
@@ -112,62 +101,22 @@ async function runOne(
   }
 }
 
-function print(result: Result): void {
-  if (options.json) {
-    process.stdout.write(`${JSON.stringify({ ...result, tier: process.env[TIER] })}\n`);
-    return;
-  }
-  const { scenario, ok, seconds, requests, failed, weights, error, notes } = result;
+function tell({ requests, failed, weights, error, notes = {} }: Result): Told {
   const traffic =
     requests === 0 ? '' : `  ${failed} of ${requests} requests failed, weights ${weights.join(' ')}`;
-  process.stdout.write(`${ok ? 'ok  ' : 'FAIL'} ${scenario} (${seconds} s)${traffic}\n`);
-  for (const [name, value] of Object.entries(notes ?? {})) process.stdout.write(`       ${name}: ${value}\n`);
-  if (error !== undefined) process.stdout.write(`       ${error}\n`);
-}
-
-/** A line for people, who read it on stderr where stdout is for programs. */
-function say(line: string): void {
-  (options.json ? process.stderr : process.stdout).write(`${line}\n`);
-}
-
-function log(line: string): void {
-  process.stderr.write(`${line}\n`);
+  return { figures: traffic, notes, errors: error === undefined ? [] : [error] };
 }
 
 async function inside(): Promise<number> {
   const bridge = await BridgeHead.find();
   const bed = await startTestbed(
-    bridge === undefined ? {} : { plane: await RemotePlane.attach(bridge, log) },
+    bridge === undefined ? {} : { plane: await RemotePlane.attach(bridge, toStderr) },
   );
-  const interrupt = new AbortController();
-  const stop = () => {
-    interrupt.abort();
-    void bed.stop().then(() => process.exit(130));
-  };
-  process.once('SIGINT', stop).once('SIGTERM', stop);
-  const results: Result[] = [];
-  try {
-    const operator = await bed.operator({ args: ['--leader-elect'] });
-    await operator.start();
-    for (const [index, scenario] of SCENARIOS.entries()) {
-      if (!scenario.name.includes(options.only)) continue;
-      const result = await runOne(bed, operator, scenario, index);
-      if (interrupt.signal.aborted) break;
-      results.push(result);
-      print(result);
-    }
-  } finally {
-    if (options.logs !== undefined) {
-      await mkdir(options.logs, { recursive: true });
-      await bed.keepLogs(options.logs).catch((error: unknown) => {
-        log(`logs not kept: ${messageOf(error)}`);
-      });
-    }
-    await bed.stop();
-  }
-  const failed = results.filter(({ ok }) => !ok).length;
-  say(`${results.length - failed} passed, ${failed} failed`);
-  return failed === 0 && results.length > 0 ? 0 : 1;
+  const run = async (scenario: Scenario, stage: Stage): Promise<Result> => ({
+    ...(await runOne(bed, scenario, stage)),
+    tier: process.env[TIER],
+  });
+  return runScenarios(bed, { scenarios: SCENARIOS, name: 'scenario', run, tell }, options);
 }
 
 async function outside(): Promise<number> {
@@ -191,10 +140,10 @@ async function kindTier(): Promise<number> {
   const { startKind, whyNoEngine } = await import('./control-plane/kind.ts');
   const why = await whyNoEngine();
   if (why !== undefined) {
-    say(`kind tier: skipped, no container engine answers (${why})`);
+    say(`kind tier: skipped, no container engine answers (${why})`, options);
     return 0;
   }
-  const kind = await startKind(log);
+  const kind = await startKind(toStderr);
   try {
     return await onCluster('kind', kind.access);
   } finally {
@@ -211,16 +160,5 @@ async function onCluster(tier: string, access: ServerAccess): Promise<number> {
   }
 }
 
-try {
-  if (options.help) {
-    process.stdout.write(HELP);
-  } else if (insideNetwork()) {
-    endWithParent();
-    process.exitCode = await inside();
-  } else {
-    process.exitCode = await outside();
-  }
-} catch (error) {
-  process.stderr.write(`${error instanceof CannotRun ? error.message : messageOf(error)}\n`);
-  process.exitCode = 1;
-}
+if (options.help) process.stdout.write(HELP);
+else await acrossNetwork({ outside, inside });

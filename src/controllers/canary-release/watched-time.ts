@@ -1,7 +1,4 @@
-import type { Clock } from '../../kube/clock.ts';
-
-/** Clocks that are kept right are moved by less than this at a time (ms). */
-const JUMP_MS = 500;
+import { type Clock, WALL_JUMP_MS } from '../../kube/clock.ts';
 
 interface Seen {
   /** How far the wall clock is ahead of the monotonic one (ms): at the last look, and when the window was opened. */
@@ -34,7 +31,7 @@ export class WatchedTime {
     // A window that is new was opened by the last look, if not by another process.
     const opened = before === undefined ? offset : before.window === window ? before.opened : before.offset;
     this.#seen.set(key, { offset, opened, window });
-    return window !== undefined && offset - opened > JUMP_MS;
+    return window !== undefined && offset - opened > WALL_JUMP_MS;
   }
 
   forget(key: string): void {

@@ -19,7 +19,8 @@ export interface Named {
 
 type Details = NonNullable<StatusBody['details']>;
 
-function failure(code: number, reason: string, message: string, details?: Details): ApiError {
+/** An error that has no function of its own here. */
+export function failure(code: number, reason: string, message: string, details?: Details): ApiError {
   const body: StatusBody = {
     kind: 'Status',
     apiVersion: 'v1',

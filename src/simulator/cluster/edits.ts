@@ -1,7 +1,8 @@
 import { API_VERSION } from '../../api/index.ts';
 import { canaryReleases, releaseCommands } from '../../controllers/kinds.ts';
-import { type KubeObject, type ResourceType, isApiError } from '../../kube/types.ts';
+import { type Json, type KubeObject, type ResourceType, isApiError } from '../../kube/types.ts';
 import { deployments, destinationRules, services, virtualServices } from '../../kube/well-known.ts';
+import { mergePatch } from '../../sandbox/cluster/patch.ts';
 import { type Edit, type EditedObject, FIRST_IMAGE, type SpecOfPlan, type Who } from './plan.ts';
 import type { Simulation } from './simulation.ts';
 import { NAMESPACE, RELEASE } from './truth.ts';
@@ -224,15 +225,7 @@ export class Editors {
   }
 }
 
-/** A JSON merge patch (RFC 7386). */
+/** A manifest, changed as by a merge patch. Both are plain JSON, as all of a plan. */
 function merged(target: unknown, patch: unknown): unknown {
-  if (patch === null || typeof patch !== 'object' || Array.isArray(patch)) return patch;
-  const result = new Map<string, unknown>(
-    typeof target === 'object' && target !== null && !Array.isArray(target) ? Object.entries(target) : [],
-  );
-  for (const [key, value] of Object.entries(patch)) {
-    if (value === null) result.delete(key);
-    else result.set(key, merged(result.get(key), value));
-  }
-  return Object.fromEntries(result);
+  return mergePatch(target as Json, patch as Json);
 }

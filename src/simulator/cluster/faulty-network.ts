@@ -1,5 +1,13 @@
 import { type Clock, sleep } from '../../kube/clock.ts';
-import { ApiError, type ResourceType, type StatusBody } from '../../kube/types.ts';
+import { ApiError, type ResourceType } from '../../kube/types.ts';
+import {
+  conflict,
+  expired,
+  failure,
+  type FieldError,
+  forbidden,
+  invalid,
+} from '../../sandbox/cluster/errors.ts';
 import type { Dice } from '../dice.ts';
 import { type CallFault, type EventFault, type Fault, type StatusFault, isInTime } from './plan.ts';
 import type { Call, EventObject, Network } from './process-client.ts';
@@ -10,6 +18,12 @@ const CALL_TIMEOUT_MS = 10_000;
 const LATE_MS = 3000;
 
 const LASTS: Partial<Record<CallFault, number>> = { timeout: CALL_TIMEOUT_MS, late: LATE_MS };
+
+const BREAKS_A_RULE: FieldError = {
+  field: 'spec',
+  reason: 'FieldValueInvalid',
+  message: 'Invalid value: a rule of this cluster',
+};
 
 /** What a run that is recorded says of a call or an event on which faults can hang. */
 export interface Recorded {
@@ -83,7 +97,7 @@ export class FaultyNetwork implements Network {
     await this.#travel();
     if (!this.up) throw unanswered(call.type, 'ConnectionFailed');
     const { plural } = call.type;
-    if (this.forbidden.includes(plural) || this.forbidden.includes('*')) throw forbidden(call, process);
+    if (this.forbidden.includes(plural) || this.forbidden.includes('*')) throw denied(call, process);
     const [refused] = this.statusFaults;
     const isStatus = plural === 'canaryreleases' && call.subresource === 'status';
     if (isStatus && refused !== undefined) await this.#fail(refused, call, process);
@@ -107,18 +121,8 @@ export class FaultyNetwork implements Network {
 
   watch(type: ResourceType, process: ProcessClock): void {
     if (!this.up) throw unanswered(type, 'ConnectionFailed');
-    if (this.forbidden.includes(type.plural) || this.forbidden.includes('*')) {
-      const call = {
-        verb: 'get',
-        type,
-        ref: {},
-        subresource: undefined,
-        isWrite: false,
-        timeoutMs: Infinity,
-        body: undefined,
-      } as const;
-      throw forbidden(call, process);
-    }
+    if (this.forbidden.includes(type.plural) || this.forbidden.includes('*'))
+      throw denied({ verb: 'get', type, ref: {} }, process);
   }
 
   async event(
@@ -149,7 +153,7 @@ export class FaultyNetwork implements Network {
         await sleep(this.#clock, LATE_MS);
         return 'once';
       case 'gone':
-        throw answer(410, 'Expired', 'too old resource version');
+        throw expired('too old resource version');
       case 'crash':
         this.#listener.crash(process);
         return 'never';
@@ -180,32 +184,30 @@ export class FaultyNetwork implements Network {
     call: Call,
     process: ProcessClock,
   ): Promise<void> {
-    const { plural, group } = call.type;
-    const what = `${plural}${group === '' ? '' : `.${group}`} "${call.ref.name ?? ''}"`;
+    const { type } = call;
+    const name = call.ref.name ?? '';
     switch (fault) {
       case 'crash before':
         this.#listener.crash(process);
         return;
       case 'timeout':
         await sleep(this.#clock, CALL_TIMEOUT_MS);
-        throw unanswered(call.type, 'Timeout');
+        throw unanswered(type, 'Timeout');
       case 'late':
         await sleep(this.#clock, LATE_MS);
         return;
       case '409':
-        throw answer(
-          409,
-          'Conflict',
-          `Operation cannot be fulfilled on ${what}: the object has been modified`,
-        );
+        throw conflict(type, name, 'the object has been modified');
       case '422':
-        throw answer(422, 'Invalid', `${what} is invalid: spec: Invalid value: a rule of this cluster`);
+        throw invalid(type.group, type.plural, name, [BREAKS_A_RULE]);
       case '429':
-        throw answer(429, 'TooManyRequests', 'the server has received too many requests', 2);
+        throw failure(429, 'TooManyRequests', 'the server has received too many requests', {
+          retryAfterSeconds: 2,
+        });
       case '500':
-        throw answer(500, 'InternalError', 'etcdserver: leader changed');
+        throw failure(500, 'InternalError', 'etcdserver: leader changed');
       case 'denied':
-        throw answer(403, 'Forbidden', 'admission webhook "policy.example.com" denied the request: not now');
+        throw failure(403, 'Forbidden', 'admission webhook "policy.example.com" denied the request: not now');
     }
   }
 }
@@ -214,25 +216,10 @@ function unanswered({ plural }: ResourceType, reason: 'Timeout' | 'ConnectionFai
   return new ApiError(0, reason, `${plural}: no answer`);
 }
 
-function forbidden({ verb, type, ref }: Call, { identity }: ProcessClock): ApiError {
-  const group = type.group === '' ? '' : `.${type.group}`;
-  return answer(
-    403,
-    'Forbidden',
-    `${type.plural}${group} "${ref.name ?? ''}" is forbidden: User "${identity}" cannot ${verb} resource "${type.plural}" in API group "${type.group}"`,
-  );
-}
-
-function answer(code: number, reason: string, message: string, retryAfterSeconds?: number): ApiError {
-  const body: StatusBody = {
-    kind: 'Status',
-    apiVersion: 'v1',
-    metadata: {},
-    status: 'Failure',
-    message,
-    reason,
-    code,
-    ...(retryAfterSeconds === undefined ? {} : { details: { retryAfterSeconds } }),
-  };
-  return new ApiError(code, reason, message, { body });
+function denied(
+  { verb, type, ref }: Pick<Call, 'verb' | 'type' | 'ref'>,
+  { identity }: ProcessClock,
+): ApiError {
+  const why = `User "${identity}" cannot ${verb} resource "${type.plural}" in API group "${type.group}"`;
+  return forbidden(type, ref.name ?? '', why);
 }

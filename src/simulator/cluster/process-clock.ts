@@ -1,5 +1,7 @@
 import type { Clock, Timer } from '../../kube/clock.ts';
 
+const OPERATORS = 'operator-';
+
 type State = 'runs' | 'stopped' | 'ended';
 
 /**
@@ -91,4 +93,14 @@ export class ProcessClock implements Clock {
     this.#state = 'ended';
     this.#waiting = [];
   }
+}
+
+/** The name of the n-th operator process of a simulation. */
+export function operatorName(n: number): string {
+  return `${OPERATORS}${n}`;
+}
+
+/** Whether this is the name of an operator process, as the API server knows its callers. */
+export function isOperator(user: string): boolean {
+  return user.startsWith(OPERATORS);
 }

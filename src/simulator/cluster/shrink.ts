@@ -1,9 +1,6 @@
 import type { Edit, Fault, Plan, Version } from './plan.ts';
 import { FIRST_IMAGE, isInTime } from './plan.ts';
 
-/** A plan that may be tried in place of a larger one. */
-type Candidate = Plan;
-
 /**
  * The smallest plan that is still bad: without the faults and edits that don't matter, and simpler in what is left. Each
  * plan that is tried is played, so the way there is bounded.
@@ -29,7 +26,7 @@ export async function shrink(plan: Plan, isBad: (plan: Plan) => Promise<boolean>
 }
 
 /** Plans that are a little smaller: what is dropped comes first, what is simplified after it. */
-function* smallerThan(plan: Plan): Generator<Candidate> {
+function* smallerThan(plan: Plan): Generator<Plan> {
   const { faults, edits } = plan;
   if (faults.length > 1) yield { ...plan, faults: [] };
   for (const part of halves(faults)) yield { ...plan, faults: part };
@@ -49,7 +46,7 @@ function* halves<T extends Fault | Edit>(list: readonly T[]): Generator<readonly
 
 const GOOD: Version = { errors: 0.001, readyMs: 1000 };
 
-function* simpler(plan: Plan): Generator<Candidate> {
+function* simpler(plan: Plan): Generator<Plan> {
   const { spec } = plan;
   if (plan.latencyMs > 0) yield { ...plan, latencyMs: 0 };
   if (plan.meshMs > 0) yield { ...plan, meshMs: 0 };

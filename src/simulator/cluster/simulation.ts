@@ -12,7 +12,7 @@ import { FaultyNetwork } from './faulty-network.ts';
 import { Mesh } from './mesh.ts';
 import { FIRST_IMAGE, type Plan } from './plan.ts';
 import { type Call, ProcessClient } from './process-client.ts';
-import { ProcessClock } from './process-clock.ts';
+import { operatorName, ProcessClock } from './process-clock.ts';
 import { Proxies } from './proxies.ts';
 import { NAMESPACE, Truth } from './truth.ts';
 import { TrueCluster, type Write } from './true-cluster.ts';
@@ -158,7 +158,7 @@ export class Simulation {
   /** Starts an operator process, as a Deployment does. */
   launch(): void {
     this.#launched += 1;
-    const clock = new ProcessClock(this.clock, `operator-${this.#launched}`);
+    const clock = new ProcessClock(this.clock, operatorName(this.#launched));
     const { identity } = clock;
     const stopping = new AbortController();
     this.running = [...this.running, { clock, stopping }];

@@ -1,4 +1,5 @@
-import type { Deployment, ReleaseCommand } from '../../api/index.ts';
+import { type Deployment, LABELS, type ReleaseCommand } from '../../api/index.ts';
+import { isOperator } from './process-clock.ts';
 import type { Simulation } from './simulation.ts';
 import { NAMESPACE, type ReleaseObject } from './truth.ts';
 import type { Write } from './true-cluster.ts';
@@ -22,7 +23,7 @@ export class Trace {
     if (table === 'pods') this.#pod(write);
     const what = this.#what(write);
     const verb = after === undefined ? 'deletes' : before === undefined ? 'creates' : 'writes';
-    const isTold = table === 'deployments.apps' ? user.startsWith('operator-') || user === 'admin' : true;
+    const isTold = table === 'deployments.apps' ? isOperator(user) || user === 'admin' : true;
     if (what !== undefined && isTold) this.tell(user, `${verb} ${what.replaceAll(`${NAMESPACE}/`, '')}`);
   }
 
@@ -53,7 +54,7 @@ export class Trace {
   #pod({ before, after }: Pick<Write, 'before' | 'after'>): void {
     const [was, is] = [readiness(before), readiness(after)];
     if (was === is) return;
-    const revision = (after ?? before)?.metadata.labels?.['songbird.dev/revision'] ?? '';
+    const revision = (after ?? before)?.metadata.labels?.[LABELS.revision] ?? '';
     const { truth } = this.#simulation;
     this.tell('pods', `${revision}: ${truth.ready(revision)} ready`);
   }

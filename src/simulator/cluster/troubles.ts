@@ -2,7 +2,7 @@ import type { Pod } from '../../api/index.ts';
 import { ApiError, type Json, type KubeObject } from '../../kube/types.ts';
 import { pods as podType } from '../../kube/well-known.ts';
 import { type FaultInTime, type Who, isInTime } from './plan.ts';
-import type { ProcessClock } from './process-clock.ts';
+import { isOperator, type ProcessClock } from './process-clock.ts';
 import type { Simulation } from './simulation.ts';
 import { NAMESPACE } from './truth.ts';
 
@@ -100,19 +100,19 @@ export class Troubles {
       case 'API server away':
         network.up = false;
         this.#simulation.markStale(fault.forMs);
-        cluster.endWatches(isOperator, new ApiError(0, 'ConnectionFailed', 'connection reset'));
+        cluster.endWatches(isOfOperator, new ApiError(0, 'ConnectionFailed', 'connection reset'));
         return () => {
           network.up = true;
         };
       case 'history compacted':
         cluster.compact();
-        cluster.endWatches(isOperator);
+        cluster.endWatches(isOfOperator);
         return nothing;
       case 'old list':
         network.old.set(fault.plural, fault.revisions);
         this.#simulation.markStale(fault.forMs, OLD_LIST_MS);
         cluster.endWatches(
-          (request) => isOperator(request) && request.plural === fault.plural,
+          (request) => isOfOperator(request) && request.plural === fault.plural,
           new ApiError(410, 'Expired', 'too old resource version'),
         );
         return nothing;
@@ -207,6 +207,6 @@ function nothing(): void {
   // What was done cannot, or need not, be undone.
 }
 
-function isOperator({ user }: { user: string }): boolean {
-  return user.startsWith('operator-');
+function isOfOperator({ user }: { user: string }): boolean {
+  return isOperator(user);
 }

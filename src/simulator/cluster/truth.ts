@@ -61,8 +61,6 @@ export class Truth {
   readonly #clock: Clock;
   readonly #ready = new Map<string, number>();
   readonly #readySpans = new Map<string, Span[]>();
-  /** When a revision's weight became what it is (ms), by revision. */
-  readonly #weightSince = new Map<string, number>();
   /** When the DestinationRule named a revision last (ms), of those that it names no more. */
   readonly #named = new Map<string, number>();
   #weightsHistory: { at: number; weights: Weights }[] = [];
@@ -121,11 +119,6 @@ export class Truth {
     return this.weights?.[revision ?? ''] ?? 0;
   }
 
-  /** When the revision's weight became what it is (ms). */
-  weightSince(revision: string): number {
-    return this.#weightSince.get(revision) ?? 0;
-  }
-
   /** The weights that there were at some time since `from` (ms), the present ones among them. */
   weightsSince(from: number): readonly Weights[] {
     const index = this.#weightsHistory.findLastIndex(({ at }) => at <= from);
@@ -154,13 +147,8 @@ export class Truth {
   }
 
   #routed(at: number, object: KubeObject | undefined): void {
-    const before = this.weights ?? {};
     this.weights = object === undefined ? undefined : weightsIn(object as VirtualService);
-    const now = this.weights ?? {};
-    for (const revision of new Set([...Object.keys(before), ...Object.keys(now)])) {
-      if ((before[revision] ?? 0) !== (now[revision] ?? 0)) this.#weightSince.set(revision, at);
-    }
-    this.#weightsHistory.push({ at, weights: now });
+    this.#weightsHistory.push({ at, weights: this.weights ?? {} });
   }
 
   #deployed({ key, after }: Write): void {

@@ -4,6 +4,9 @@ export interface GridTime {
   readonly untilBegun: boolean;
 }
 
+/** A Prometheus is asked about the multiples of this (ms). */
+export const GRID_MS = 5000;
+
 // At the beginning of a window that nobody watched, all times of the grid until all targets were scraped inside it:
 // enough for the usual scrape intervals of 15 to 60 s.
 const MOST_UNTIL_BEGUN = 13;

@@ -7,11 +7,11 @@ import type { Interest } from './batches.ts';
 import { endpointOf } from './endpoint.ts';
 import type { Endpoint } from './endpoint.ts';
 import { SeriesCounters } from './fold.ts';
-import { timesToFold } from './grid.ts';
+import { GRID_MS, timesToFold } from './grid.ts';
 import { workloadKey } from './promql.ts';
 
 export interface PrometheusOptions {
-  /** Distance of the times that are asked for, which are multiples of it. Default 5000. */
+  /** Distance of the times that are asked for, which are multiples of it. Default {@link GRID_MS}. */
   readonly intervalMs?: number | undefined;
   /** How long a read waits for answers; they go on coming, and the next read has them. Default 1000. */
   readonly patienceMs?: number | undefined;
@@ -52,7 +52,7 @@ export class PrometheusSource implements TelemetrySource {
   constructor(http: Http, options: PrometheusOptions = {}) {
     this.#http = http;
     this.#options = {
-      intervalMs: options.intervalMs ?? 5000,
+      intervalMs: options.intervalMs ?? GRID_MS,
       patienceMs: options.patienceMs ?? 1000,
       timeoutMs: options.timeoutMs ?? 5000,
       maxBytes: options.maxBytes ?? 64 * 1024 * 1024,

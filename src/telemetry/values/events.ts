@@ -4,6 +4,7 @@ import { queryInstant } from '../prometheus/api.ts';
 import type { Problem, Row } from '../prometheus/api.ts';
 import { endpointOf } from '../prometheus/endpoint.ts';
 import type { Endpoint } from '../prometheus/endpoint.ts';
+import { GRID_MS } from '../prometheus/grid.ts';
 
 /** PromQL for the counters of one side of an event metric. */
 export interface SideQueries {
@@ -37,7 +38,7 @@ export interface EventSource {
 }
 
 export interface EventSourceOptions {
-  /** Distance of the times that are asked about, which are multiples of it (ms). Default 5000. */
+  /** Distance of the times that are asked about, which are multiples of it (ms). Default {@link GRID_MS}. */
   readonly intervalMs?: number | undefined;
   readonly timeoutMs?: number | undefined;
   readonly maxBytes?: number | undefined;
@@ -88,7 +89,7 @@ export class PrometheusEvents implements EventSource {
 
   constructor(
     http: Http,
-    { intervalMs = 5000, timeoutMs = 5000, maxBytes = 8 * 1024 * 1024 }: EventSourceOptions = {},
+    { intervalMs = GRID_MS, timeoutMs = 5000, maxBytes = 8 * 1024 * 1024 }: EventSourceOptions = {},
   ) {
     this.#http = http;
     this.#intervalMs = intervalMs;

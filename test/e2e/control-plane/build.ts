@@ -42,7 +42,8 @@ const CRD_SETS = {
 /** A set of CustomResourceDefinitions that a pinned Go module ships. */
 export type CrdSet = keyof typeof CRD_SETS;
 
-const toStderr: Log = (line) => {
+/** For people. */
+export const toStderr: Log = (line) => {
   process.stderr.write(`${line}\n`);
 };
 

@@ -1,6 +1,7 @@
 import { spawn, spawnSync } from 'node:child_process';
 import { Socket } from 'node:net';
 import { constants } from 'node:os';
+import { messageOf } from '../control-plane/build.ts';
 
 /** Pod addresses: an API server refuses loopback ones, so all parts run where this range is local. */
 export const POD_RANGE = '10.244.0.0/16';
@@ -61,12 +62,29 @@ export async function enterNetwork(
 }
 
 /** To be called inside: ends this process when the one outside is gone, even by SIGKILL. */
-export function endWithParent(): void {
-  if (!insideNetwork()) throw new Error('endWithParent() is for the process that enterNetwork() started');
+function endWithParent(): void {
   const lifeline = new Socket({ fd: LIFELINE_FD, readable: true, writable: false });
   lifeline.on('error', () => undefined);
   lifeline.once('close', () => process.exit(130));
   lifeline.resume().unref();
+}
+
+/**
+ * The life of a script that needs the network namespace: `outside` prepares and answers what {@link enterNetwork} does,
+ * `inside` runs in there. Both answer the exit status. Errors are printed, as one sentence where the system is to blame.
+ */
+export async function acrossNetwork(script: {
+  readonly outside: () => Promise<number>;
+  readonly inside: () => Promise<number>;
+}): Promise<void> {
+  try {
+    const isInside = insideNetwork();
+    if (isInside) endWithParent();
+    process.exitCode = await (isInside ? script.inside() : script.outside());
+  } catch (error) {
+    process.stderr.write(`${error instanceof CannotRun ? error.message : messageOf(error)}\n`);
+    process.exitCode = 1;
+  }
 }
 
 /** The arguments with which `unshare` makes a network namespace here: as root, else with a user namespace. */

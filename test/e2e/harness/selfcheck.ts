@@ -4,9 +4,8 @@
  * `node test/e2e/harness/selfcheck.ts`
  */
 import { setTimeout as delay } from 'node:timers/promises';
-import { messageOf } from '../control-plane/build.ts';
 import { STATS_PORT } from './envoy.ts';
-import { CannotRun, endWithParent, enterNetwork, insideNetwork } from './network.ts';
+import { acrossNetwork, enterNetwork } from './network.ts';
 import { isReady } from './objects.ts';
 import type { Pod } from './objects.ts';
 import { installTools, startTestbed } from './testbed.ts';
@@ -333,7 +332,7 @@ async function outages(bed: Testbed, say: (line: string) => void): Promise<void>
   say('apps, Prometheus and the API server failed and came back');
 }
 
-async function main(): Promise<void> {
+async function main(): Promise<number> {
   const started = performance.now();
   const say = (line: string) => {
     process.stdout.write(`${((performance.now() - started) / 1000).toFixed(1).padStart(6)} s  ${line}\n`);
@@ -362,17 +361,13 @@ async function main(): Promise<void> {
     await bed.stop();
   }
   say('all is stopped: the harness works');
+  return 0;
 }
 
-try {
-  if (insideNetwork()) {
-    endWithParent();
-    await main();
-  } else {
+await acrossNetwork({
+  outside: async () => {
     await installTools();
-    process.exitCode = await enterNetwork(import.meta.filename);
-  }
-} catch (error) {
-  process.stderr.write(`${error instanceof CannotRun ? error.message : messageOf(error)}\n`);
-  process.exitCode = 1;
-}
+    return enterNetwork(import.meta.filename);
+  },
+  inside: main,
+});

@@ -2,7 +2,7 @@ import { cp, mkdir, mkdtemp, readdir } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { setTimeout as delay } from 'node:timers/promises';
-import { findBinaries, findCrds, messageOf } from '../control-plane/build.ts';
+import { findBinaries, findCrds, messageOf, toStderr } from '../control-plane/build.ts';
 import type { Log } from '../control-plane/build.ts';
 import type { Plane } from '../control-plane/plane.ts';
 import { Processes } from '../control-plane/processes.ts';
@@ -45,10 +45,6 @@ export interface Testbed {
   /** Ends every process and removes every file. May be called twice. */
   stop(): Promise<void>;
 }
-
-const toStderr: Log = (line) => {
-  process.stderr.write(`${line}\n`);
-};
 
 /**
  * Installs what the tier needs and this machine lacks, from the internet: to be called before the network namespace is

@@ -1,9 +1,9 @@
 import type { KubeObject } from '../../../kube/types.ts';
 import { NOTE } from '../edits.ts';
 import type { Call } from '../process-client.ts';
-import type { ProcessClock } from '../process-clock.ts';
+import { isOperator, type ProcessClock } from '../process-clock.ts';
 import type { Write } from '../true-cluster.ts';
-import { type Rule, type Scene, isOperator } from './rule.ts';
+import type { Rule, Scene } from './rule.ts';
 
 /** Writes of an operator that are not about releases. */
 const ASIDE = new Set(['leases', 'events']);

@@ -1,10 +1,9 @@
 import type { Action, CanaryReleaseStatus } from '../../../api/index.ts';
 import type { KubeObject } from '../../../kube/types.ts';
-import type { ProcessClock } from '../process-clock.ts';
+import { isOperator, type ProcessClock } from '../process-clock.ts';
 import type { Simulation } from '../simulation.ts';
 import { KEY, type ReleaseObject } from '../truth.ts';
 import type { Write } from '../true-cluster.ts';
-import { isOperator } from './rule.ts';
 
 /** What an observation may be behind the truth at best, beside the time on the way (ms). */
 const BEHIND_MS = 1000;

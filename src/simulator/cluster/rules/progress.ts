@@ -1,9 +1,10 @@
 import { type CanaryReleaseSpec, type CanaryReleaseStatus, durationMs } from '../../../api/index.ts';
 import { LATEST_MS } from '../../../core/progress.ts';
 import { dwellMs, stepAfter } from '../../../core/steps.ts';
+import { isOperator } from '../process-clock.ts';
 import { KEY, type ReleaseObject } from '../truth.ts';
 import type { Write } from '../true-cluster.ts';
-import { type Rule, type Scene, isOperator } from './rule.ts';
+import type { Rule, Scene } from './rule.ts';
 
 /** Clocks of the cluster's parts agree within this, and times in status are whole ms. */
 const TOLERANCE_MS = 50;

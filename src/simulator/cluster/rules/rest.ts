@@ -1,6 +1,7 @@
 import { durationMs } from '../../../api/index.ts';
+import { isOperator } from '../process-clock.ts';
 import type { Write } from '../true-cluster.ts';
-import { type Rule, type Scene, isOperator } from './rule.ts';
+import type { Rule, Scene } from './rule.ts';
 
 /** So long is a release watched that is paused: it goes on being judged (ms). */
 const PAUSED_MS = 20_000;

@@ -1,8 +1,8 @@
-import { durationMs } from '../../../api/index.ts';
-import type { Deployment, VirtualService } from '../../../api/index.ts';
+import { type Deployment, durationMs, LABELS, type VirtualService } from '../../../api/index.ts';
+import { isOperator } from '../process-clock.ts';
 import { KEY, type Weights, weightsIn } from '../truth.ts';
 import type { Write } from '../true-cluster.ts';
-import { type Rule, type Scene, isOperator } from './rule.ts';
+import type { Rule, Scene } from './rule.ts';
 
 /** What operators write about traffic, and about the pods behind it. */
 export class RouteRules implements Rule {
@@ -88,9 +88,9 @@ export class RouteRules implements Rule {
   /** Pods stay while requests go to them. */
   #scaled({ before, after, user }: Write): void {
     const old = before as Deployment | undefined;
-    const revision = old?.metadata.labels?.['songbird.dev/revision'];
+    const revision = old?.metadata.labels?.[LABELS.revision];
     if (old === undefined || revision === undefined) return;
-    if (old.metadata.labels?.['songbird.dev/baseline'] !== undefined) return;
+    if (old.metadata.labels?.[LABELS.baseline] !== undefined) return;
     const left = (after as Deployment | undefined)?.spec.replicas ?? 0;
     if (left > 0 || (old.spec.replicas ?? 1) === 0) return;
     const { simulation, memory } = this.#scene;

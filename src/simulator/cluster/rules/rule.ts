@@ -48,7 +48,3 @@ export interface Rule {
   /** A second is over. */
   tick?(): void;
 }
-
-export function isOperator(user: string): boolean {
-  return user.startsWith('operator-');
-}
