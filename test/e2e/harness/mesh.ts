@@ -45,6 +45,8 @@ export interface FailedRequest {
   readonly upstream: string;
 }
 
+type LoggedRequest = Omit<FailedRequest, 'subset' | 'cluster'> & { readonly cluster: string | null };
+
 /**
  * The test mesh: follows VirtualServices, DestinationRules, Services and pods, and keeps one gateway Envoy configured
  * with them, as Istio's pilot does its proxies: clusters first, then endpoints, then routes, each step waiting until
@@ -175,11 +177,18 @@ export class Mesh {
   /** Requests that the gateway answered with 5xx so far, at most half a second late. */
   async failures(): Promise<FailedRequest[]> {
     const text = await readFile(join(this.#dir, ACCESS_LOG), 'utf8').catch(() => '');
-    return text
-      .split('\n')
-      .filter((line) => line.endsWith('}'))
-      .map((line) => JSON.parse(line) as Omit<FailedRequest, 'subset'>)
-      .map((request) => ({ ...request, subset: subsetOf(request.cluster) }));
+    return (
+      text
+        .split('\n')
+        .filter((line) => line.endsWith('}'))
+        .map((line) => JSON.parse(line) as LoggedRequest)
+        // Envoy says null where it knew no such cluster.
+        .map((request) => ({
+          ...request,
+          cluster: request.cluster ?? '',
+          subset: subsetOf(request.cluster ?? ''),
+        }))
+    );
   }
 
   #changed(): void {
