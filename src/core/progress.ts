@@ -194,8 +194,9 @@ export function expire(status: CanaryReleaseStatus, observed: Observed, now: num
  */
 function windowPassed(status: CanaryReleaseStatus, observed: Observed, now: number): boolean {
   const { step } = status;
-  const { analysis } = observed;
-  if (step?.observedAt === undefined || analysis === undefined) return false;
+  const { analysis, telemetry } = observed;
+  if (step?.observedAt === undefined || analysis === undefined || telemetry.state !== 'readable')
+    return false;
   if (analysis.windowFrom !== step.observedAt || analysis.verdict !== 'Pass') return false;
   // At 100% there is nothing of stable to compare with.
   const needed = [analysis.completeThrough, ...(step.weight === 100 ? [] : [analysis.stableThrough])];

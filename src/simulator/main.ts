@@ -8,6 +8,7 @@ import { type Outcome, runPlan } from './cluster/run.ts';
 import { shrink } from './cluster/shrink.ts';
 import { type Broken, type Mode, type SeedResult, livesOf } from './seeds.ts';
 import { inThreads } from './threads.ts';
+import { tellWorlds } from './worlds.ts';
 import type { SeedTask } from './worker.ts';
 
 const HELP = `npm run simulate -- [options]
@@ -20,6 +21,7 @@ invariants at every step. One seed decides everything: what is applied, how vers
   --faults none      nothing fails; people and versions behave as they do
   --faults writes    each write of each life goes wrong in turn: a crash before it, after it, or its answer is lost
   --through decide   only through the decision core, in a world of plain data; without faults
+  --through worlds   no lives: what decide does in each of all small worlds
   --plan FILE        plays the plan of a file, and tells of it
   --save FILE        where the plan of the first broken invariant is written, as short as it could be made
   --threads N        so many at the same time (as many as there are processors by default)
@@ -64,7 +66,7 @@ async function main(): Promise<number> {
     return 0;
   }
   const alone = values.seed !== undefined && values.seeds === undefined;
-  const through = oneOf('through', values.through, ['cluster', 'decide']);
+  const through = oneOf('through', values.through, ['cluster', 'decide', 'worlds']);
   const options: Options = {
     first: whole('seed', values.seed ?? '1'),
     seeds: alone ? 1 : whole('seeds', values.seeds ?? '100'),
@@ -73,6 +75,7 @@ async function main(): Promise<number> {
     json: values.json,
     save: values.save,
   };
+  if (through === 'worlds') return tellWorlds(options);
   const crds = await readCrds();
   if (values.plan !== undefined) return playFile(values.plan, crds, options);
   return alone && options.mode !== 'decide'

@@ -35,6 +35,12 @@ export class Invariants {
   /** A template that failed: only the command retry, or another template, may bring its revision out again. */
   #rejected: string | undefined;
 
+  /** @param known what was seen before the first pass */
+  constructor(known: { held?: Held | undefined; rejected?: string | undefined } = {}) {
+    this.#held = known.held;
+    this.#rejected = known.rejected;
+  }
+
   /** @throws Error whose message begins with the name of the invariant that the pass breaks */
   check(observed: Observed, { status: after, effect, requeueAt }: Decision, now: number): void {
     const pass: Pass = { observed, before: observed.status, after, effect, now };
