@@ -67,7 +67,7 @@ export function planOf(seed: number): Plan {
   for (const image of ['app:2', 'app:3', 'app:4']) versions[image] = version(dice);
   const leaderElect = dice.chance(0.8);
   const foreignService = dice.chance(0.15);
-  return {
+  const plan: Plan = {
     seed,
     operators: leaderElect && dice.chance(0.5) ? 2 : 1,
     leaderElect,
@@ -81,6 +81,12 @@ export function planOf(seed: number): Plan {
     edits: editsOf(dice, foreignService),
     faults: [],
   };
+  return dice.chance(0.25) ? withSource(plan, 'prometheus') : plan;
+}
+
+function withSource(plan: Plan, source: 'prometheus'): Plan {
+  const { spec } = plan;
+  return { ...plan, spec: { ...spec, analysis: { ...spec.analysis, source } } };
 }
 
 function version(dice: Throw): Version {
@@ -164,6 +170,7 @@ function changeOf(dice: Throw, foreignService: boolean): Record<string, unknown>
     // A Service of someone else has the port that it has.
     { service: { name: 'cart', port: foreignService ? 80 : 8080, portName: 'http' } },
     { traffic: { istio: { hosts: ['cart', 'cart.example.com'] } } },
+    { analysis: { source: dice.of(['proxies', 'prometheus']) } },
   ];
   return dice.of(changes);
 }

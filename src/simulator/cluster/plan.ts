@@ -23,6 +23,8 @@ export interface SpecOfPlan {
     readonly onInconclusive: 'rollback' | 'pause';
     readonly advance: 'dwell' | 'onEvidence';
     readonly freshBaseline: boolean;
+    /** The pods' proxies, when left out. */
+    readonly source?: 'proxies' | 'prometheus';
   };
 }
 
@@ -158,4 +160,10 @@ export function endOfTroubles({ edits, faults }: Plan): number {
     ...faults.filter(isInTime).map(({ at, forMs }) => at + forMs),
   ];
   return Math.max(0, ...ends);
+}
+
+/** True where counts are ever to come from a Prometheus. */
+export function asksPrometheus({ spec, edits }: Plan): boolean {
+  const named = (analysis: unknown) => (analysis as { source?: string } | undefined)?.source === 'prometheus';
+  return named(spec.analysis) || edits.some((edit) => edit.edit === 'spec' && named(edit.change['analysis']));
 }

@@ -1,11 +1,10 @@
 import type { Clock } from '../../kube/clock.ts';
 import { sleep } from '../../kube/clock.ts';
 import { type Http, HttpFailure } from '../../telemetry/http.ts';
+import { ActiveFaults, isOfPart } from './active-faults.ts';
 import type { Counted, Mesh } from './mesh.ts';
 import type { TelemetryFault } from './plan.ts';
 import type { Truth } from './truth.ts';
-
-const FLAP_MS = 2000;
 
 /** Counters that lie, or stand still, look like others; and between two flaps all is well. */
 const UNSEEN: ReadonlySet<TelemetryFault> = new Set(['wrong', 'stale', 'flapping']);
@@ -14,33 +13,19 @@ const UNSEEN: ReadonlySet<TelemetryFault> = new Set(['wrong', 'stale', 'flapping
 export class Proxies {
   readonly #mesh: Mesh;
   readonly #truth: Truth;
-  readonly #clock: Clock;
+  readonly faults: ActiveFaults;
   readonly #stale = new Map<string, string>();
-  #faults: readonly TelemetryFault[] = [];
-  #lastSound = 0;
 
   /** @param clock the world's */
   constructor(mesh: Mesh, truth: Truth, clock: Clock) {
     this.#mesh = mesh;
     this.#truth = truth;
-    this.#clock = clock;
-  }
-
-  begin(fault: TelemetryFault): void {
-    this.#lastSound = this.soundThrough;
-    this.#faults = [...this.#faults, fault];
+    this.faults = new ActiveFaults(clock, (fault) => UNSEEN.has(fault) || this.#strikesNobody(fault));
   }
 
   end(fault: TelemetryFault): void {
-    const index = this.#faults.indexOf(fault);
-    this.#faults = this.#faults.filter((_, at) => at !== index);
+    this.faults.end(fault);
     this.#stale.clear();
-  }
-
-  /** The last time (ms) at which every proxy answered with what it counted, or as nobody can tell from that. */
-  get soundThrough(): number {
-    const isSound = this.#faults.every((fault) => UNSEEN.has(fault) || this.#strikesNobody(fault));
-    return isSound ? this.#clock.monotonic() : this.#lastSound;
   }
 
   #strikesNobody(fault: TelemetryFault): boolean {
@@ -56,7 +41,7 @@ export class Proxies {
       if (pod === undefined || this.#isDown(pod.name)) {
         throw new HttpFailure('unreachable', 'connect ECONNREFUSED');
       }
-      if (this.#faults.includes('slow')) {
+      if (this.faults.has('slow')) {
         await sleep(clock, timeoutMs);
         throw new HttpFailure('timeout', `no answer within ${timeoutMs} ms`);
       }
@@ -65,29 +50,23 @@ export class Proxies {
   }
 
   #isDown(name: string): boolean {
-    if (this.#faults.includes('down')) return true;
-    if (this.#faults.includes('partial') && isOfPart(name)) return true;
-    return this.#faults.includes('flapping') && Math.floor(this.#clock.monotonic() / FLAP_MS) % 2 === 0;
+    if (this.faults.has('down')) return true;
+    return (this.faults.has('partial') && isOfPart(name)) || this.faults.isFlappedAway;
   }
 
   #bodyOf(uid: string): string {
-    if (this.#faults.includes('empty')) return '';
-    if (this.#faults.includes('nonsense')) {
+    if (this.faults.has('empty')) return '';
+    if (this.faults.has('nonsense')) {
       return 'envoy_cluster_upstream_rq{envoy_response_code="200",envoy_cluster_name="inbound|80||"} NaN\n';
     }
     const stale = this.#stale.get(uid);
-    if (this.#faults.includes('stale') && stale !== undefined) return stale;
+    if (this.faults.has('stale') && stale !== undefined) return stale;
     this.#mesh.serve();
     const counted = this.#mesh.counted.get(uid) ?? { served: 0, failed: 0 };
-    const body = print(this.#faults.includes('wrong') ? wrong(counted) : counted);
-    if (this.#faults.includes('stale')) this.#stale.set(uid, body);
+    const body = print(this.faults.has('wrong') ? wrong(counted) : counted);
+    if (this.faults.has('stale')) this.#stale.set(uid, body);
     return body;
   }
-}
-
-/** True for those pods that a fault strikes where it strikes some. */
-function isOfPart(name: string): boolean {
-  return name.charCodeAt(name.length - 1) % 2 === 0;
 }
 
 /** As after the proxy was restarted: its counters began anew. */

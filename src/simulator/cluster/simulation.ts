@@ -6,13 +6,15 @@ import type { KubeObject } from '../../kube/types.ts';
 import { customResourceDefinitions, namespaces, virtualServices } from '../../kube/well-known.ts';
 import { VirtualClock } from '../../kube/virtual-clock.ts';
 import type { InProcessClient } from '../../sandbox/index.ts';
+import { PrometheusSource } from '../../telemetry/prometheus/source.ts';
 import { ProxiesSource } from '../../telemetry/proxies/source.ts';
 import { Dice } from '../dice.ts';
 import { FaultyNetwork } from './faulty-network.ts';
 import { Mesh } from './mesh.ts';
-import { FIRST_IMAGE, type Plan } from './plan.ts';
+import { FIRST_IMAGE, type Plan, asksPrometheus } from './plan.ts';
 import { type Call, ProcessClient } from './process-client.ts';
 import { operatorName, ProcessClock } from './process-clock.ts';
+import { Prometheus } from './prometheus.ts';
 import { Proxies } from './proxies.ts';
 import { NAMESPACE, Truth } from './truth.ts';
 import { TrueCluster, type Write } from './true-cluster.ts';
@@ -46,6 +48,7 @@ export class Simulation {
   readonly admin: InProcessClient;
   readonly mesh: Mesh;
   readonly proxies: Proxies;
+  readonly prometheus: Prometheus;
   readonly network: FaultyNetwork;
   /** Those that live. */
   running: Running[] = [];
@@ -86,6 +89,7 @@ export class Simulation {
     this.mesh.perSecond = plan.perSecond;
     this.mesh.delayMs = plan.meshMs;
     this.proxies = new Proxies(this.mesh, this.truth, this.clock);
+    this.prometheus = new Prometheus(this.mesh, this.truth, this.clock);
     this.network = new FaultyNetwork(this.clock, new Dice(seed * 3 + 2), plan.latencyMs, plan.faults, {
       sent: (name, call, process) => {
         listener.sent(name, call, process);
@@ -110,6 +114,7 @@ export class Simulation {
     for (const name of [NAMESPACE, 'songbird-system']) {
       await this.admin.create(namespaces, { apiVersion: 'v1', kind: 'Namespace', metadata: { name } });
     }
+    if (asksPrometheus(this.plan)) this.prometheus.start();
     for (let i = 0; i < this.plan.operators; i++) this.launch();
   }
 
@@ -185,6 +190,7 @@ export class Simulation {
     });
     const dice = new Dice(this.plan.seed * 31 + this.#launched);
     const proxies = new ProxiesSource(this.proxies.httpFor(clock));
+    const prometheus = new PrometheusSource(this.prometheus.httpFor(clock), { time: clock });
     const listener = this.#listener;
     const nothing = async () => ({ outcome: 'error' as const, message: 'no data' });
     const process: OperatorProcess = new OperatorProcess({
@@ -199,10 +205,10 @@ export class Simulation {
       clock,
       identity,
       telemetry: {
-        sources: { proxies, prometheus: proxies },
+        sources: { proxies, prometheus },
         events: { read: () => Promise.reject(new Error('no events here')), forget: () => undefined },
         values: { prometheus: nothing, web: nothing },
-        prometheusAddress: undefined,
+        prometheusAddress: 'http://prometheus:9090',
       },
       metrics: new OperatorMetrics(),
       reporterOf: (events) => ({

@@ -53,7 +53,7 @@ export class Troubles {
   }
 
   #begin(fault: FaultInTime): Mend {
-    const { mesh, network, proxies, cluster, clock } = this.#simulation;
+    const { mesh, network, proxies, prometheus, cluster, clock } = this.#simulation;
     switch (fault.fault) {
       case 'leader stopped':
         return this.#stopLeader(fault.forMs);
@@ -65,9 +65,11 @@ export class Troubles {
       case 'clock':
         return this.#setClock(fault.byMs);
       case 'telemetry':
-        proxies.begin(fault.kind);
+        proxies.faults.begin(fault.kind);
+        prometheus.faults.begin(fault.kind);
         return () => {
           proxies.end(fault.kind);
+          prometheus.faults.end(fault.kind);
         };
       case 'mesh late':
         mesh.delayMs += fault.byMs;

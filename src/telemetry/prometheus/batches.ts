@@ -1,5 +1,5 @@
-import { performance } from 'node:perf_hooks';
 import type { Http } from '../http.ts';
+import type { Time } from '../time.ts';
 import { queryInstant } from './api.ts';
 import type { Limits, Problem, Vector } from './api.ts';
 import type { Endpoint } from './endpoint.ts';
@@ -45,15 +45,17 @@ export class Batches {
   readonly #http: Http;
   readonly #endpoint: Endpoint;
   readonly #limits: Limits;
+  readonly #time: Time;
   readonly #interests = new Map<string, Interest & { readonly seen: number }>();
   #batches: Batch[] = [];
   #running = 0;
   readonly #waiting: (() => void)[] = [];
 
-  constructor(http: Http, endpoint: Endpoint, limits: Limits) {
+  constructor(http: Http, endpoint: Endpoint, limits: Limits, time: Time) {
     this.#http = http;
     this.#endpoint = endpoint;
     this.#limits = limits;
+    this.#time = time;
   }
 
   /** Takes note of what a release wants, so that the batches to come hold it. */
@@ -121,9 +123,9 @@ export class Batches {
   }
 
   async #ask(batch: Batch): Promise<SnapshotAnswer> {
-    const deadline = performance.now() + this.#limits.timeoutMs;
+    const deadline = this.#time.monotonic() + this.#limits.timeoutMs;
     const ask = (promql: string) => {
-      const timeoutMs = Math.max(1, Math.ceil(deadline - performance.now()));
+      const timeoutMs = Math.max(1, Math.ceil(deadline - this.#time.monotonic()));
       return queryInstant(this.#http, this.#endpoint, promql, batch.time, { ...this.#limits, timeoutMs });
     };
     const requests = [...batch.requests.values()];

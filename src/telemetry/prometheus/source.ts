@@ -1,5 +1,7 @@
 import type { Reading, TelemetryQuery, TelemetrySource } from '../../analysis/telemetry.ts';
 import type { Http } from '../http.ts';
+import { MACHINE_TIME } from '../time.ts';
+import type { Time } from '../time.ts';
 import { unknowableSentence } from '../text.ts';
 import type { Problem } from './api.ts';
 import { Batches } from './batches.ts';
@@ -19,6 +21,8 @@ export interface PrometheusOptions {
   readonly timeoutMs?: number | undefined;
   /** Most bytes that one answer may have. Default 64 MiB. */
   readonly maxBytes?: number | undefined;
+  /** Default: that of this machine. */
+  readonly time?: Time | undefined;
 }
 
 interface Release {
@@ -45,12 +49,14 @@ const MOST_ENDPOINTS = 100;
  */
 export class PrometheusSource implements TelemetrySource {
   readonly #http: Http;
-  readonly #options: Required<{ [K in keyof PrometheusOptions]: number }>;
+  readonly #options: Required<{ [K in keyof Omit<PrometheusOptions, 'time'>]: number }>;
+  readonly #time: Time;
   readonly #endpoints = new Map<string, Batches>();
   readonly #releases = new Map<string, Release>();
 
   constructor(http: Http, options: PrometheusOptions = {}) {
     this.#http = http;
+    this.#time = options.time ?? MACHINE_TIME;
     this.#options = {
       intervalMs: options.intervalMs ?? GRID_MS,
       patienceMs: options.patienceMs ?? 1000,
@@ -85,18 +91,18 @@ export class PrometheusSource implements TelemetrySource {
   /** A pass of the operator has more to do than to wait for a slow Prometheus: to roll back, for one. */
   #patiently(release: Release, reading: Promise<Trouble | undefined>): Promise<Trouble | undefined> {
     const { promise, resolve } = Promise.withResolvers<Trouble | undefined>();
-    const timer = setTimeout(() => {
+    const timer = this.#time.after(this.#options.patienceMs, () => {
       resolve(release.trouble ?? { ok: true, warning: 'It has not answered yet.' });
-    }, this.#options.patienceMs);
+    });
     return Promise.race([reading, promise]).finally(() => {
-      clearTimeout(timer);
+      timer.cancel();
     });
   }
 
   #batchesOf(endpoint: Endpoint): Batches {
     const known = this.#endpoints.get(endpoint.key);
     const { timeoutMs, maxBytes } = this.#options;
-    const batches = known ?? new Batches(this.#http, endpoint, { timeoutMs, maxBytes });
+    const batches = known ?? new Batches(this.#http, endpoint, { timeoutMs, maxBytes }, this.#time);
     // Put last, so that the first is the one not used for longest: tokens are rotated, and each makes an endpoint.
     this.#endpoints.delete(endpoint.key);
     this.#endpoints.set(endpoint.key, batches);

@@ -96,7 +96,7 @@ export class ProgressRules implements Rule {
     if (this.#isFull(turn) || turn.was.promotion === 'step' || this.#isOrdered(turn, 'promote')) return;
     const { was, user, specs } = turn;
     const { simulation, memory } = this.#scene;
-    const { proxies, mesh, plan } = simulation;
+    const { mesh, plan } = simulation;
     const candidate = was.candidateRevision ?? '';
     if (was.stableRevision === undefined) return;
     const decided = memory.decidedAt(user);
@@ -128,12 +128,19 @@ export class ProgressRules implements Rule {
     const least = Math.min(...specs.map(({ analysis }) => analysis.minRequests));
     if (served < least && !this.#isDeceived())
       this.#scene.broken('fresh-evidence', `goes on from ${weight}% after ${served} of ${least} requests`);
-    const needed = early ? decided - LATEST_MS.proxies : first.since + dwell;
-    if (proxies.soundThrough < needed - 1000)
-      this.#scene.broken(
-        'no-data-no-promotion',
-        `goes on from ${weight}%, but the proxies told nothing for the last ${decided - proxies.soundThrough} ms`,
-      );
+    // Whoever was asked for what the pass saw: the manifest may name another one since.
+    const sources = new Set(specs.map(({ analysis }) => analysis.source));
+    const told = [...sources].map((source) => {
+      const needed = early ? decided - LATEST_MS[source] : first.since + dwell;
+      const { soundThrough } = simulation[source].faults;
+      return { source, isEnough: soundThrough >= needed - 1000, silentMs: decided - soundThrough };
+    });
+    if (!told.some(({ isEnough }) => isEnough))
+      for (const { source, silentMs } of told)
+        this.#scene.broken(
+          'no-data-no-promotion',
+          `goes on from ${weight}%, but the ${source} told nothing for the last ${silentMs} ms`,
+        );
     if (was.paused !== undefined && !['resume', 'promote'].some((action) => this.#isOrdered(turn, action)))
       this.#scene.broken('paused', `goes on from ${weight}% without an order`);
   }
