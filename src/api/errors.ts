@@ -23,6 +23,8 @@ export const CATALOGUE = {
   Aborted: 'A person or a pipeline ordered abort.',
   ProgressDeadlineExceeded:
     'A step made no progress within spec.progressDeadline; mostly its pods never became ready.',
+  CandidateUnstable:
+    'The candidate lost its last ready pod three times at one weight: its containers crash, or its readiness probe fails.',
   Inconclusive:
     'There was not enough evidence for or against the candidate before the deadline, mostly too few requests.',
   // What stalls a release until it is mended.

@@ -168,6 +168,10 @@ const step = z.object({
     description:
       'How often this weight was lost again after it had been observed: pods that went away, routes that someone edited.',
   }),
+  losses: z.int().optional().meta({
+    description:
+      'How often the candidate has lost its last ready pod at this weight. After three times it is given up.',
+  }),
   progressAt: time.meta({ description: 'The last progress; the deadline counts from here.' }),
 });
 export type StepStatus = z.output<typeof step>;

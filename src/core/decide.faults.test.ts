@@ -3,11 +3,11 @@ import { World } from '../simulator/decide/world.ts';
 
 describe('a candidate that loses its pods', () => {
   const lose = (world: World) => {
-    world.workloads = { ...world.workloads, v2: { replicas: 2, ready: 0, pods: 2, drifted: false } };
+    world.edit('v2', { ready: 0 });
     world.settle();
   };
   const regain = (world: World) => {
-    world.workloads = { ...world.workloads, v2: { replicas: 2, ready: 2, pods: 2, drifted: false } };
+    world.edit('v2', { ready: world.workloads['v2']?.replicas ?? 0 });
     world.settle();
   };
 
@@ -26,17 +26,65 @@ describe('a candidate that loses its pods', () => {
     expect(world.candidateWeight).toBe(100);
   });
 
-  it('again and again is taken back at the deadline', () => {
+  it('is given up the third time that it loses them at one weight', () => {
+    const world = World.healthy({ progressDeadline: '1h' });
+    world.verdict = 'Inconclusive';
+    world.release('v2');
+    for (let times = 1; times <= 3; times++) {
+      world.run(10);
+      expect([world.status.phase, world.candidateWeight]).toEqual(['Progressing', 5]);
+      lose(world);
+      world.run(10);
+      if (times < 3) regain(world);
+    }
+    expect(world.status.phase).toBe('RolledBack');
+    const { reason, message } = world.status.rejected ?? {};
+    expect([reason, message]).toEqual([
+      'CandidateUnstable',
+      'revision v2 lost its last ready pod 3 times at 5%',
+    ]);
+  });
+
+  it('may lose them twice at each weight', () => {
+    const world = World.healthy();
+    world.release('v2');
+    for (const weight of [5, 40]) {
+      for (let times = 1; times <= 2; times++) {
+        lose(world);
+        world.run(5);
+        regain(world);
+        world.run(5);
+      }
+      expect(world.candidateWeight).toBe(weight);
+      world.run(10);
+    }
+    expect(world.candidateWeight).toBe(100);
+  });
+
+  it('is promoted all the same where a person says so', () => {
+    const world = World.healthy();
+    world.release('v2');
+    world.command('promoteFull', 'v2');
+    for (let times = 1; times <= 4; times++) {
+      lose(world);
+      world.run(2);
+      regain(world);
+      world.run(1);
+    }
+    expect(world.status.stableRevision).toBe('v2');
+  });
+});
+
+describe('a weight that someone else takes away again and again', () => {
+  it('is given up at the deadline', () => {
     const world = World.healthy({ progressDeadline: '1m' });
     world.verdict = 'Inconclusive';
     world.release('v2');
     for (let i = 0; i < 30 && world.status.phase !== 'RolledBack'; i++) {
       world.run(10);
-      lose(world);
-      world.run(10);
-      if (world.status.candidateRevision !== undefined) regain(world);
+      if (world.status.candidateRevision !== undefined) world.weights = { v1: 100 };
     }
-    expect(world.status.phase).toBe('RolledBack');
+    expect(world.status.rejected?.reason).toBe('ProgressDeadlineExceeded');
   });
 });
 

@@ -1,7 +1,7 @@
 import type { CanaryReleaseStatus, StepStatus } from '../api/index.ts';
 import { nextExpiry, obeyCommand } from './commands.ts';
 import { nextEffect, teardown } from './effects.ts';
-import { adopt, conclude, retireOthers } from './lifecycle.ts';
+import { adopt, conclude, latestEnd, retireOthers } from './lifecycle.ts';
 import { nextLookMs } from './looks.ts';
 import { type Decision, type Observed, ms } from './model.ts';
 import { abortIfDue, advance, dwellEndOf, expire, hurry, observeWeight, startRelease } from './progress.ts';
@@ -77,6 +77,7 @@ function nextLook(status: CanaryReleaseStatus, observed: Observed, now: number):
     times.push(now + lookAgainMs(step, observed, now));
     if (step !== undefined) times.push(dwellEndOf(step, status, observed) ?? now);
   }
+  if (ending !== undefined) times.push(latestEnd(ending, observed));
   times.push(...(status.retired ?? []).map(({ scaleDownAt }) => ms(scaleDownAt)));
   const expiry = nextExpiry(observed);
   if (expiry !== undefined) times.push(expiry);

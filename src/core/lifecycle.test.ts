@@ -73,6 +73,29 @@ describe('a revision that was rolled back', () => {
   });
 });
 
+describe('a rollback that the mesh does not take over', () => {
+  it('is over at the deadline, so that what mends it can go out', () => {
+    const world = World.healthy({ progressDeadline: '1m' });
+    world.release('v2');
+    world.verdict = 'Fail';
+    world.effective = false;
+    world.run(1);
+    world.target = 'v3';
+    world.generation++;
+    world.run(58);
+    expect([world.status.phase, world.weights, world.workloads['v3']]).toEqual([
+      'RollingBack',
+      { v1: 100 },
+      undefined,
+    ]);
+    world.run(2);
+    expect([world.status.history?.[0]?.outcome, world.status.candidateRevision]).toEqual([
+      'RolledBack',
+      'v3',
+    ]);
+  });
+});
+
 describe('the revisions before', () => {
   it('are kept up to the limit, the latest first', () => {
     const world = World.healthy({ revisionHistoryLimit: 1, scaleDownDelay: '10s' });

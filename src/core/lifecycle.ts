@@ -60,12 +60,21 @@ export function promote(status: CanaryReleaseStatus, observed: Observed, now: nu
   };
 }
 
-/** Finishes a release that was given up, once the routes no longer name its revision. */
+/**
+ * Finishes a release that was given up, once the routes no longer name its revision and the mesh has taken that over. One
+ * proxy that hears nothing any more must not keep what would mend it from going out: no longer than the deadline.
+ */
 export function conclude(status: CanaryReleaseStatus, observed: Observed, now: number): CanaryReleaseStatus {
   const { candidateRevision: candidate, ending } = status;
   if (candidate === undefined || ending === undefined) return status;
-  if ((observed.traffic.weights?.[candidate] ?? 0) > 0 || !observed.traffic.effective) return status;
+  if ((observed.traffic.weights?.[candidate] ?? 0) > 0) return status;
+  if (!observed.traffic.effective && now < latestEnd(ending, observed)) return status;
   return giveUp(remember(status, ending.outcome, ending.reason, ending.message, observed, now));
+}
+
+/** Until then a release that was given up may wait for the mesh (ms since the epoch). */
+export function latestEnd({ at }: Ending, { spec }: Observed): number {
+  return ms(at) + durationMs(spec.progressDeadline);
 }
 
 /** Drops the release. What was rolled back is rejected, unless it was a return: then the template stays what it was. */

@@ -9,6 +9,9 @@ import { dwellMs, isBegun, podsFor, stepAfter, stepAt, stepNumber } from './step
 /** So often may a step lose its weight and still get its whole time again. */
 const MOST_FRESH_STARTS = 3;
 
+/** A candidate that has lost its last ready pod so often at one weight is given up: each time, requests fail. */
+const MOST_LOSSES = 3;
+
 /** Starts a release when the template describes a revision that is neither stable nor rejected. */
 export function startRelease(
   status: CanaryReleaseStatus,
@@ -47,6 +50,13 @@ export function abortIfDue(
   if (observed.analysis?.verdict === 'Fail' && status.promotion !== 'full') {
     return end(status, 'RolledBack', 'AnalysisFailed', observed.analysis.message, now);
   }
+  const { losses = 0, observedWeight = 0 } = status.step ?? {};
+  if (losses >= MOST_LOSSES && status.promotion !== 'full') {
+    const problem = observed.workloads[candidate]?.problem;
+    const why = problem === undefined ? '' : `; ${problem.message}`;
+    const message = `revision ${candidate} lost its last ready pod ${losses} times at ${status.step?.weight ?? observedWeight}%${why}`;
+    return end(status, 'RolledBack', 'CandidateUnstable', message, now);
+  }
   if (nothingToMeasure(status, observed)) {
     const message = `scaled to zero in mid-release; revision ${candidate} begins again with the first pods`;
     return end(status, 'Reverted', 'ScaledToZero', message, now);
@@ -80,7 +90,7 @@ function deadline(status: CanaryReleaseStatus, observed: Observed): number | und
 
 /**
  * Notes what weight the routes give, and opens the step's window when it is the wanted one. A candidate that stands in for
- * stable is watched at more than that, which is no less.
+ * stable is watched at more than that, which is no less. Without a ready pod nothing is there to be watched.
  */
 export function observeWeight(
   status: CanaryReleaseStatus,
@@ -92,7 +102,8 @@ export function observeWeight(
   const observedWeight = observed.traffic.weights?.[candidate] ?? 0;
   const standsIn = standInFor(status, observed) !== undefined;
   const wanted = standsIn ? 100 : step.weight;
-  const reached = observedWeight === wanted && observed.traffic.effective;
+  const serves = observed.spec.replicas === 0 || (observed.workloads[candidate]?.ready ?? 0) > 0;
+  const reached = observedWeight === wanted && observed.traffic.effective && serves;
   const located = {
     ...step,
     // What lies ahead is from before the clock was set back: it must not put the deadline off.
@@ -104,7 +115,11 @@ export function observeWeight(
   // A clock that was set, forward or back, leaves a window of which nobody knows how much was watched.
   const { observedAt } = step;
   const isSound = observedAt !== undefined && ms(observedAt) <= now && observed.timeSkipped !== true;
-  if (!reached) return { ...status, step: observedAt === undefined ? located : closeWindow(located) };
+  if (!reached) {
+    const { losses = 0 } = step;
+    const counted = serves ? located : { ...located, losses: losses + 1 };
+    return { ...status, step: observedAt === undefined ? located : closeWindow(counted) };
+  }
   if (isSound && observedWeight === step.observedWeight) return { ...status, step: located };
   return { ...status, step: openWindow(isSound ? closeWindow(located) : located, now) };
 }
@@ -154,7 +169,7 @@ export function hurry(status: CanaryReleaseStatus, now: number): CanaryReleaseSt
 function raise(status: CanaryReleaseStatus, weight: number, now: number): CanaryReleaseStatus {
   const { promotion, step, ...rest } = status;
   if (step === undefined) return status;
-  const { observedAt, interruptions, ...open } = step;
+  const { observedAt, interruptions, losses, ...open } = step;
   return {
     ...rest,
     ...(promotion === 'full' ? { promotion } : {}),

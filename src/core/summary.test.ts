@@ -207,7 +207,8 @@ describe('a rollback says', () => {
     world.problems = [NO_GATEWAY];
     world.verdict = 'Fail';
     world.settle();
-    expect(told(world)).toEqual(['RollingBack', UNDER_WAY, 'RollingBack', 'the test says Fail']);
+    const why = 'the test says Fail; the mesh has not taken the routes over yet';
+    expect(told(world)).toEqual(['RollingBack', UNDER_WAY, 'RollingBack', why]);
   });
 
   it('that it waits for a pod to go back to', () => {

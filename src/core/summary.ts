@@ -79,10 +79,16 @@ function rollingBack(status: CanaryReleaseStatus, observed: Observed): Summary {
     return { phase: 'RollingBack', reason: 'WaitingForStable', message, stalled: true };
   }
   const missing = cannotTakeOver(stable, observed);
+  const isBack = (observed.traffic.weights?.[status.candidateRevision ?? ''] ?? 0) === 0;
+  const rest = missing
+    ? `; traffic goes back as soon as a pod of ${stable} is ready`
+    : isBack && !observed.traffic.effective
+      ? '; the mesh has not taken the routes over yet'
+      : '';
   return {
     phase: 'RollingBack',
     reason: missing ? 'WaitingForStable' : 'RollingBack',
-    message: missing ? `${why}; traffic goes back as soon as a pod of ${stable} is ready` : why,
+    message: `${why}${rest}`,
     stalled: false,
   };
 }

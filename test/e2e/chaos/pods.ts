@@ -19,13 +19,13 @@ export const pods: readonly ChaosScenario[] = [
   {
     name: 'candidate crash-loops at 40%',
     async run(chaos) {
-      const spec = { progressDeadline: '20s' };
+      const spec = { progressDeadline: '2m' };
       await chaos.healthy(spec);
       const { candidateRevision: candidate } = await begun(chaos, 'v2', 40, {}, spec);
       const over = new AbortController();
       const crashing = crashLoop(chaos, candidate, over.signal);
       try {
-        await rolledBack(chaos, 'v2', ['AnalysisFailed', 'ProgressDeadlineExceeded', 'Inconclusive']);
+        await rolledBack(chaos, 'v2', ['AnalysisFailed', 'CandidateUnstable']);
       } finally {
         over.abort();
         chaos.notes['crashes'] = await crashing;
