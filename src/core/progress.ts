@@ -50,18 +50,26 @@ export function abortIfDue(
   if (observed.analysis?.verdict === 'Fail' && status.promotion !== 'full') {
     return end(status, 'RolledBack', 'AnalysisFailed', observed.analysis.message, now);
   }
-  const { losses = 0, observedWeight = 0 } = status.step ?? {};
-  if (losses >= MOST_LOSSES && status.promotion !== 'full') {
-    const problem = observed.workloads[candidate]?.problem;
-    const why = problem === undefined ? '' : `; ${problem.message}`;
-    const message = `revision ${candidate} lost its last ready pod ${losses} times at ${status.step?.weight ?? observedWeight}%${why}`;
-    return end(status, 'RolledBack', 'CandidateUnstable', message, now);
-  }
+  const unstable = unstableSentence(candidate, status, observed);
+  if (unstable !== undefined) return end(status, 'RolledBack', 'CandidateUnstable', unstable, now);
   if (nothingToMeasure(status, observed)) {
     const message = `scaled to zero in mid-release; revision ${candidate} begins again with the first pods`;
     return end(status, 'Reverted', 'ScaledToZero', message, now);
   }
   return status;
+}
+
+/** Why a candidate that keeps losing its pods is given up; undefined while it may go on. */
+function unstableSentence(
+  candidate: string,
+  { step, promotion }: CanaryReleaseStatus,
+  observed: Observed,
+): string | undefined {
+  const { losses = 0 } = step ?? {};
+  if (step === undefined || losses < MOST_LOSSES || promotion === 'full') return undefined;
+  const problem = observed.workloads[candidate]?.problem;
+  const why = problem === undefined ? '' : `; ${problem.message}`;
+  return `revision ${candidate} lost its last ready pod ${losses} times at ${step.weight}%${why}`;
 }
 
 function replaceCandidate(status: CanaryReleaseStatus, observed: Observed, now: number): CanaryReleaseStatus {
@@ -102,7 +110,7 @@ export function observeWeight(
   const observedWeight = observed.traffic.weights?.[candidate] ?? 0;
   const standsIn = standInFor(status, observed) !== undefined;
   const wanted = standsIn ? 100 : step.weight;
-  const serves = observed.spec.replicas === 0 || (observed.workloads[candidate]?.ready ?? 0) > 0;
+  const serves = observed.spec.replicas === 0 || readyPods(candidate, observed) > 0;
   const reached = observedWeight === wanted && observed.traffic.effective && serves;
   const located = {
     ...step,
@@ -115,11 +123,8 @@ export function observeWeight(
   // A clock that was set, forward or back, leaves a window of which nobody knows how much was watched.
   const { observedAt } = step;
   const isSound = observedAt !== undefined && ms(observedAt) <= now && observed.timeSkipped !== true;
-  if (!reached) {
-    const { losses = 0 } = step;
-    const counted = serves ? located : { ...located, losses: losses + 1 };
-    return { ...status, step: observedAt === undefined ? located : closeWindow(counted) };
-  }
+  if (!reached)
+    return { ...status, step: observedAt === undefined ? located : closeWindow(located, !serves) };
   if (isSound && observedWeight === step.observedWeight) return { ...status, step: located };
   return { ...status, step: openWindow(isSound ? closeWindow(located) : located, now) };
 }
@@ -131,8 +136,13 @@ function openWindow(step: StepStatus, now: number): StepStatus {
 }
 
 /** A weight that was lost has no window any more: it begins anew once the weight is back. */
-function closeWindow({ observedAt, ...step }: StepStatus): StepStatus {
-  return { ...step, interruptions: (step.interruptions ?? 0) + 1 };
+function closeWindow({ observedAt, ...step }: StepStatus, lostPods = false): StepStatus {
+  const { interruptions = 0, losses = 0 } = step;
+  return { ...step, interruptions: interruptions + 1, ...(lostPods ? { losses: losses + 1 } : {}) };
+}
+
+function readyPods(revision: string, { workloads }: Observed): number {
+  return workloads[revision]?.ready ?? 0;
 }
 
 /** Goes on to the next step, or promotes, when the present one has passed. */
@@ -140,7 +150,7 @@ export function advance(status: CanaryReleaseStatus, observed: Observed, now: nu
   const { step, candidateRevision: candidate } = status;
   if (step === undefined || candidate === undefined) return status;
   if (status.paused !== undefined || observed.problems.length > 0) return status;
-  const staffed = (observed.workloads[candidate]?.ready ?? 0) >= observed.spec.replicas;
+  const staffed = readyPods(candidate, observed) >= observed.spec.replicas;
   const serves = step.observedAt !== undefined || observed.spec.replicas === 0;
   if (status.stableRevision === undefined) return staffed && serves ? promote(status, observed, now) : status;
   if (step.observedAt === undefined) return status;
