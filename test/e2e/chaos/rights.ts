@@ -57,6 +57,36 @@ export const rights: readonly ChaosScenario[] = [
       await rolledBack(chaos, 'v2', ['Aborted'], 30_000);
     },
   },
+  {
+    // A rollback does not wait for its status: nobody is hindered, so the time to zero counts from the order.
+    name: 'permission to write the status removed in mid-release',
+    async run(chaos) {
+      const { context } = chaos;
+      const { kube } = context.bed;
+      const { rules } = await kube.get<Role>('ClusterRole', '', NAME);
+      const without = rules.filter(({ resources }) => !resources.includes('canaryreleases/status'));
+      await chaos.healthy();
+      const { candidateRevision: candidate } = await begun(chaos, 'v2', 40);
+      const { course } = chaos;
+      await kube.patch('ClusterRole', '', NAME, { rules: without });
+      try {
+        await delay(ORDERED_AFTER_MS);
+        await chaos.abort();
+        await context.bed.eventually(
+          'v2 has no traffic',
+          WITHOUT_MS,
+          async () => course.weightOf(candidate) === 0,
+        );
+        await delay(ORDERED_AFTER_MS);
+        expect('it gets none again', course.weightOf(candidate) === 0, course.weightsOf(candidate));
+        const { ending } = await context.status();
+        expect('nobody could write that down', ending === undefined, ending);
+      } finally {
+        await kube.patch('ClusterRole', '', NAME, { rules });
+      }
+      await rolledBack(chaos, 'v2', ['Aborted'], 30_000);
+    },
+  },
 ];
 
 interface Rights {
