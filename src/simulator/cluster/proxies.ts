@@ -18,6 +18,7 @@ export class Proxies {
   readonly #stale = new Map<string, string>();
   #faults: readonly TelemetryFault[] = [];
   #lastSound = 0;
+  #faultyUntil = -Infinity;
 
   /** @param clock the world's */
   constructor(mesh: Mesh, truth: Truth, clock: Clock) {
@@ -34,6 +35,7 @@ export class Proxies {
   end(fault: TelemetryFault): void {
     const index = this.#faults.indexOf(fault);
     this.#faults = this.#faults.filter((_, at) => at !== index);
+    this.#faultyUntil = this.#clock.monotonic();
     this.#stale.clear();
   }
 
@@ -41,6 +43,11 @@ export class Proxies {
   get soundThrough(): number {
     const isSound = this.#faults.every((fault) => UNSEEN.has(fault) || this.#strikesNobody(fault));
     return isSound ? this.#clock.monotonic() : this.#lastSound;
+  }
+
+  /** Since when (ms) nothing has been wrong with any proxy; undefined while something is. */
+  get soundSince(): number | undefined {
+    return this.#faults.length === 0 ? this.#faultyUntil : undefined;
   }
 
   #strikesNobody(fault: TelemetryFault): boolean {

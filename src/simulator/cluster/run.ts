@@ -4,6 +4,7 @@ import { Editors } from './edits.ts';
 import type { Recorded } from './faulty-network.ts';
 import type { Losses } from './mesh.ts';
 import { type Plan, endOfTroubles } from './plan.ts';
+import { CommandRules } from './rules/commands.ts';
 import { ConductRules } from './rules/conduct.ts';
 import { Memory } from './rules/memory.ts';
 import { PassRules } from './rules/passes.ts';
@@ -111,15 +112,23 @@ class Run implements Scene {
       new RouteRules(this),
       new ProgressRules(this),
       new ConductRules(this),
+      new CommandRules(this),
       new TimelyRules(this),
       this.#rest,
     );
     this.#rules = rules;
   }
 
-  broken(invariant: Invariant, sentence: string): void {
+  broken(invariant: Invariant, said: string): void {
+    const sentence = this.#named(said);
     this.#violations.push({ invariant, at: this.simulation.clock.monotonic(), sentence });
     this.#trace.tell('BROKEN', `${invariant}: ${sentence}`);
+  }
+
+  /** With images for hashes. */
+  #named(text: string): string {
+    const { images } = this.simulation.truth;
+    return [...images].reduce((named, [revision, image]) => named.replaceAll(revision, image), text);
   }
 
   async play(crds: readonly KubeObject[]): Promise<void> {

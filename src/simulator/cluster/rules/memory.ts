@@ -31,14 +31,15 @@ interface Held {
 export class Memory {
   /** When each process decided last, by its identity. */
   readonly #decidedAt = new Map<string, number>();
+  /** Between the last decision of one process and the first of the next. */
+  readonly #gaps: { readonly from: number; readonly to: number }[] = [];
+  #last: { readonly identity: string; readonly at: number } | undefined;
   /** By uid. */
   readonly commands = new Map<string, Command>();
   /** When the release in progress was given up, by the status; undefined while it is not. */
   endedAt: number | undefined;
   /** Revisions that were rolled back, and nobody has said a word for since. */
   readonly rejected = new Set<string>();
-  /** When a fault that can hold operators up was there last. */
-  disturbedAt = 0;
   readonly #held = new Map<string, Held[]>();
   readonly #simulation: Simulation;
 
@@ -47,7 +48,19 @@ export class Memory {
   }
 
   decided({ identity }: ProcessClock): void {
-    this.#decidedAt.set(identity, this.#simulation.clock.monotonic());
+    const at = this.#simulation.clock.monotonic();
+    this.#decidedAt.set(identity, at);
+    if (this.#last !== undefined && this.#last.identity !== identity)
+      this.#gaps.push({ from: this.#last.at, to: at });
+    this.#last = { identity, at };
+  }
+
+  /** How much of this span (ms) lies between two processes: what was counted then nobody can tell from what was before. */
+  unwatched(from: number, to: number): number {
+    return this.#gaps.reduce(
+      (sum, gap) => sum + Math.max(0, Math.min(to, gap.to) - Math.max(from, gap.from)),
+      0,
+    );
   }
 
   /** To be told of each write before the rules are. */

@@ -19,6 +19,8 @@ interface Turn {
 /** What operators write about how far a release has come: held against what there really was. */
 export class ProgressRules implements Rule {
   readonly #scene: Scene;
+  /** What the candidate had failed when its release began. */
+  #failedBefore = 0;
 
   constructor(scene: Scene) {
     this.#scene = scene;
@@ -40,6 +42,7 @@ export class ProgressRules implements Rule {
     else if (is.candidateRevision !== undefined && is.candidateRevision === was.candidateRevision)
       this.#moved(turn);
     if (is.stableRevision !== was.stableRevision && was.stableRevision !== undefined) this.#promoted(turn);
+    if (is.ending !== undefined && was.ending === undefined) this.#givenUp(turn);
     if (was.ending !== undefined && is.attempt?.number === was.attempt?.number) {
       const kept = is.candidateRevision === undefined || is.ending?.at === was.ending.at;
       if (!kept) this.#scene.broken('monotone-after-fail', 'a release that was given up goes on');
@@ -53,6 +56,7 @@ export class ProgressRules implements Rule {
       this.#scene.broken('no-skip', `attempt ${is.attempt?.number} follows ${was.attempt?.number}`);
     const { candidateRevision: candidate, step, stableRevision } = is;
     if (candidate === undefined || step === undefined) return;
+    this.#failedBefore = this.#failed(candidate);
     const returning = is.attempt?.returning === true;
     const firsts =
       returning || stableRevision === undefined ? [100] : specs.map(({ steps }) => steps[0]?.weight ?? 100);
@@ -76,8 +80,46 @@ export class ProgressRules implements Rule {
         this.#scene.broken('no-skip', `goes from ${from}% to ${to}%, but the next step is ${nexts.join()}%`);
       this.#passed(turn, from);
     }
-    if (to === from && is.step?.startedAt !== was.step?.startedAt && is.ending === undefined)
-      this.#scene.broken('no-skip', `begins ${to}% again`);
+    if (to === from && is.ending === undefined) this.#held(turn);
+  }
+
+  /** A step that goes on is the same one: its window and its deadline stay what they were. */
+  #held({
+    was: { step: old, paused, candidateRevision },
+    is: { step, paused: pausedNow },
+    user,
+  }: Turn): void {
+    const { simulation, memory } = this.#scene;
+    if (old === undefined || step === undefined) return;
+    const { weight } = step;
+    if (step.startedAt !== old.startedAt) this.#scene.broken('no-skip', `begins ${weight}% again`);
+    const isSet = simulation.plan.faults.some((fault) => 'at' in fault && fault.fault === 'clock');
+    if (isSet) return;
+    const isLifted = paused !== undefined && pausedNow === undefined;
+    if (step.observedAt === old.observedAt && step.progressAt > old.progressAt && !isLifted)
+      this.#scene.broken('settles', `puts the deadline of ${weight}% off`);
+    const spans = memory.heldSince(candidateRevision ?? '', memory.basis(user));
+    const isOne = spans.length === 1 && spans[0]?.weight === weight && !simulation.plan.meshTells;
+    const isLate = old.observedAt !== undefined && step.observedAt !== undefined;
+    if (isOne && isLate && step.observedAt !== old.observedAt)
+      this.#scene.broken('no-skip', `watches ${weight}% anew, though it was there all the time`);
+  }
+
+  /** For requests that failed in this release, and not while a person has paused it without a failure. */
+  #givenUp({ was, is }: Turn): void {
+    const { reason = '' } = is.ending ?? {};
+    const candidate = is.candidateRevision ?? was.candidateRevision ?? '';
+    const name = this.#scene.simulation.truth.imageOf(candidate);
+    if (was.paused !== undefined && ['ProgressDeadlineExceeded', 'Inconclusive'].includes(reason))
+      this.#scene.broken('paused', `gives ${name} up at the deadline`);
+    if (reason === 'AnalysisFailed' && this.#failed(candidate) === this.#failedBefore)
+      this.#scene.broken('fresh-evidence', `gives ${name} up, of whose requests none has failed`);
+  }
+
+  #failed(revision: string): number {
+    const { mesh } = this.#scene.simulation;
+    mesh.serve();
+    return mesh.failed.get(revision) ?? 0;
   }
 
   #promoted(turn: Turn): void {
@@ -95,7 +137,7 @@ export class ProgressRules implements Rule {
     if (this.#isFull(turn) || turn.was.promotion === 'step' || this.#isOrdered(turn, 'promote')) return;
     const { was, user, specs } = turn;
     const { simulation, memory } = this.#scene;
-    const { proxies, mesh, plan } = simulation;
+    const { proxies, mesh } = simulation;
     const candidate = was.candidateRevision ?? '';
     if (was.stableRevision === undefined) return;
     const decided = memory.decidedAt(user);
@@ -107,21 +149,9 @@ export class ProgressRules implements Rule {
       this.#scene.broken('fresh-evidence', `goes on from ${weight}%, which it never had`);
       return;
     }
-    const early = specs.some(({ analysis }) => analysis.advance === 'onEvidence');
+    this.#watched(turn, weight, spans);
+    const early = isEarly(specs);
     const dwell = early ? 0 : Math.min(...specs.map((spec) => dwellMs(spec, weight)));
-    const held = decided - first.since;
-    if (held < dwell - TOLERANCE_MS)
-      this.#scene.broken('fresh-evidence', `goes on from ${weight}% after ${held} ms of ${dwell} ms`);
-    if (
-      plan.meshTells &&
-      spans.length === 1 &&
-      mesh.isEffective &&
-      decided - mesh.routedAt < dwell - TOLERANCE_MS
-    )
-      this.#scene.broken(
-        'fresh-evidence',
-        `goes on from ${weight}% ${decided - mesh.routedAt} ms after the mesh took it over, not ${dwell} ms`,
-      );
     mesh.serve();
     const served = (mesh.served.get(candidate) ?? 0) - first.served;
     const least = Math.min(...specs.map(({ analysis }) => analysis.minRequests));
@@ -135,6 +165,29 @@ export class ProgressRules implements Rule {
       );
     if (was.paused !== undefined && !['resume', 'promote'].some((action) => this.#isOrdered(turn, action)))
       this.#scene.broken('paused', `goes on from ${weight}% without an order`);
+  }
+
+  /** It was there, and somebody there to see it, for the time of its step. */
+  #watched({ specs, user }: Turn, weight: number, spans: readonly { readonly since: number }[]): void {
+    const { simulation, memory } = this.#scene;
+    const { mesh, plan } = simulation;
+    if (isEarly(specs)) return;
+    const dwell = Math.min(...specs.map((spec) => dwellMs(spec, weight)));
+    const decided = memory.decidedAt(user);
+    const { since = decided } = spans[0] ?? {};
+    const held = decided - since;
+    const unwatched = memory.unwatched(since, decided);
+    if (held - unwatched < dwell - TOLERANCE_MS)
+      this.#scene.broken(
+        'fresh-evidence',
+        `goes on from ${weight}% after ${held} ms of ${dwell} ms, for ${unwatched} of which no operator was there`,
+      );
+    const effective = decided - mesh.routedAt;
+    if (plan.meshTells && spans.length === 1 && mesh.isEffective && effective < dwell - TOLERANCE_MS)
+      this.#scene.broken(
+        'fresh-evidence',
+        `goes on from ${weight}% ${effective} ms after the mesh took it over, not ${dwell} ms`,
+      );
   }
 
   /** Proxies that lie may have been believed. */
@@ -158,6 +211,11 @@ export class ProgressRules implements Rule {
         !known.has(uid) && phase === 'Executed' && this.#scene.memory.commands.get(uid)?.action === action,
     );
   }
+}
+
+/** True where steps may be left before their time. */
+function isEarly(specs: readonly CanaryReleaseSpec[]): boolean {
+  return specs.some(({ analysis }) => analysis.advance === 'onEvidence');
 }
 
 /** The longest that a step may wait once it could have passed (ms). */

@@ -4,11 +4,16 @@ import type { Rule, Scene } from './rule.ts';
 const AT_ONCE_MS = 2500;
 /** After a fault operators come back within this (ms): the longest backoff, and one more look. */
 const RECOVER_MS = 10_000;
+/** A version that fails this share of its requests, and so many of them, is given up within this (ms). */
+const EVIDENT = { share: 0.25, failed: 200, withinMs: 10_000 };
 
 /** What must happen soon when nothing holds the operator up. */
 export class TimelyRules implements Rule {
   readonly #scene: Scene;
   readonly #since = new Map<string, number>();
+  #hinderedAt = 0;
+  /** What the candidate had served and failed when its release began. */
+  #begun = { attempt: 0, served: 0, failed: 0 };
 
   constructor(scene: Scene) {
     this.#scene = scene;
@@ -16,8 +21,9 @@ export class TimelyRules implements Rule {
 
   tick(): void {
     const { simulation, memory } = this.#scene;
-    const { truth } = simulation;
+    const { truth, clock } = simulation;
     const { candidateRevision: candidate, stableRevision: stable } = truth.status;
+    if (!simulation.canRollBack) this.#hinderedAt = clock.monotonic();
     const weight = truth.weightOf(candidate);
     const mayLeave = weight > 0 && stable !== undefined && truth.ready(stable) > 0;
     const isAborted = [...memory.commands.values()].some(
@@ -28,11 +34,28 @@ export class TimelyRules implements Rule {
       this.#scene.broken('abort-first', `${name} was given up and still has ${weight}%`);
     if (this.#lasts('empty', mayLeave && truth.ready(candidate) === 0))
       this.#scene.broken('no-empty-backend', `${name} has no ready pod and still has ${weight}%`);
+    const fails = mayLeave && memory.endedAt === undefined && this.#fails();
+    if (this.#lasts('fails', fails, EVIDENT.withinMs))
+      this.#scene.broken('abort-first', `${name} fails request after request and still has ${weight}%`);
+  }
+
+  /** True while everyone who looks sees that the candidate fails, and nobody has ordered to promote it all the same. */
+  #fails(): boolean {
+    const { truth, mesh, proxies, clock } = this.#scene.simulation;
+    const { candidateRevision: candidate = '', attempt, promotion } = truth.status;
+    mesh.serve();
+    const [served, failed] = [mesh.served.get(candidate) ?? 0, mesh.failed.get(candidate) ?? 0];
+    const { number = 0 } = attempt ?? {};
+    if (this.#begun.attempt !== number) this.#begun = { attempt: number, served, failed };
+    const own = { served: served - this.#begun.served, failed: failed - this.#begun.failed };
+    const isEvident = own.failed >= EVIDENT.failed && own.failed >= EVIDENT.share * own.served;
+    const { soundSince = Infinity } = proxies;
+    return isEvident && promotion !== 'full' && clock.monotonic() >= soundSince + RECOVER_MS;
   }
 
   /** True when this has been so for longer than an operator needs that nothing holds up. */
-  #lasts(what: string, isSo: boolean): boolean {
-    const { simulation, memory } = this.#scene;
+  #lasts(what: string, isSo: boolean, withinMs = 0): boolean {
+    const { simulation } = this.#scene;
     const now = simulation.clock.monotonic();
     if (!isSo) {
       this.#since.delete(what);
@@ -40,9 +63,8 @@ export class TimelyRules implements Rule {
     }
     const since = this.#since.get(what) ?? now;
     this.#since.set(what, since);
-    if (!simulation.isCalm) memory.disturbedAt = now;
-    const calm = memory.disturbedAt + RECOVER_MS;
-    const slack = AT_ONCE_MS + 10 * simulation.plan.latencyMs;
+    const calm = this.#hinderedAt + RECOVER_MS;
+    const slack = AT_ONCE_MS + withinMs + 10 * simulation.plan.latencyMs;
     return now - Math.max(since, calm) > slack;
   }
 }
