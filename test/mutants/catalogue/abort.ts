@@ -13,6 +13,7 @@ export const ABORT: readonly Mutant[] = [
     if (stuck !== undefined) {
       await this.#deps.actor.perform(stuck.effect, gathered);
       this.#refused.delete(key);
+      return { at: clock.now() };
     }
     const analysed = await analyst.analyse(key, gathered, clock.now());`,
   },

@@ -13,9 +13,9 @@ export const LEADER: readonly Mutant[] = [
     name: 'leader-by-name',
     sentence:
       'Who holds the lease by the last record that it saw takes itself for the leader, however long ago that was.',
-    file: 'kube/leader-election.ts',
-    find: '    return this.#options.clock.monotonic() < this.#validUntil;',
-    replace: '    return this.leader === this.#options.identity;',
+    file: 'controllers/lead.ts',
+    find: '      if (elector?.isLeader() === true) return;',
+    replace: '      if (elector?.leader === identity) return;',
   },
   {
     name: 'lease-by-wall-clock',

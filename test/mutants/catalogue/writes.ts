@@ -28,9 +28,10 @@ export const WRITES: readonly Mutant[] = [
     name: 'status-without-version',
     sentence: 'The status is written whatever version it was decided on.',
     file: 'controllers/canary-release/act.ts',
-    find: '    const object: KubeObject & { status: CanaryReleaseStatus } = { ...release, status };',
-    replace: `    const { resourceVersion, ...metadata } = release.metadata;
-    const object: KubeObject & { status: CanaryReleaseStatus } = { ...release, metadata, status };`,
+    find: '    const written = await this.#client.update<KubeObject>(canaryReleases, object, options);',
+    replace: `    const { uid } = release.metadata;
+    const patch = { metadata: { uid }, status: object.status };
+    const written = await this.#client.patch<KubeObject>(canaryReleases, release.metadata, 'merge', patch, options);`,
   },
   {
     name: 'conflict-retried-blindly',
