@@ -92,8 +92,15 @@ export const EVIDENCE: readonly Mutant[] = [
     name: 'gap-counts-as-watched',
     sentence: 'Time in which no operator looked counts as watched.',
     file: 'analysis/evaluate.ts',
-    find: '  return Math.round(Math.min(uncounted, Math.max(0, through - opened)));',
+    find: '  return Math.round(Math.min(uncounted, Math.max(0, latest - opened)));',
     replace: '  return Math.round(Math.min(0, uncounted));',
+  },
+  {
+    name: 'gap-told-too-late',
+    sentence: 'The first look after a restart does not know yet that nobody looked before it.',
+    file: 'analysis/evaluate.ts',
+    find: '  const latest = Math.max(through, again);',
+    replace: '  const latest = through;',
   },
   {
     name: 'stable-data-not-awaited',
