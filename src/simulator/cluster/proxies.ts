@@ -7,6 +7,9 @@ import type { Truth } from './truth.ts';
 
 const FLAP_MS = 2000;
 
+/** No proxy answers with anything of use. */
+const SILENT: ReadonlySet<TelemetryFault> = new Set(['down', 'slow', 'empty', 'nonsense']);
+
 /** Counters that lie, or stand still, look like others; and between two flaps all is well. */
 const UNSEEN: ReadonlySet<TelemetryFault> = new Set(['wrong', 'stale', 'flapping']);
 
@@ -19,6 +22,7 @@ export class Proxies {
   #faults: readonly TelemetryFault[] = [];
   #lastSound = 0;
   #faultyUntil = -Infinity;
+  #silentFrom: number | undefined;
 
   /** @param clock the world's */
   constructor(mesh: Mesh, truth: Truth, clock: Clock) {
@@ -30,12 +34,14 @@ export class Proxies {
   begin(fault: TelemetryFault): void {
     this.#lastSound = this.soundThrough;
     this.#faults = [...this.#faults, fault];
+    if (SILENT.has(fault)) this.#silentFrom ??= this.#clock.monotonic();
   }
 
   end(fault: TelemetryFault): void {
     const index = this.#faults.indexOf(fault);
     this.#faults = this.#faults.filter((_, at) => at !== index);
     this.#faultyUntil = this.#clock.monotonic();
+    if (!this.#faults.some((one) => SILENT.has(one))) this.#silentFrom = undefined;
     this.#stale.clear();
   }
 
@@ -43,6 +49,11 @@ export class Proxies {
   get soundThrough(): number {
     const isSound = this.#faults.every((fault) => UNSEEN.has(fault) || this.#strikesNobody(fault));
     return isSound ? this.#clock.monotonic() : this.#lastSound;
+  }
+
+  /** Since when (ms) no proxy has told anything; undefined while some do. */
+  get silentSince(): number | undefined {
+    return this.#silentFrom;
   }
 
   /** Since when (ms) nothing has been wrong with any proxy; undefined while something is. */

@@ -4,18 +4,14 @@ import type { Mutant } from '../mutant.ts';
 export const ABORT: readonly Mutant[] = [
   {
     name: 'abort-after-refused-write',
-    sentence:
-      'A write that was refused is tried again before anything is decided: while it fails, nobody aborts.',
+    sentence: 'After a write was refused the release is left alone for 20 s: nobody aborts meanwhile.',
     peer: 'Argo Rollouts #4626, #4128, #4839, #4319: a traffic error exits before the abort',
     file: 'controllers/canary-release/controller.ts',
-    find: '    const analysed = await analyst.analyse(key, gathered, clock.now());',
+    find: '    const gathered = await this.#gather(key, object);',
     replace: `    const stuck = this.#refused.get(key);
-    if (stuck !== undefined) {
-      await this.#deps.actor.perform(stuck.effect, gathered);
-      this.#refused.delete(key);
-      return { at: clock.now() };
-    }
-    const analysed = await analyst.analyse(key, gathered, clock.now());`,
+    const until = (stuck?.at ?? 0) + 20_000;
+    if (stuck !== undefined && clock.now() >= stuck.at && clock.now() < until) return { at: until };
+    const gathered = await this.#gather(key, object);`,
   },
   {
     name: 'abort-after-telemetry-error',
@@ -126,12 +122,5 @@ export const ABORT: readonly Mutant[] = [
     find: '  return observed.target === stable\n    ? end(',
     replace:
       '  if (observed.target !== stable) return begin(status, observed, now);\n  return observed.target === stable\n    ? end(',
-  },
-  {
-    name: 'telemetry-error-blocks-pass',
-    sentence: 'A pass waits for the answer of every proxy, however slow.',
-    file: 'controllers/canary-release/readings.ts',
-    find: '  await Promise.race([Promise.all(all), budget.promise]);',
-    replace: '  await Promise.all(all);',
   },
 ];

@@ -30,7 +30,7 @@ export const LEADER: readonly Mutant[] = [
     sentence: 'A leader that cannot renew its lease goes on for longer than others wait.',
     file: 'kube/leader-election.ts',
     find: `      if (attempt.outcome === 'held') this.#validUntil = attempt.since + this.#renewDeadlineMs;`,
-    replace: `      if (attempt.outcome === 'held') this.#validUntil = clock.monotonic() + 3 * this.#renewDeadlineMs;`,
+    replace: `      if (attempt.outcome === 'held') this.#validUntil = clock.monotonic() + 5 * this.#renewDeadlineMs;`,
   },
   {
     name: 'lease-taken-at-once',

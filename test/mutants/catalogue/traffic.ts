@@ -93,18 +93,11 @@ export const TRAFFIC: readonly Mutant[] = [
     replace: '> 0) return status;',
   },
   {
-    name: 'candidate-scaled-by-share-alone',
-    sentence: 'While a candidate stands in for stable it keeps the pods for its step only.',
-    file: 'core/effects.ts',
-    find: '  const weight = Math.max(step.weight, routed(observed, candidate));',
-    replace: '  const weight = step.weight;',
-  },
-  {
     name: 'drift-of-weights-kept',
-    sentence: 'Weights that somebody edited stay as they are.',
+    sentence: 'Weights that somebody edited in mid-release stay as they are.',
     file: 'core/effects.ts',
     find: '    sameWeights(traffic.weights, weights) &&',
-    replace: '    (sameWeights(traffic.weights, weights) || status.step?.observedAt !== undefined) &&',
+    replace: '    (sameWeights(traffic.weights, weights) || status.step?.interruptions !== undefined) &&',
   },
   {
     name: 'drift-of-routes-kept',
@@ -122,19 +115,28 @@ export const TRAFFIC: readonly Mutant[] = [
   },
   {
     name: 'autoscaler-not-followed',
-    sentence: 'Replicas that an autoscaler changes reach the stable version only with the next release.',
+    sentence: 'Pods that an autoscaler wants no more are kept.',
     peer: 'Flagger #1209, #1563: the autoscaler drifts',
     file: 'core/effects.ts',
-    find: `  if (workload === undefined || workload.replicas === replicas) return undefined;
-  return { kind: 'scaleDeployment', revision, replicas };
+    find: `workload.replicas === observed.spec.replicas)
+    return undefined;
+  return { kind: 'scaleDeployment', revision: stable, replicas: observed.spec.replicas };
 }
 
-function baseline`,
-    replace: `  if (workload === undefined || workload.replicas >= replicas) return undefined;
-  return { kind: 'scaleDeployment', revision, replicas };
+function buildUp(status: CanaryReleaseStatus, observed: Observed, now: number): Effect | undefined {
+  if (observed.service === 'absent' || observed.service === 'drifted') return { kind: 'applyService' };
+  return (
+    deployment(status.stableRevision, observed.spec.replicas, observed) ??`,
+    replace: `workload.replicas >= observed.spec.replicas)
+    return undefined;
+  return { kind: 'scaleDeployment', revision: stable, replicas: observed.spec.replicas };
 }
 
-function baseline`,
+function buildUp(status: CanaryReleaseStatus, observed: Observed, now: number): Effect | undefined {
+  if (observed.service === 'absent' || observed.service === 'drifted') return { kind: 'applyService' };
+  const least = Math.max(observed.spec.replicas, observed.workloads[status.stableRevision ?? '']?.replicas ?? 0);
+  return (
+    deployment(status.stableRevision, least, observed) ??`,
   },
   {
     name: 'weights-of-99',

@@ -18,18 +18,17 @@ export const WATCH: readonly Mutant[] = [
   },
   {
     name: 'recreated-is-an-update',
-    sentence: 'An object that was deleted and made again under its name is taken for the same one.',
+    sentence:
+      'A release that was deleted and made again under its name goes on with the status of the old one.',
     peer: 'client-node: delete and recreate across a 410 is one update',
-    file: 'kube/own-writes.ts',
-    find: '  return cached.metadata.uid !== uid || BigInt',
-    replace: '  return BigInt',
-  },
-  {
-    name: 'deletion-of-the-old-hits-the-new',
-    sentence: 'The late deletion of an object removes the one that has its name by now.',
-    file: 'kube/store.ts',
-    find: 'if (old === undefined || old.metadata.uid !== object.metadata.uid) return [];',
-    replace: 'if (old === undefined) return [];',
+    file: 'controllers/canary-release/controller.ts',
+    find: '    const gathered = await this.#gather(key, object);',
+    replace: `    const memory = this as unknown as { last?: Map<string, unknown> };
+    memory.last ??= new Map();
+    const isNew = object.status === undefined && object.metadata.deletionTimestamp === undefined;
+    const status = isNew ? memory.last.get(key) : object.status;
+    memory.last.set(key, status);
+    const gathered = await this.#gather(key, { ...object, status } as typeof object);`,
   },
   {
     name: 'watch-stays-dead',

@@ -69,6 +69,13 @@ export class ConductRules implements Rule {
     if (!isGuarded(write))
       this.#scene.broken('valid-lease', `${user} writes ${table} without a precondition`);
     if (after !== undefined) this.#keepsForeign(table, before, after);
+    const { release } = this.#scene.simulation.truth;
+    const owner = before.metadata.ownerReferences?.find(({ controller }) => controller === true);
+    if (owner !== undefined && release !== undefined && owner.uid !== release.metadata.uid)
+      this.#scene.broken(
+        'foreign-fields',
+        `writes ${table} ${before.metadata.name}, which is of a release that is gone`,
+      );
   }
 
   /** The finalizer is there before anything is made, and goes when no route is left. */

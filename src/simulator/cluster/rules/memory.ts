@@ -38,6 +38,8 @@ export class Memory {
   readonly commands = new Map<string, Command>();
   /** When the release in progress was given up, by the status; undefined while it is not. */
   endedAt: number | undefined;
+  /** When the release in progress, or the last one, began. */
+  begunAt = 0;
   /** Revisions that were rolled back, and nobody has said a word for since. */
   readonly rejected = new Set<string>();
   readonly #held = new Map<string, Held[]>();
@@ -133,6 +135,7 @@ export class Memory {
     const template = (object: ReleaseObject) => JSON.stringify(object.spec.template);
     if (!isOperator(user) && old.spec !== now.spec && template(old) !== template(now)) this.rejected.clear();
     const [was, is]: [CanaryReleaseStatus, CanaryReleaseStatus] = [old.status ?? {}, now.status ?? {}];
+    if (is.attempt?.number !== was.attempt?.number) this.begunAt = at;
     if (is.ending === undefined) this.endedAt = undefined;
     else this.endedAt ??= at;
     const [finished] = is.history ?? [];

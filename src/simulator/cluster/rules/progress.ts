@@ -8,6 +8,9 @@ import { type Rule, type Scene, isOperator } from './rule.ts';
 /** Clocks of the cluster's parts agree within this, and times in status are whole ms. */
 const TOLERANCE_MS = 50;
 
+/** No version is given up that has failed so few requests, and no larger share of all. */
+const GOOD = { failed: 3, share: 0.02 };
+
 /** One write to the status of the release. */
 interface Turn {
   readonly was: CanaryReleaseStatus;
@@ -19,8 +22,8 @@ interface Turn {
 /** What operators write about how far a release has come: held against what there really was. */
 export class ProgressRules implements Rule {
   readonly #scene: Scene;
-  /** What the candidate had failed when its release began. */
-  #failedBefore = 0;
+  /** What the candidate had served and failed when its release began. */
+  #before = { served: 0, failed: 0 };
 
   constructor(scene: Scene) {
     this.#scene = scene;
@@ -56,7 +59,7 @@ export class ProgressRules implements Rule {
       this.#scene.broken('no-skip', `attempt ${is.attempt?.number} follows ${was.attempt?.number}`);
     const { candidateRevision: candidate, step, stableRevision } = is;
     if (candidate === undefined || step === undefined) return;
-    this.#failedBefore = this.#failed(candidate);
+    this.#before = { failed: this.#failed(candidate), served: this.#served(candidate) };
     const returning = is.attempt?.returning === true;
     const firsts =
       returning || stableRevision === undefined ? [100] : specs.map(({ steps }) => steps[0]?.weight ?? 100);
@@ -112,14 +115,25 @@ export class ProgressRules implements Rule {
     const name = this.#scene.simulation.truth.imageOf(candidate);
     if (was.paused !== undefined && ['ProgressDeadlineExceeded', 'Inconclusive'].includes(reason))
       this.#scene.broken('paused', `gives ${name} up at the deadline`);
-    if (reason === 'AnalysisFailed' && this.#failed(candidate) === this.#failedBefore)
-      this.#scene.broken('fresh-evidence', `gives ${name} up, of whose requests none has failed`);
+    const failed = this.#failed(candidate) - this.#before.failed;
+    const served = this.#served(candidate) - this.#before.served;
+    if (reason === 'AnalysisFailed' && failed <= Math.min(GOOD.failed, GOOD.share * served))
+      this.#scene.broken(
+        'fresh-evidence',
+        `gives ${name} up for ${failed} of ${served} requests that failed`,
+      );
   }
 
   #failed(revision: string): number {
     const { mesh } = this.#scene.simulation;
     mesh.serve();
     return mesh.failed.get(revision) ?? 0;
+  }
+
+  #served(revision: string): number {
+    const { mesh } = this.#scene.simulation;
+    mesh.serve();
+    return mesh.served.get(revision) ?? 0;
   }
 
   #promoted(turn: Turn): void {

@@ -1,7 +1,9 @@
-import { type CanaryReleaseSpec, type VirtualService, durationMs } from '../../../api/index.ts';
-import { KEY, type ReleaseObject } from '../truth.ts';
+import { type VirtualService, durationMs } from '../../../api/index.ts';
+import type { Call } from '../process-client.ts';
+import type { ProcessClock } from '../process-clock.ts';
+import { KEY, type ReleaseObject, imageIn } from '../truth.ts';
 import type { Write } from '../true-cluster.ts';
-import { type Rule, type Scene, isOperator } from './rule.ts';
+import type { Rule, Scene } from './rule.ts';
 
 /** So long is a release watched that is paused: it goes on being judged (ms). */
 const PAUSED_MS = 20_000;
@@ -14,7 +16,7 @@ const UNEFFECTIVE = 'the mesh has not taken the routes over';
 export class Rest implements Rule {
   readonly #scene: Scene;
   readonly #quietMs: number;
-  /** What operators wrote at rest. */
+  /** What operators sent at rest. */
   readonly #writes: string[] = [];
   #isAtRest = false;
   /** Of the VirtualService. */
@@ -28,15 +30,19 @@ export class Rest implements Rule {
     this.#quietMs = quietMs;
   }
 
-  wrote({ user, table, key, request, after }: Write): void {
+  wrote({ table, key, after }: Write): void {
     if (table === 'services' && key === KEY) this.#hasService = after !== undefined;
     if (table === 'virtualservices.networking.istio.io' && key === KEY)
       this.#hosts = (after as VirtualService | undefined)?.spec.hosts?.join() ?? '';
+  }
+
+  sent({ isWrite, verb, type, subresource }: Call, { identity }: ProcessClock): void {
     const { phase } = this.#scene.simulation.truth.status;
     // A release that is paused goes on being judged, and its counts are written.
-    const isCounting = phase === 'Paused' && request?.subresource === 'status';
-    const isAside = isCounting || table.startsWith('leases') || table.startsWith('events');
-    if (this.#isAtRest && isOperator(user) && !isAside) this.#writes.push(`${user} writes ${table} ${key}`);
+    const isCounting = phase === 'Paused' && subresource === 'status';
+    const isAside = isCounting || type.plural === 'leases' || type.plural === 'events';
+    // What changes nothing is sent all the same.
+    if (this.#isAtRest && isWrite && !isAside) this.#writes.push(`${identity} sends ${verb} ${type.plural}`);
   }
 
   /** @param second lets a second go by; false once an invariant is broken */
@@ -155,10 +161,4 @@ export class Rest implements Rule {
     );
     return 2 * whole + GRACE_MS;
   }
-}
-
-/** Of the template. */
-function imageIn({ template }: CanaryReleaseSpec): string {
-  const { containers } = template.spec as { containers: { image: string }[] };
-  return containers[0]?.image ?? '';
 }

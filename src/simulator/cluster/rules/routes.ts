@@ -1,5 +1,6 @@
 import { durationMs } from '../../../api/index.ts';
 import type { Deployment, VirtualService } from '../../../api/index.ts';
+import { isBegun } from '../../../core/steps.ts';
 import { KEY, type Weights, weightsIn } from '../truth.ts';
 import type { Write } from '../true-cluster.ts';
 import { type Rule, type Scene, isOperator } from './rule.ts';
@@ -90,13 +91,18 @@ export class RouteRules implements Rule {
   #ordered(candidate: string, now: Weights, old: Weights, user: string): void {
     const { simulation, memory } = this.#scene;
     const { truth } = simulation;
-    const { stableRevision: stable, step } = truth.status;
+    const { stableRevision: stable, step, paused, promotion } = truth.status;
     if (stable === undefined || step === undefined) return;
     const [had, has] = [old[candidate] ?? 0, now[candidate] ?? 0];
     const basis = memory.basis(user);
     const standsIn = has === 100 && !truth.isReadySince(stable, basis);
     if (has > Math.max(had, step.weight) && !standsIn)
       this.#tell('no-skip', `gives ${this.#name(candidate)} ${has}%, but the status says ${step.weight}%`);
+    if (has > had && paused?.by === 'command' && !isBegun(step) && !standsIn)
+      this.#tell('paused', `gives ${this.#name(candidate)} ${has}% while it is paused at ${had}%`);
+    const { silentSince = Infinity } = simulation.proxies;
+    if (had === 0 && has > 0 && promotion === undefined && silentSince < Math.min(memory.begunAt, basis))
+      this.#tell('no-data-no-promotion', `gives ${this.#name(candidate)} ${has}%, and no proxy can be read`);
     if (has < Math.min(had, step.weight) && truth.isReadySince(candidate, basis))
       this.#tell(
         'no-skip',

@@ -1,9 +1,13 @@
+import { isBegun, podsFor } from '../../../core/steps.ts';
+import { imageIn } from '../truth.ts';
 import type { Rule, Scene } from './rule.ts';
 
 /** From a decision that traffic must leave to the write, with nothing in the way (ms). */
 const AT_ONCE_MS = 2500;
 /** After a fault operators come back within this (ms): the longest backoff, and one more look. */
 const RECOVER_MS = 10_000;
+/** Routes that somebody changed are as they should be within this (ms). */
+const REPAIRED_MS = 2500;
 /** A version that fails this share of its requests, and so many of them, is given up within this (ms). */
 const EVIDENT = { share: 0.25, failed: 200, withinMs: 10_000 };
 
@@ -34,9 +38,42 @@ export class TimelyRules implements Rule {
       this.#scene.broken('abort-first', `${name} was given up and still has ${weight}%`);
     if (this.#lasts('empty', mayLeave && truth.ready(candidate) === 0))
       this.#scene.broken('no-empty-backend', `${name} has no ready pod and still has ${weight}%`);
+    if (this.#lasts('drift', this.#drifts(), REPAIRED_MS))
+      this.#scene.broken(
+        'settles',
+        `${name} has ${weight}%, not the ${truth.status.step?.weight}% of its step`,
+      );
+    const isOut = memory.endedAt === undefined && this.#isOut();
+    if (this.#lasts('out', mayLeave && isOut))
+      this.#scene.broken('abort-first', `${name} is not the template's and still has ${weight}%`);
     const fails = mayLeave && memory.endedAt === undefined && this.#fails();
     if (this.#lasts('fails', fails, EVIDENT.withinMs))
       this.#scene.broken('abort-first', `${name} fails request after request and still has ${weight}%`);
+  }
+
+  /** True while a weight that was there once is another one, though nothing speaks against it. */
+  #drifts(): boolean {
+    const { truth, plan, proxies } = this.#scene.simulation;
+    const { step, ending, candidateRevision, stableRevision, paused } = truth.status;
+    const { release } = truth;
+    if (step === undefined || ending !== undefined || release === undefined || stableRevision === undefined)
+      return false;
+    const { replicas, analysis } = release.spec;
+    const isStaffed =
+      truth.ready(candidateRevision) >= podsFor(step.weight, replicas) &&
+      truth.ready(stableRevision) >= replicas;
+    const isSound = proxies.soundSince !== undefined && !plan.edits.some(({ edit }) => edit === 'mistake');
+    const isFree = paused === undefined && analysis.freshBaseline !== true;
+    const isOther = truth.weightOf(candidateRevision) !== step.weight;
+    return isBegun(step) && isStaffed && isSound && isFree && isOther;
+  }
+
+  /** True while the manifest asks for another version than the candidate. */
+  #isOut(): boolean {
+    const { truth } = this.#scene.simulation;
+    const { attempt, candidateRevision } = truth.status;
+    if (truth.release === undefined || attempt?.returning === true) return false;
+    return imageIn(truth.release.spec) !== truth.imageOf(candidateRevision);
   }
 
   /** True while everyone who looks sees that the candidate fails, and nobody has ordered to promote it all the same. */
