@@ -19,4 +19,15 @@ export const MUTANTS: readonly Mutant[] = [
 ];
 
 /** Names of those that are caught soonest, of all layers. */
-export const QUICKEST: readonly string[] = [];
+export const QUICKEST: readonly string[] = [
+  'transition-time-rewritten',
+  'subset-removed-first',
+  'no-data-pass',
+  'apply-without-version',
+  'lease-never-given-back',
+  'gone-is-not-relisted',
+  'dwell-from-order',
+  'deadline-never-fires',
+  'retry-by-itself',
+  'failure-ignored',
+];
