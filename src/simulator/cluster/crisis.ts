@@ -1,5 +1,6 @@
 import {
   type Edit,
+  type EditedObject,
   FIRST_IMAGE,
   type Fault,
   KINDS,
@@ -7,6 +8,7 @@ import {
   type Plan,
   SECOND_AT_MS,
   TELEMETRY_FAULTS,
+  type TelemetryFault,
   type Version,
   type Who,
 } from './plan.ts';
@@ -27,15 +29,16 @@ const SECOND_IMAGE = 'app:2';
 /** What a release has to follow at once. */
 const CAUSES: readonly Maker[] = [
   (_, at) => ({ edits: [{ at, edit: 'command', action: 'abort', who: 'candidate' }] }),
+  (dice, at) => ({
+    edits: [{ at, edit: 'command', action: dice.of(['pause', 'promote', 'abort']), who: whose(dice) }],
+  }),
   (_, at) => ({ edits: [{ at, edit: 'image', image: FIRST_IMAGE }] }),
   (_, at) => ({ edits: [{ at, edit: 'image', image: 'app:3' }] }),
   (dice) => ({ versions: { [SECOND_IMAGE]: { errors: dice.of([0.1, 0.5, 1]), readyMs: 1000 } } }),
   (dice) => ({
     versions: { [SECOND_IMAGE]: { errors: 0.001, readyMs: 1000, crashMs: dice.between(3000, 15_000) } },
   }),
-  (dice, at) => ({
-    edits: [{ at, edit: 'command', action: dice.of(['pause', 'promote']), who: 'candidate' }],
-  }),
+  (_, at) => ({ faults: [{ at, forMs: 25_000, fault: 'pods unready', who: 'candidate' }] }),
   (dice, at) => ({ edits: [{ at, edit: 'weights', candidate: dice.of([0, 10, 50, 100]) }] }),
   (dice, at) => ({
     edits: [{ at, edit: 'remove', object: dice.of(['VirtualService', 'DestinationRule', 'Service']) }],
@@ -43,35 +46,71 @@ const CAUSES: readonly Maker[] = [
   (dice, at) => ({ edits: [{ at, edit: 'recreate', afterMs: dice.of([0, 3000]) }] }),
 ];
 
+const AWAY: readonly TelemetryFault[] = ['down', 'slow', 'empty', 'nonsense', 'partial'];
+
 /** What keeps the operator from it, or is no reason not to do it. */
 const TROUBLES: readonly Maker[] = [
   (dice, at) => ({ edits: [{ at, edit: 'mistake', change: dice.of(MISTAKES), forMs: lasting(dice) }] }),
   (dice, at) => ({ edits: [{ at, edit: 'autoscale', replicas: dice.of([1, 2, 4, 6]) }] }),
+  (dice, at) => ({ edits: [{ at, edit: 'annotate', object: dice.of(ANNOTATED) }] }),
   (dice, at) => ({
-    edits: [{ at, edit: 'annotate', object: dice.of(['VirtualService', 'Deployment of stable']) }],
+    faults: [
+      {
+        at,
+        forMs: lasting(dice),
+        fault: 'no permission',
+        plural: dice.of(['canaryreleases', 'virtualservices']),
+      },
+    ],
   }),
   (dice, at) => ({
-    faults: [{ at, forMs: lasting(dice), fault: 'no permission', plural: dice.of(KINDS) }],
+    faults: [
+      {
+        at,
+        forMs: lasting(dice),
+        fault: 'no permission',
+        plural: dice.of(['deployments', 'destinationrules']),
+      },
+    ],
   }),
   (dice, at) => ({ faults: [{ at, forMs: lasting(dice), fault: 'pods unready', who: whose(dice) }] }),
   (dice, at) => ({ faults: [{ at, forMs: 0, fault: 'pods deleted', who: whose(dice) }] }),
+  // A probe that comes and goes.
+  (dice, at) => ({
+    faults: Array.from({ length: dice.between(3, 8) }, (_, index) => ({
+      at: at + 4000 * index,
+      forMs: 1000,
+      fault: 'pods unready' as const,
+      who: 'candidate' as const,
+    })),
+  }),
+  (dice, at) => ({ faults: [{ at, forMs: lasting(dice), fault: 'telemetry', kind: dice.of(AWAY) }] }),
   (dice, at) => ({
     faults: [{ at, forMs: lasting(dice), fault: 'telemetry', kind: dice.of(TELEMETRY_FAULTS) }],
   }),
   (_, at) => ({ operators: 2, faults: [{ at, forMs: 30_000, fault: 'leader stopped' }] }),
   (_, at) => ({ faults: [{ at, forMs: 0, fault: 'leader killed' }] }),
-  (dice, at) => ({ faults: [{ at, forMs: dice.of([3000, 12_000]), fault: 'API server away' }] }),
+  (dice, at) => ({ faults: [{ at, forMs: lasting(dice), fault: 'API server away' }] }),
   (dice, at) => ({ faults: [{ at, forMs: lasting(dice), fault: 'mesh late', byMs: 4000 }] }),
   (dice, at) => ({
     faults: [{ at, forMs: lasting(dice), fault: 'clock', byMs: dice.of([-3_600_000, 3_600_000]) }],
   }),
+  (dice, at) => ({ faults: [{ at, forMs: lasting(dice), fault: 'watch frozen', plural: dice.of(KINDS) }] }),
+];
+
+const ANNOTATED: readonly EditedObject[] = [
+  'VirtualService',
+  'DestinationRule',
+  'Deployment of stable',
+  'Deployment of the candidate',
 ];
 
 /** The same life with something that must be followed at once, while something else is in the way. */
 export function withCrisis(plan: Plan, dice: Throw): Plan {
   const at = SECOND_AT_MS + dice.between(2000, 30_000);
   const troubleAt = at + dice.between(-4000, 500);
-  const happenings = [dice.of(CAUSES)(dice, at), dice.of(TROUBLES)(dice, troubleAt)];
+  const troubles = Array.from({ length: dice.between(1, 2) }, () => dice.of(TROUBLES)(dice, troubleAt));
+  const happenings = [dice.of(CAUSES)(dice, at), ...troubles];
   const edits = [...plan.edits, ...happenings.flatMap((one) => one.edits ?? [])];
   const operators = happenings.find((one) => one.operators !== undefined)?.operators ?? plan.operators;
   return {

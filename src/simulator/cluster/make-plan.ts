@@ -157,7 +157,7 @@ export function withFaults(plan: Plan, recorded: readonly Recorded[]): Plan {
   const inTime = dice.between(atCalls === 0 ? 1 : 0, 3);
   for (let i = 0; i < inTime; i++) faults.push(faultInTime(dice, end));
   const faulty = { ...plan, faults };
-  return dice.chance(0.5) ? withCrisis(faulty, dice) : faulty;
+  return dice.chance(0.8) ? withCrisis(faulty, dice) : faulty;
 }
 
 /** What can happen to a write without anybody's knowing whether it was done. */

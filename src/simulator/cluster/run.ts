@@ -6,6 +6,7 @@ import type { Losses } from './mesh.ts';
 import { type Plan, endOfTroubles } from './plan.ts';
 import { CommandRules } from './rules/commands.ts';
 import { ConductRules } from './rules/conduct.ts';
+import { CourseRules } from './rules/course.ts';
 import { Memory } from './rules/memory.ts';
 import { PassRules } from './rules/passes.ts';
 import { ProgressRules } from './rules/progress.ts';
@@ -111,6 +112,7 @@ class Run implements Scene {
       new PassRules(this),
       new RouteRules(this),
       new ProgressRules(this),
+      new CourseRules(this),
       new ConductRules(this),
       new CommandRules(this),
       new TimelyRules(this),

@@ -115,12 +115,13 @@ export const ABORT: readonly Mutant[] = [
     replace: '  if (wanted !== candidate) return status;',
   },
   {
-    name: 'old-candidate-kept',
-    sentence:
-      'A new template takes the candidate’s place at once, weight and all, and begins without going back.',
+    name: 'next-candidate-goes-on',
+    sentence: 'A new template in mid-release goes on at the weight that the last candidate had reached.',
     file: 'core/progress.ts',
     find: '  return observed.target === stable\n    ? end(',
-    replace:
-      '  if (observed.target !== stable) return begin(status, observed, now);\n  return observed.target === stable\n    ? end(',
+    replace: `  const { step } = status;
+  if (observed.target !== stable && step !== undefined && status.ending === undefined)
+    return { ...begin(status, observed, now), step };
+  return observed.target === stable\n    ? end(`,
   },
 ];

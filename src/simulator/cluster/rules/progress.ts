@@ -8,9 +8,6 @@ import { type Rule, type Scene, isOperator } from './rule.ts';
 /** Clocks of the cluster's parts agree within this, and times in status are whole ms. */
 const TOLERANCE_MS = 50;
 
-/** No version is given up that has failed so few requests, and no larger share of all. */
-const GOOD = { failed: 3, share: 0.02 };
-
 /** One write to the status of the release. */
 interface Turn {
   readonly was: CanaryReleaseStatus;
@@ -22,8 +19,8 @@ interface Turn {
 /** What operators write about how far a release has come: held against what there really was. */
 export class ProgressRules implements Rule {
   readonly #scene: Scene;
-  /** What the candidate had served and failed when its release began. */
-  #before = { served: 0, failed: 0 };
+  /** The step that the command promote was for. */
+  #promoted: { attempt: number | undefined; weight: number | undefined } = { attempt: -1, weight: -1 };
 
   constructor(scene: Scene) {
     this.#scene = scene;
@@ -36,7 +33,10 @@ export class ProgressRules implements Rule {
     const is = (after as ReleaseObject).status ?? {};
     const { simulation, memory } = this.#scene;
     const specs = simulation.truth.specsSince(memory.basis(user));
-    this.#turned({ was, is, user, specs });
+    const turn = { was, is, user, specs };
+    if (this.#isOrdered(turn, 'promote'))
+      this.#promoted = { attempt: is.attempt?.number, weight: was.step?.weight };
+    this.#turned(turn);
   }
 
   #turned(turn: Turn): void {
@@ -44,8 +44,7 @@ export class ProgressRules implements Rule {
     if (is.attempt?.number !== was.attempt?.number) this.#begun(turn);
     else if (is.candidateRevision !== undefined && is.candidateRevision === was.candidateRevision)
       this.#moved(turn);
-    if (is.stableRevision !== was.stableRevision && was.stableRevision !== undefined) this.#promoted(turn);
-    if (is.ending !== undefined && was.ending === undefined) this.#givenUp(turn);
+    if (is.stableRevision !== was.stableRevision && was.stableRevision !== undefined) this.#replaced(turn);
     if (was.ending !== undefined && is.attempt?.number === was.attempt?.number) {
       const kept = is.candidateRevision === undefined || is.ending?.at === was.ending.at;
       if (!kept) this.#scene.broken('monotone-after-fail', 'a release that was given up goes on');
@@ -59,7 +58,6 @@ export class ProgressRules implements Rule {
       this.#scene.broken('no-skip', `attempt ${is.attempt?.number} follows ${was.attempt?.number}`);
     const { candidateRevision: candidate, step, stableRevision } = is;
     if (candidate === undefined || step === undefined) return;
-    this.#before = { failed: this.#failed(candidate), served: this.#served(candidate) };
     const returning = is.attempt?.returning === true;
     const firsts =
       returning || stableRevision === undefined ? [100] : specs.map(({ steps }) => steps[0]?.weight ?? 100);
@@ -83,60 +81,9 @@ export class ProgressRules implements Rule {
         this.#scene.broken('no-skip', `goes from ${from}% to ${to}%, but the next step is ${nexts.join()}%`);
       this.#passed(turn, from);
     }
-    if (to === from && is.ending === undefined) this.#held(turn);
   }
 
-  /** A step that goes on is the same one: its window and its deadline stay what they were. */
-  #held({
-    was: { step: old, paused, candidateRevision },
-    is: { step, paused: pausedNow },
-    user,
-  }: Turn): void {
-    const { simulation, memory } = this.#scene;
-    if (old === undefined || step === undefined) return;
-    const { weight } = step;
-    if (step.startedAt !== old.startedAt) this.#scene.broken('no-skip', `begins ${weight}% again`);
-    const isSet = simulation.plan.faults.some((fault) => 'at' in fault && fault.fault === 'clock');
-    if (isSet) return;
-    const isLifted = paused !== undefined && pausedNow === undefined;
-    if (step.observedAt === old.observedAt && step.progressAt > old.progressAt && !isLifted)
-      this.#scene.broken('settles', `puts the deadline of ${weight}% off`);
-    const spans = memory.heldSince(candidateRevision ?? '', memory.basis(user));
-    const isOne = spans.length === 1 && spans[0]?.weight === weight && !simulation.plan.meshTells;
-    const isLate = old.observedAt !== undefined && step.observedAt !== undefined;
-    if (isOne && isLate && step.observedAt !== old.observedAt)
-      this.#scene.broken('no-skip', `watches ${weight}% anew, though it was there all the time`);
-  }
-
-  /** For requests that failed in this release, and not while a person has paused it without a failure. */
-  #givenUp({ was, is }: Turn): void {
-    const { reason = '' } = is.ending ?? {};
-    const candidate = is.candidateRevision ?? was.candidateRevision ?? '';
-    const name = this.#scene.simulation.truth.imageOf(candidate);
-    if (was.paused !== undefined && ['ProgressDeadlineExceeded', 'Inconclusive'].includes(reason))
-      this.#scene.broken('paused', `gives ${name} up at the deadline`);
-    const failed = this.#failed(candidate) - this.#before.failed;
-    const served = this.#served(candidate) - this.#before.served;
-    if (reason === 'AnalysisFailed' && failed <= Math.min(GOOD.failed, GOOD.share * served))
-      this.#scene.broken(
-        'fresh-evidence',
-        `gives ${name} up for ${failed} of ${served} requests that failed`,
-      );
-  }
-
-  #failed(revision: string): number {
-    const { mesh } = this.#scene.simulation;
-    mesh.serve();
-    return mesh.failed.get(revision) ?? 0;
-  }
-
-  #served(revision: string): number {
-    const { mesh } = this.#scene.simulation;
-    mesh.serve();
-    return mesh.served.get(revision) ?? 0;
-  }
-
-  #promoted(turn: Turn): void {
+  #replaced(turn: Turn): void {
     const { was, is } = turn;
     if (this.#isFull(turn)) return;
     if (is.stableRevision !== was.candidateRevision || was.step?.weight !== 100) {
@@ -148,7 +95,9 @@ export class ProgressRules implements Rule {
 
   /** The weight was there for its time, the version was asked often enough, and all of it could be seen. */
   #passed(turn: Turn, weight: number): void {
-    if (this.#isFull(turn) || turn.was.promotion === 'step' || this.#isOrdered(turn, 'promote')) return;
+    if (this.#isFull(turn)) return;
+    // The command promote passes one step.
+    if (this.#promoted.attempt === turn.was.attempt?.number && this.#promoted.weight === weight) return;
     const { was, user, specs } = turn;
     const { simulation, memory } = this.#scene;
     const { proxies, mesh } = simulation;
@@ -230,9 +179,4 @@ export class ProgressRules implements Rule {
 /** True where steps may be left before their time. */
 function isEarly(specs: readonly CanaryReleaseSpec[]): boolean {
   return specs.some(({ analysis }) => analysis.advance === 'onEvidence');
-}
-
-/** The longest that a step may wait once it could have passed (ms). */
-export function deadlineMs({ progressDeadline }: Pick<CanaryReleaseSpec, 'progressDeadline'>): number {
-  return durationMs(progressDeadline);
 }
