@@ -1,4 +1,4 @@
-import { type CanaryReleaseSpec, type CanaryReleaseStatus, durationMs } from '../../../api/index.ts';
+import { type CanaryReleaseSpec, type CanaryReleaseStatus } from '../../../api/index.ts';
 import { LATEST_MS } from '../../../core/progress.ts';
 import { dwellMs, stepAfter } from '../../../core/steps.ts';
 import { KEY, type ReleaseObject } from '../truth.ts';

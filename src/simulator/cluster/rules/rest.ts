@@ -3,7 +3,7 @@ import type { Call } from '../process-client.ts';
 import type { ProcessClock } from '../process-clock.ts';
 import { KEY, type ReleaseObject, imageIn } from '../truth.ts';
 import type { Write } from '../true-cluster.ts';
-import type { Rule, Scene } from './rule.ts';
+import { type Rule, type Scene, isOperator } from './rule.ts';
 
 /** So long is a release watched that is paused: it goes on being judged (ms). */
 const PAUSED_MS = 20_000;
@@ -30,19 +30,25 @@ export class Rest implements Rule {
     this.#quietMs = quietMs;
   }
 
-  wrote({ table, key, after }: Write): void {
+  wrote({ user, table, key, request, after }: Write): void {
     if (table === 'services' && key === KEY) this.#hasService = after !== undefined;
     if (table === 'virtualservices.networking.istio.io' && key === KEY)
       this.#hosts = (after as VirtualService | undefined)?.spec.hosts?.join() ?? '';
+    if (!isOperator(user) || this.#isAside(table, request?.subresource)) return;
+    if (this.#isAtRest) this.#writes.push(`${user} writes ${table} ${key}`);
   }
 
+  /** What changes nothing is sent all the same. */
   sent({ isWrite, verb, type, subresource }: Call, { identity }: ProcessClock): void {
+    if (!isWrite || this.#isAside(type.plural, subresource)) return;
+    if (this.#isAtRest) this.#writes.push(`${identity} sends ${verb} ${type.plural}`);
+  }
+
+  #isAside(table: string, subresource: string | undefined): boolean {
     const { phase } = this.#scene.simulation.truth.status;
     // A release that is paused goes on being judged, and its counts are written.
     const isCounting = phase === 'Paused' && subresource === 'status';
-    const isAside = isCounting || type.plural === 'leases' || type.plural === 'events';
-    // What changes nothing is sent all the same.
-    if (this.#isAtRest && isWrite && !isAside) this.#writes.push(`${identity} sends ${verb} ${type.plural}`);
+    return isCounting || table.startsWith('leases') || table.startsWith('events');
   }
 
   /** @param second lets a second go by; false once an invariant is broken */
