@@ -86,7 +86,7 @@ export function standInFor(status: CanaryReleaseStatus, observed: Observed): str
     return undefined;
   const { replicas } = observed.spec;
   const present = routed(observed, candidate);
-  if (replicas === 0 || observed.problems.length > 0 || step.weight === 100) return undefined;
+  if (replicas === 0 || observed.problems.length > 0) return undefined;
   if (present === 0 || !isReady(observed, candidate)) return undefined;
   const needed = present === 100 ? podsFor(100 - step.weight, replicas) : 1;
   return (observed.workloads[stable]?.ready ?? 0) < needed ? candidate : undefined;

@@ -14,7 +14,7 @@ import {
 } from './plan.ts';
 import type { Throw } from './throw.ts';
 
-/** What happens in a crisis, beside what is in the plan. */
+/** What happens beside what is in the plan. */
 interface Happening {
   readonly edits?: readonly Edit[];
   readonly faults?: readonly Fault[];
@@ -105,12 +105,13 @@ const ANNOTATED: readonly EditedObject[] = [
   'Deployment of the candidate',
 ];
 
-/** The same life with something that must be followed at once, while something else is in the way. */
+/** The same life with trouble in mid-release, as a rule while something happens that must be followed at once. */
 export function withCrisis(plan: Plan, dice: Throw): Plan {
   const at = SECOND_AT_MS + dice.between(2000, 30_000);
-  const troubleAt = at + dice.between(-4000, 500);
-  const troubles = Array.from({ length: dice.between(1, 2) }, () => dice.of(TROUBLES)(dice, troubleAt));
-  const happenings = [dice.of(CAUSES)(dice, at), ...troubles];
+  const trouble = (when: number) => dice.of(TROUBLES)(dice, when);
+  const happenings = dice.chance(0.6)
+    ? [dice.of(CAUSES)(dice, at), trouble(at + dice.between(-4000, 500))]
+    : [trouble(at), trouble(SECOND_AT_MS + dice.between(1000, 25_000))];
   const edits = [...plan.edits, ...happenings.flatMap((one) => one.edits ?? [])];
   const operators = happenings.find((one) => one.operators !== undefined)?.operators ?? plan.operators;
   return {

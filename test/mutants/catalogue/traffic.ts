@@ -43,6 +43,14 @@ export const TRAFFIC: readonly Mutant[] = [
     replace: '',
   },
   {
+    name: 'no-stand-in-on-the-way-to-all',
+    sentence:
+      'A candidate that waits for its last pods before 100% does not stand in for a stable that has none.',
+    file: 'core/effects.ts',
+    find: '  if (replicas === 0 || observed.problems.length > 0) return undefined;',
+    replace: '  if (replicas === 0 || observed.problems.length > 0 || step.weight === 100) return undefined;',
+  },
+  {
     name: 'subset-removed-first',
     sentence: 'A subset is taken away before the route that names it.',
     peer: 'Argo Rollouts #4195: 503 NoClusterFound at the end and on abort',
