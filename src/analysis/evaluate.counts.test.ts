@@ -123,6 +123,8 @@ describe('counts over time', () => {
       evaluate({ spec, candidate: 'new', stable: 'old', previous, windowFrom, from: START, reading: read });
     const first = go(undefined, reading([second(0, 60)], undefined, 1));
     expect(first).not.toHaveProperty('uncountedMs');
+    // The first read after a restart has no interval yet.
+    expect(go(first, reading([], 13, 13)).uncountedMs).toBe(12_000);
     const again = go(first, reading([second(13, 60)], 13, 14));
     expect(again.uncountedMs).toBe(12_000);
     expect(go(again, reading([second(14, 60)], 13, 15)).uncountedMs).toBe(12_000);

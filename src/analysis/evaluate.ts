@@ -82,9 +82,10 @@ function uncountedMs(
   const known = Math.max(opened, timeOf(previous?.completeThrough) ?? 0);
   const again = reading.completeFrom?.[candidate] ?? 0;
   const uncounted = before + Math.max(0, again - known);
-  // More than all of the window is from a clock that was ahead and has been set back. A source may tell times more finely
-  // than a status does, which the API server would refuse.
-  return Math.round(Math.min(uncounted, Math.max(0, through - opened)));
+  // More than all of the window is from a clock that was ahead and has been set back. Who has only begun again has no interval
+  // yet. A source may tell times more finely than a status does, which the API server would refuse.
+  const latest = Math.max(through, again);
+  return Math.round(Math.min(uncounted, Math.max(0, latest - opened)));
 }
 
 /** Data that were complete once stay so. */

@@ -111,6 +111,20 @@ describe('a stable revision without ready pods', () => {
     expect(world.status.message).toBe('40% for 10s: the test says Pass');
   });
 
+  it('leaves nothing with it on the way to 100% either, whose pods the candidate does not have yet', () => {
+    const world = midway();
+    world.slow = true;
+    for (let i = 0; i < 15 && world.status.step?.weight === 40; i++) world.run(1);
+    expect(world.status.step).toMatchObject({ weight: 100, observedWeight: 40 });
+    expect(world.workloads['v2']).toMatchObject({ replicas: 3, ready: 2 });
+    const [route] = effectsOf(world, () => {
+      pods(world, 'v1', { ready: 0 });
+    });
+    expect(route).toMatchObject({ kind: 'route', weights: { v2: 100 }, urgent: true });
+    world.run(20);
+    expect(world.status).toMatchObject({ phase: 'Healthy', stableRevision: 'v2' });
+  });
+
   it('does not count the time before, nor that in which the candidate stood in, for what comes after', () => {
     const world = midway();
     world.run(6);

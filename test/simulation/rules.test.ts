@@ -1,6 +1,6 @@
 import { readFile } from 'node:fs/promises';
 import { describe, expect, it } from 'vitest';
-import { canaryReleases } from '../../src/controllers/kinds.ts';
+import { canaryReleases, releaseCommands } from '../../src/controllers/kinds.ts';
 import type { ApiClient, KubeObject } from '../../src/kube/types.ts';
 import { deployments, virtualServices } from '../../src/kube/well-known.ts';
 import { readCrds } from '../../src/sandbox/demo/manifests.ts';
@@ -18,6 +18,7 @@ const MIDST_MS = 15_000;
 const UNREADY = { errors: 0, readyMs: null };
 
 type Deed = (client: ApiClient, simulation: Simulation) => Promise<unknown>;
+type Change = (client: ApiClient) => Promise<unknown>;
 
 /** Plays a life in which, at some time, someone who passes for an operator does this. */
 async function broken(deed: Deed, plan: Plan = SOUND, at = MIDST_MS): Promise<Invariant[]> {
@@ -50,7 +51,7 @@ function route(shares: Record<string, number>): Deed {
 }
 
 /** Changes the release, or its status, as the meddler wants it. */
-function change(subresource: 'status' | undefined, how: (release: Release) => object): Deed {
+function change(subresource: 'status' | undefined, how: (release: Release) => object): Change {
   return async (client) => {
     const release = await client.get<Release>(canaryReleases, REF);
     const options = subresource === undefined ? {} : { subresource };
@@ -99,6 +100,64 @@ describe('a rule tells when', () => {
       'valid-lease',
       async (client) =>
         client.patch(virtualServices, REF, 'merge', { metadata: { annotations: { a: 'b' } } }),
+    ],
+    ['a candidate gets more than its step says', 'no-skip', route({ 'app:1': 20, 'app:2': 80 })],
+    ['a candidate gets less than its step says', 'no-skip', route({ 'app:1': 90, 'app:2': 10 })],
+    [
+      'the routes go while the candidate has traffic',
+      'abort-first',
+      async (client) => client.delete(virtualServices, REF),
+    ],
+    [
+      'a deadline is put off',
+      'settles',
+      change('status', ({ status }) => ({
+        status: { ...status, step: { ...status.step, progressAt: '2030-01-01T01:00:00.000Z' } },
+      })),
+    ],
+    [
+      'a weight is watched anew that was there all the time',
+      'no-skip',
+      change('status', ({ status }) => ({
+        status: { ...status, step: { ...status.step, observedAt: '2030-01-01T00:00:14.000Z' } },
+      })),
+    ],
+    [
+      'a version is given up of which no request has failed',
+      'fresh-evidence',
+      change('status', ({ status }) => ({
+        status: {
+          ...status,
+          ending: {
+            outcome: 'RolledBack',
+            reason: 'AnalysisFailed',
+            message: 'no',
+            at: '2030-01-01T00:00:14.000Z',
+          },
+        },
+      })),
+    ],
+    [
+      'the release is let go while there are routes',
+      'finalizer',
+      change(undefined, ({ metadata }) => ({ metadata: { ...metadata, finalizers: [] } })),
+    ],
+    [
+      'a command is executed that is for another revision',
+      'commands',
+      async (client, { admin, truth }) => {
+        const { stableRevision = '' } = truth.status;
+        const { metadata } = await admin.create(releaseCommands, {
+          apiVersion: 'songbird.dev/v1alpha1',
+          kind: 'ReleaseCommand',
+          metadata: { namespace: 'shop', name: 'stop' },
+          spec: { release: 'cart', revision: stableRevision, action: 'abort' },
+        } as KubeObject);
+        const { uid = '' } = metadata;
+        const at = '2030-01-01T00:00:15.000Z';
+        const obeyed = { name: 'stop', uid, phase: 'Executed', message: 'done', at };
+        return change('status', ({ status }) => ({ status: { ...status, commands: [obeyed] } }))(client);
+      },
     ],
   ])('%s: %s', async (_, invariant, deed) => {
     expect(await broken(deed)).toContain(invariant);

@@ -5,12 +5,13 @@ import {
   FIELD_MANAGER,
   FINALIZER,
   type Problem,
+  type ReleaseCommand,
   type VirtualService,
   baselineName,
   isOwnedBy,
   workloadName,
 } from '../../api/index.ts';
-import type { CommandEffect, Effect } from '../../core/model.ts';
+import type { CommandEffect, Effect, PendingCommand } from '../../core/model.ts';
 import type { OwnWrites } from '../../kube/own-writes.ts';
 import {
   type ApiClient,
@@ -86,6 +87,22 @@ export class Actor {
     const { uid, resourceVersion } = live.metadata;
     if (uid === metadata.uid && resourceVersion === metadata.resourceVersion) return;
     throw new ApiError(409, 'Conflict', `CanaryRelease ${metadata.name} has changed since it was looked at`);
+  }
+
+  /**
+   * True when the API server itself says that nobody has told this command yet what came of it. A cache that lags, as that of
+   * who has just taken the lease over, may show one as new that was obeyed long ago. Who may not look believes the cache.
+   * @throws ApiError when the API server does not answer
+   */
+  async isWaiting(namespace: string, { name, uid }: PendingCommand): Promise<boolean> {
+    try {
+      const live = await this.#client.get<ReleaseCommand>(releaseCommands, { namespace, name });
+      return live.metadata.uid === uid && live.status?.phase === undefined;
+    } catch (error) {
+      if (isApiError(error, 404)) return false;
+      if (isApiError(error, 403)) return true;
+      throw error;
+    }
   }
 
   /** Removes the finalizer of an object that cannot be understood: its routes go with it, by their owner references. */
@@ -274,8 +291,14 @@ export class Actor {
         await this.#client.delete(releaseCommands, ref, { preconditions: { uid: effect.uid } });
         return;
       }
-      const { metadata } = await this.#client.get<KubeObject>(releaseCommands, ref);
+      const live = await this.#client.get<ReleaseCommand>(releaseCommands, ref);
+      const { metadata } = live;
       if (metadata.uid !== effect.uid) return;
+      if (live.status?.phase !== undefined) {
+        // Told before, by a process that had no answer to it, say: the caches will show it.
+        this.#writes.wrote(key, releaseCommands, live);
+        return;
+      }
       const { phase, message, at: finishedAt } = effect;
       // Of a write to a status API servers check the version, and not the uid.
       const { uid, resourceVersion } = metadata;

@@ -3,7 +3,7 @@ import type { CanaryReleaseStatus } from '../../api/index.ts';
 import { ApiError, type KubeObject, type ResourceType, keyOf } from '../../kube/types.ts';
 import { customResourceDefinitions, services } from '../../kube/well-known.ts';
 import { manifest } from '../cluster.testing.ts';
-import { canaryReleases } from '../kinds.ts';
+import { canaryReleases, releaseCommands } from '../kinds.ts';
 import { Stage, failure } from './act.testing.ts';
 import { Analyst } from './analyst.ts';
 import { cachesOf } from './caches.testing.ts';
@@ -267,6 +267,45 @@ describe('a release that was deleted and made again under its name', () => {
     const service = await stage.live(services, 'cart');
     const release = await stage.live(canaryReleases, 'cart');
     expect(service.metadata.ownerReferences?.[0]?.uid).not.toBe(release.metadata.uid);
+  });
+});
+
+describe('a command', () => {
+  it('that was told long ago is not obeyed again by whose cache shows it as new', async () => {
+    await settle();
+    const created = await stage.admin.create(releaseCommands, {
+      apiVersion: 'songbird.dev/v1alpha1',
+      kind: 'ReleaseCommand',
+      metadata: of('stop'),
+      spec: { release: 'cart', revision: 'one', action: 'abort' },
+    } as KubeObject);
+    await catchUp();
+    await settle();
+    const answered = await stage.live(releaseCommands, 'stop');
+    expect(answered).toMatchObject({ status: { phase: 'Refused' } });
+    expect(told.filter((line) => line === 'event CommandRefused')).toHaveLength(1);
+
+    const stale = [...shown.filter(({ kind }) => kind !== 'ReleaseCommand'), created];
+    caches = cachesOf(stale);
+    stage.sent.length = 0;
+    await pass();
+    expect(stage.written()).toEqual([]);
+    expect(await stage.live(releaseCommands, 'stop')).toEqual(answered);
+  });
+
+  it('is told nothing that differs from what it was told', async () => {
+    await settle();
+    const { metadata } = await stage.admin.create(releaseCommands, {
+      apiVersion: 'songbird.dev/v1alpha1',
+      kind: 'ReleaseCommand',
+      metadata: of('stop'),
+      spec: { release: 'cart', revision: 'one', action: 'abort' },
+    } as KubeObject);
+    const at = '2030-01-01T00:00:00.000Z';
+    const finish = { kind: 'finishCommand', name: 'stop', uid: metadata.uid ?? '', at } as const;
+    await stage.actor.answer(KEY, { ...finish, phase: 'Executed', message: 'aborted' });
+    await stage.actor.answer(KEY, { ...finish, phase: 'Refused', message: 'there is no release' });
+    expect(await stage.live(releaseCommands, 'stop')).toMatchObject({ status: { phase: 'Executed' } });
   });
 });
 

@@ -6,7 +6,7 @@ import {
 } from '../../api/index.ts';
 import { orphanEffect } from '../../core/commands.ts';
 import { decide } from '../../core/decide.ts';
-import type { Decision, Effect, ReleaseEvent } from '../../core/model.ts';
+import type { Decision, Effect, PendingCommand, ReleaseEvent } from '../../core/model.ts';
 import { stalledStatus } from '../../core/unparsable.ts';
 import type { Clock } from '../../kube/clock.ts';
 import { deepEqual } from '../../kube/json.ts';
@@ -136,7 +136,23 @@ export class CanaryReleaseController {
       return { at: clock.now() + RECHECK_MS };
     }
     const gathered = await this.#gather(key, this.#unwritten.over(key, object));
-    return 'problems' in gathered ? this.#stall(object, gathered) : this.#pass(key, object, gathered);
+    return 'problems' in gathered
+      ? this.#stall(object, gathered)
+      : this.#pass(key, object, await this.#withCommands(gathered));
+  }
+
+  /** Without commands that only seem to be new: each is obeyed once. */
+  async #withCommands(gathered: Gathered): Promise<Gathered> {
+    const { observed, release } = gathered;
+    const handled = new Set(observed.status.commands?.map(({ uid }) => uid));
+    const isNew = ({ uid, finishedAt }: PendingCommand) => finishedAt === undefined && !handled.has(uid);
+    if (observed.deleting || !observed.commands.some(isNew)) return gathered;
+    const commands: PendingCommand[] = [];
+    for (const command of observed.commands) {
+      const { namespace = '' } = release.metadata;
+      if (!isNew(command) || (await this.#deps.actor.isWaiting(namespace, command))) commands.push(command);
+    }
+    return { ...gathered, observed: { ...observed, commands } };
   }
 
   /** Commands for a release that is not there: one write a pass, as ever. */

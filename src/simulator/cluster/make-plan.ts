@@ -1,5 +1,5 @@
 import { ACTIONS } from '../../api/index.ts';
-import { Dice } from '../dice.ts';
+import { withCrisis } from './crisis.ts';
 import type { Recorded } from './faulty-network.ts';
 import {
   CALL_FAULTS,
@@ -8,6 +8,9 @@ import {
   type Edit,
   type EditedObject,
   FIRST_IMAGE,
+  KINDS,
+  MISTAKES,
+  SECOND_AT_MS,
   type Fault,
   type FaultInTime,
   type Plan,
@@ -18,9 +21,7 @@ import {
   type Who,
   endOfTroubles,
 } from './plan.ts';
-
-/** When the second version comes (ms): the first one is stable by then. */
-const SECOND_AT_MS = 30_000;
+import { Throw } from './throw.ts';
 
 const STEPS: readonly SpecOfPlan['steps'][] = [
   [
@@ -34,31 +35,6 @@ const STEPS: readonly SpecOfPlan['steps'][] = [
   [{ weight: 100, for: '10s' }],
   [{ weight: 50 }, { weight: 100 }],
 ];
-
-/** A throw of dice with names. */
-class Throw {
-  readonly #dice: Dice;
-
-  constructor(seed: number) {
-    this.#dice = new Dice(seed);
-  }
-
-  /** True so often (0–1). */
-  chance(share: number): boolean {
-    return this.#dice.next() < share;
-  }
-
-  /** A whole number of these two or between them. */
-  between(least: number, most: number): number {
-    return least + Math.floor(this.#dice.next() * (most - least + 1));
-  }
-
-  of<T>(values: readonly T[]): T {
-    const value = values[Math.floor(this.#dice.next() * values.length)];
-    if (value === undefined) throw new Error('nothing to choose from');
-    return value;
-  }
-}
 
 /** The plan of a seed, without faults of the world. */
 export function planOf(seed: number): Plan {
@@ -145,7 +121,7 @@ function editOf(dice: Throw, foreignService: boolean): WithoutTime<Edit> {
   if (kind === 17) return { edit: 'annotate', object: dice.of(OBJECTS) };
   if (kind === 18) return { edit: 'remove', object: dice.of(OBJECTS.slice(0, 3)) };
   if (kind === 19) return { edit: 'recreate', afterMs: dice.of([0, 3000, 20_000]) };
-  return { edit: 'mistake', change: mistakeOf(dice), forMs: dice.between(1000, 30_000) };
+  return { edit: 'mistake', change: dice.of(MISTAKES), forMs: dice.between(1000, 30_000) };
 }
 
 function command(dice: Throw): WithoutTime<Edit> {
@@ -175,15 +151,6 @@ function changeOf(dice: Throw, foreignService: boolean): Record<string, unknown>
   return dice.of(changes);
 }
 
-function mistakeOf(dice: Throw): Record<string, unknown> {
-  return dice.of<Record<string, unknown>>([
-    { traffic: { istio: { hosts: ['nowhere'] } } },
-    { traffic: { istio: { hosts: ['cart'], gateways: ['shop/nowhere'] } } },
-    { service: { name: 'cart', port: 80, portName: 'http', targetPort: 'nowhere' } },
-    { analysis: { templates: [{ kind: 'AnalysisTemplate', name: 'nowhere' }], errorRate: {} } },
-  ]);
-}
-
 /**
  * Faults for a plan, some of them at calls and events of its run without faults, as Sieve does.
  *
@@ -197,7 +164,8 @@ export function withFaults(plan: Plan, recorded: readonly Recorded[]): Plan {
   for (let i = 0; i < atCalls; i++) faults.push(...faultAtCall(dice, recorded));
   const inTime = dice.between(atCalls === 0 ? 1 : 0, 3);
   for (let i = 0; i < inTime; i++) faults.push(faultInTime(dice, end));
-  return { ...plan, faults };
+  const faulty = { ...plan, faults };
+  return dice.chance(0.8) ? withCrisis(faulty, dice) : faulty;
 }
 
 /** What can happen to a write without anybody's knowing whether it was done. */
@@ -232,15 +200,6 @@ function faultAtCall(dice: Throw, recorded: readonly Recorded[]): Fault[] {
 function labelOf(name: string): string {
   return name.slice(0, name.lastIndexOf('#'));
 }
-
-const KINDS = [
-  'canaryreleases',
-  'deployments',
-  'pods',
-  'virtualservices',
-  'destinationrules',
-  'releasecommands',
-];
 
 function faultInTime(dice: Throw, end: number): FaultInTime {
   const at = dice.chance(0.85) ? dice.between(SECOND_AT_MS, end) : dice.between(0, SECOND_AT_MS);

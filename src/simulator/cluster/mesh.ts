@@ -25,8 +25,9 @@ export class Mesh {
   readonly losses: Losses = { requests: 0, failed: 0, lost: 0 };
   /** By the pod's uid. */
   readonly counted = new Map<string, Counted>();
-  /** Requests served, by revision. */
+  /** Requests served, by revision; and those of them that the version failed. */
   readonly served = new Map<string, number>();
+  readonly failed = new Map<string, number>();
   /** Percent by revision, as requests are sent. */
   routes: Weights = {};
   /** When the routes became what they are (ms). */
@@ -114,6 +115,7 @@ export class Mesh {
       counted.served += share;
       counted.failed += failed;
       this.losses.failed += failed;
+      this.failed.set(revision, (this.failed.get(revision) ?? 0) + failed);
     }
   }
 }

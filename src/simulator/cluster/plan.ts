@@ -147,6 +147,27 @@ export interface Plan {
 /** The image that a release begins with, whose version is always good. */
 export const FIRST_IMAGE = 'app:1';
 
+/** When the second version comes (ms): the first one is stable by then. */
+export const SECOND_AT_MS = 30_000;
+
+/** Changes of spec with which a manifest cannot work. */
+export const MISTAKES: readonly Readonly<Record<string, unknown>>[] = [
+  { traffic: { istio: { hosts: ['nowhere'] } } },
+  { traffic: { istio: { hosts: ['cart'], gateways: ['shop/nowhere'] } } },
+  { service: { name: 'cart', port: 80, portName: 'http', targetPort: 'nowhere' } },
+  { analysis: { templates: [{ kind: 'AnalysisTemplate', name: 'nowhere' }], errorRate: {} } },
+];
+
+/** What operators watch and write, by plural. */
+export const KINDS = [
+  'canaryreleases',
+  'deployments',
+  'pods',
+  'virtualservices',
+  'destinationrules',
+  'releasecommands',
+];
+
 export function isInTime(fault: Fault): fault is FaultInTime {
   return 'at' in fault;
 }

@@ -5,7 +5,9 @@ import type { Recorded } from './faulty-network.ts';
 import type { Losses } from './mesh.ts';
 import { type Plan, endOfTroubles } from './plan.ts';
 import { isOperator } from './process-clock.ts';
+import { CommandRules } from './rules/commands.ts';
 import { ConductRules } from './rules/conduct.ts';
+import { CourseRules } from './rules/course.ts';
 import { Memory } from './rules/memory.ts';
 import { PassRules } from './rules/passes.ts';
 import { ProgressRules } from './rules/progress.ts';
@@ -98,7 +100,7 @@ class Run implements Scene {
       },
       decided: (process, gathered, decision) => {
         this.#steps += 1;
-        this.memory.decided(process);
+        this.memory.decided(process, decision);
         for (const rule of this.#rules) rule.decided?.(process, gathered, decision);
       },
       happened,
@@ -111,16 +113,25 @@ class Run implements Scene {
       new PassRules(this),
       new RouteRules(this),
       new ProgressRules(this),
+      new CourseRules(this),
       new ConductRules(this),
+      new CommandRules(this),
       new TimelyRules(this),
       this.#rest,
     );
     this.#rules = rules;
   }
 
-  broken(invariant: Invariant, sentence: string): void {
+  broken(invariant: Invariant, said: string): void {
+    const sentence = this.#named(said);
     this.#violations.push({ invariant, at: this.simulation.clock.monotonic(), sentence });
     this.#trace.tell('BROKEN', `${invariant}: ${sentence}`);
+  }
+
+  /** With images for hashes. */
+  #named(text: string): string {
+    const { images } = this.simulation.truth;
+    return [...images].reduce((named, [revision, image]) => named.replaceAll(revision, image), text);
   }
 
   async play(crds: readonly KubeObject[]): Promise<void> {

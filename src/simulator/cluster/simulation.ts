@@ -53,9 +53,11 @@ export class Simulation {
   /** Those that live. */
   running: Running[] = [];
   /** Since when (ms) caches may be older than they look, by the time until which that holds. */
-  readonly stale: { readonly from: number; readonly to: number }[] = [];
+  readonly stale: { readonly from: number; readonly to: number; readonly aside: boolean }[] = [];
   /** Until then (ms) a fault holds operators up. */
   disturbedUntil = 0;
+  /** The same of faults that may hold up a rollback. */
+  #hinderedUntil = 0;
   readonly #listener: SimulationListener;
   #launched = 0;
   #begun = false;
@@ -124,15 +126,25 @@ export class Simulation {
     this.cluster.stop();
   }
 
-  /** For so long (ms) caches may be as old as they are now, or by `olderMs` more. */
-  markStale(forMs: number, olderMs = 0): void {
+  /**
+   * For so long (ms) caches may be as old as they are now, or by `olderMs` more.
+   *
+   * @param aside true of caches that nobody needs who takes traffic back
+   */
+  markStale(forMs: number, olderMs = 0, aside = false): void {
     const now = this.clock.monotonic();
-    this.stale.push({ from: now - olderMs, to: now + forMs });
+    this.stale.push({ from: now - olderMs, to: now + forMs, aside });
   }
 
-  /** A fault holds operators up for so long (ms). */
-  disturb(forMs: number): void {
-    this.disturbedUntil = Math.max(this.disturbedUntil, this.clock.monotonic() + forMs);
+  /**
+   * A fault holds operators up for so long (ms).
+   *
+   * @param aside true of one that must not keep anybody from taking traffic back
+   */
+  disturb(forMs: number, aside = false): void {
+    const until = this.clock.monotonic() + forMs;
+    this.disturbedUntil = Math.max(this.disturbedUntil, until);
+    if (!aside) this.#hinderedUntil = Math.max(this.#hinderedUntil, until);
   }
 
   /** True while nothing holds up the operator that leads. */
@@ -140,6 +152,13 @@ export class Simulation {
     const now = this.clock.monotonic();
     const leads = this.leader?.clock.isRunning === true;
     return leads && now > this.disturbedUntil && !this.stale.some(({ to }) => to > now);
+  }
+
+  /** True while nothing holds up a rollback: faults that are none of its business do not count. */
+  get canRollBack(): boolean {
+    const now = this.clock.monotonic();
+    const leads = this.leader?.clock.isRunning === true;
+    return leads && now > this.#hinderedUntil && !this.stale.some(({ to, aside }) => !aside && to > now);
   }
 
   /** The process that holds the lease, or is the only one. */

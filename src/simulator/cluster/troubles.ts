@@ -17,6 +17,9 @@ const HOLDS_UP: ReadonlySet<string> = new Set([
   'old list',
 ]);
 
+/** Kinds without which traffic can be taken back. */
+const ASIDE: ReadonlySet<string> = new Set(['deployments', 'destinationrules']);
+
 /** No list of a plan is older (ms). */
 const OLD_LIST_MS = 60_000;
 
@@ -41,7 +44,7 @@ export class Troubles {
       clock.after(fault.at, () => {
         const { at, ...rest } = fault;
         this.#happened('fault', JSON.stringify(rest));
-        if (HOLDS_UP.has(fault.fault)) this.#simulation.disturb(fault.forMs);
+        if (HOLDS_UP.has(fault.fault)) this.#simulation.disturb(fault.forMs, isAside(fault));
         this.fired += 1;
         const mend = this.#begin(fault);
         clock.after(fault.forMs, () => {
@@ -83,7 +86,7 @@ export class Troubles {
         return nothing;
       case 'no permission':
         network.forbidden.push(fault.plural);
-        this.#simulation.markStale(fault.forMs);
+        this.#simulation.markStale(fault.forMs, 0, isAside(fault));
         return () => {
           network.forbidden.splice(network.forbidden.indexOf(fault.plural), 1);
         };
@@ -199,6 +202,11 @@ export class Troubles {
       options: {},
     });
   }
+}
+
+/** True of a fault that is no reason not to take traffic back. */
+function isAside(fault: FaultInTime): boolean {
+  return fault.fault === 'no permission' && ASIDE.has(fault.plural);
 }
 
 function jsonOf(object: unknown): Json {

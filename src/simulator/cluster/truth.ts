@@ -210,3 +210,9 @@ export function weightsIn(service: VirtualService): Weights {
       .filter(([, weight]) => weight > 0),
   );
 }
+
+/** The image of the template. */
+export function imageIn({ template }: CanaryReleaseSpec): string {
+  const { containers } = template.spec as { containers: { image: string }[] };
+  return containers[0]?.image ?? '';
+}

@@ -1,7 +1,9 @@
+import { FINALIZER } from '../../../api/index.ts';
 import type { KubeObject } from '../../../kube/types.ts';
 import { NOTE } from '../edits.ts';
 import type { Call } from '../process-client.ts';
 import { isOperator, type ProcessClock } from '../process-clock.ts';
+import { KEY } from '../truth.ts';
 import type { Write } from '../true-cluster.ts';
 import type { Rule, Scene } from './rule.ts';
 
@@ -62,10 +64,37 @@ export class ConductRules implements Rule {
     if (!isOperator(user) || table.startsWith('leases') || table.startsWith('events')) return;
     if (!OWN.has(table)) this.#scene.broken('foreign-fields', `${user} writes ${table} ${write.key}`);
     this.#noStorm(write);
+    this.#keepsFinalizer(write);
     if (before === undefined) return;
     if (!isGuarded(write))
       this.#scene.broken('valid-lease', `${user} writes ${table} without a precondition`);
     if (after !== undefined) this.#keepsForeign(table, before, after);
+    const { release } = this.#scene.simulation.truth;
+    const owner = before.metadata.ownerReferences?.find(({ controller }) => controller === true);
+    if (owner !== undefined && release !== undefined && owner.uid !== release.metadata.uid)
+      this.#scene.broken(
+        'foreign-fields',
+        `writes ${table} ${before.metadata.name}, which is of a release that is gone`,
+      );
+  }
+
+  /** The finalizer is there before anything is made, and goes when no route is left. */
+  #keepsFinalizer({ table, key, before, after }: Write): void {
+    const { truth } = this.#scene.simulation;
+    const isHeld = (object: KubeObject | undefined) =>
+      object?.metadata.finalizers?.includes(FINALIZER) === true;
+    if (table === 'canaryreleases.songbird.dev') {
+      const isLeft = truth.weights !== undefined || truth.subsets.length > 0;
+      if (key === KEY && isHeld(before) && !isHeld(after) && isLeft)
+        this.#scene.broken(
+          'finalizer',
+          `lets the release go while routes ${JSON.stringify(truth.weights)} are left`,
+        );
+      return;
+    }
+    const isMade = before === undefined && after !== undefined && truth.release !== undefined;
+    if (isMade && !isHeld(truth.release))
+      this.#scene.broken('finalizer', `makes ${table} ${key} before the release has its finalizer`);
   }
 
   #keepsForeign(table: string, before: KubeObject, after: KubeObject): void {
@@ -100,7 +129,9 @@ function isGuarded({ request }: Write): boolean {
   if (request === undefined) return true;
   if (request.verb === 'delete') return request.options.preconditions !== undefined;
   const metadata = at(request.body, 'metadata') as { uid?: string; resourceVersion?: string } | undefined;
-  return metadata?.resourceVersion !== undefined || metadata?.uid !== undefined;
+  // Of a status the uid says nothing of what was decided on.
+  const isObject = metadata?.uid !== undefined && request.subresource === undefined;
+  return metadata?.resourceVersion !== undefined || isObject;
 }
 
 function noteIn(object: unknown, path: string): unknown {

@@ -1,4 +1,5 @@
 import type { Action, CanaryReleaseStatus } from '../../../api/index.ts';
+import type { Decision } from '../../../core/model.ts';
 import type { KubeObject } from '../../../kube/types.ts';
 import { isOperator, type ProcessClock } from '../process-clock.ts';
 import type { Simulation } from '../simulation.ts';
@@ -30,14 +31,18 @@ interface Held {
 export class Memory {
   /** When each process decided last, by its identity. */
   readonly #decidedAt = new Map<string, number>();
+  readonly #givenUp = new Map<string, number | undefined>();
+  /** Between the last decision of one process and the first of the next. */
+  readonly #gaps: { readonly from: number; readonly to: number }[] = [];
+  #last: { readonly identity: string; readonly at: number } | undefined;
   /** By uid. */
   readonly commands = new Map<string, Command>();
   /** When the release in progress was given up, by the status; undefined while it is not. */
   endedAt: number | undefined;
+  /** When the release in progress, or the last one, began. */
+  begunAt = 0;
   /** Revisions that were rolled back, and nobody has said a word for since. */
   readonly rejected = new Set<string>();
-  /** When a fault that can hold operators up was there last. */
-  disturbedAt = 0;
   readonly #held = new Map<string, Held[]>();
   readonly #simulation: Simulation;
 
@@ -45,8 +50,21 @@ export class Memory {
     this.#simulation = simulation;
   }
 
-  decided({ identity }: ProcessClock): void {
-    this.#decidedAt.set(identity, this.#simulation.clock.monotonic());
+  decided({ identity }: ProcessClock, { status }: Decision): void {
+    const at = this.#simulation.clock.monotonic();
+    this.#decidedAt.set(identity, at);
+    this.#givenUp.set(identity, status.ending === undefined ? undefined : status.attempt?.number);
+    if (this.#last !== undefined && this.#last.identity !== identity)
+      this.#gaps.push({ from: this.#last.at, to: at });
+    this.#last = { identity, at };
+  }
+
+  /** How much of this span (ms) lies between two processes: what was counted then nobody can tell from what was before. */
+  unwatched(from: number, to: number): number {
+    return this.#gaps.reduce(
+      (sum, gap) => sum + Math.max(0, Math.min(to, gap.to) - Math.max(from, gap.from)),
+      0,
+    );
   }
 
   /** To be told of each write before the rules are. */
@@ -54,6 +72,11 @@ export class Memory {
     if (write.table === 'releasecommands.songbird.dev') this.#commanded(write);
     if (write.table === 'virtualservices.networking.istio.io') this.#routed(write);
     if (write.table === 'canaryreleases.songbird.dev' && write.key === KEY) this.#changed(write);
+  }
+
+  /** The attempt that this user has given up in its last pass, whether the status could be written or not. */
+  givenUpBy(user: string | undefined): number | undefined {
+    return user === undefined ? undefined : this.#givenUp.get(user);
   }
 
   /** When what this user writes now was decided. */
@@ -119,6 +142,7 @@ export class Memory {
     const template = (object: ReleaseObject) => JSON.stringify(object.spec.template);
     if (!isOperator(user) && old.spec !== now.spec && template(old) !== template(now)) this.rejected.clear();
     const [was, is]: [CanaryReleaseStatus, CanaryReleaseStatus] = [old.status ?? {}, now.status ?? {}];
+    if (is.attempt?.number !== was.attempt?.number) this.begunAt = at;
     if (is.ending === undefined) this.endedAt = undefined;
     else this.endedAt ??= at;
     const [finished] = is.history ?? [];

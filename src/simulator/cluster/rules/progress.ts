@@ -1,4 +1,4 @@
-import { type CanaryReleaseSpec, type CanaryReleaseStatus, durationMs } from '../../../api/index.ts';
+import { type CanaryReleaseSpec, type CanaryReleaseStatus } from '../../../api/index.ts';
 import { LATEST_MS } from '../../../core/progress.ts';
 import { dwellMs, stepAfter } from '../../../core/steps.ts';
 import { isOperator } from '../process-clock.ts';
@@ -20,6 +20,8 @@ interface Turn {
 /** What operators write about how far a release has come: held against what there really was. */
 export class ProgressRules implements Rule {
   readonly #scene: Scene;
+  /** The step that the command promote was for. */
+  #promoted: { attempt: number | undefined; weight: number | undefined } = { attempt: -1, weight: -1 };
 
   constructor(scene: Scene) {
     this.#scene = scene;
@@ -32,7 +34,10 @@ export class ProgressRules implements Rule {
     const is = (after as ReleaseObject).status ?? {};
     const { simulation, memory } = this.#scene;
     const specs = simulation.truth.specsSince(memory.basis(user));
-    this.#turned({ was, is, user, specs });
+    const turn = { was, is, user, specs };
+    if (this.#isOrdered(turn, 'promote'))
+      this.#promoted = { attempt: is.attempt?.number, weight: was.step?.weight };
+    this.#turned(turn);
   }
 
   #turned(turn: Turn): void {
@@ -40,7 +45,7 @@ export class ProgressRules implements Rule {
     if (is.attempt?.number !== was.attempt?.number) this.#begun(turn);
     else if (is.candidateRevision !== undefined && is.candidateRevision === was.candidateRevision)
       this.#moved(turn);
-    if (is.stableRevision !== was.stableRevision && was.stableRevision !== undefined) this.#promoted(turn);
+    if (is.stableRevision !== was.stableRevision && was.stableRevision !== undefined) this.#replaced(turn);
     if (was.ending !== undefined && is.attempt?.number === was.attempt?.number) {
       const kept = is.candidateRevision === undefined || is.ending?.at === was.ending.at;
       if (!kept) this.#scene.broken('monotone-after-fail', 'a release that was given up goes on');
@@ -77,11 +82,9 @@ export class ProgressRules implements Rule {
         this.#scene.broken('no-skip', `goes from ${from}% to ${to}%, but the next step is ${nexts.join()}%`);
       this.#passed(turn, from);
     }
-    if (to === from && is.step?.startedAt !== was.step?.startedAt && is.ending === undefined)
-      this.#scene.broken('no-skip', `begins ${to}% again`);
   }
 
-  #promoted(turn: Turn): void {
+  #replaced(turn: Turn): void {
     const { was, is } = turn;
     if (this.#isFull(turn)) return;
     if (is.stableRevision !== was.candidateRevision || was.step?.weight !== 100) {
@@ -93,10 +96,12 @@ export class ProgressRules implements Rule {
 
   /** The weight was there for its time, the version was asked often enough, and all of it could be seen. */
   #passed(turn: Turn, weight: number): void {
-    if (this.#isFull(turn) || turn.was.promotion === 'step' || this.#isOrdered(turn, 'promote')) return;
+    if (this.#isFull(turn)) return;
+    // The command promote passes one step.
+    if (this.#promoted.attempt === turn.was.attempt?.number && this.#promoted.weight === weight) return;
     const { was, user, specs } = turn;
     const { simulation, memory } = this.#scene;
-    const { mesh, plan } = simulation;
+    const { mesh } = simulation;
     const candidate = was.candidateRevision ?? '';
     if (was.stableRevision === undefined) return;
     const decided = memory.decidedAt(user);
@@ -108,21 +113,9 @@ export class ProgressRules implements Rule {
       this.#scene.broken('fresh-evidence', `goes on from ${weight}%, which it never had`);
       return;
     }
-    const early = specs.some(({ analysis }) => analysis.advance === 'onEvidence');
+    this.#watched(turn, weight, spans);
+    const early = isEarly(specs);
     const dwell = early ? 0 : Math.min(...specs.map((spec) => dwellMs(spec, weight)));
-    const held = decided - first.since;
-    if (held < dwell - TOLERANCE_MS)
-      this.#scene.broken('fresh-evidence', `goes on from ${weight}% after ${held} ms of ${dwell} ms`);
-    if (
-      plan.meshTells &&
-      spans.length === 1 &&
-      mesh.isEffective &&
-      decided - mesh.routedAt < dwell - TOLERANCE_MS
-    )
-      this.#scene.broken(
-        'fresh-evidence',
-        `goes on from ${weight}% ${decided - mesh.routedAt} ms after the mesh took it over, not ${dwell} ms`,
-      );
     mesh.serve();
     const served = (mesh.served.get(candidate) ?? 0) - first.served;
     const least = Math.min(...specs.map(({ analysis }) => analysis.minRequests));
@@ -143,6 +136,29 @@ export class ProgressRules implements Rule {
         );
     if (was.paused !== undefined && !['resume', 'promote'].some((action) => this.#isOrdered(turn, action)))
       this.#scene.broken('paused', `goes on from ${weight}% without an order`);
+  }
+
+  /** It was there, and somebody there to see it, for the time of its step. */
+  #watched({ specs, user }: Turn, weight: number, spans: readonly { readonly since: number }[]): void {
+    const { simulation, memory } = this.#scene;
+    const { mesh, plan } = simulation;
+    if (isEarly(specs)) return;
+    const dwell = Math.min(...specs.map((spec) => dwellMs(spec, weight)));
+    const decided = memory.decidedAt(user);
+    const { since = decided } = spans[0] ?? {};
+    const held = decided - since;
+    const unwatched = memory.unwatched(since, decided);
+    if (held - unwatched < dwell - TOLERANCE_MS)
+      this.#scene.broken(
+        'fresh-evidence',
+        `goes on from ${weight}% after ${held} ms of ${dwell} ms, for ${unwatched} of which no operator was there`,
+      );
+    const effective = decided - mesh.routedAt;
+    if (plan.meshTells && spans.length === 1 && mesh.isEffective && effective < dwell - TOLERANCE_MS)
+      this.#scene.broken(
+        'fresh-evidence',
+        `goes on from ${weight}% ${effective} ms after the mesh took it over, not ${dwell} ms`,
+      );
   }
 
   /** Proxies that lie may have been believed. */
@@ -168,7 +184,7 @@ export class ProgressRules implements Rule {
   }
 }
 
-/** The longest that a step may wait once it could have passed (ms). */
-export function deadlineMs({ progressDeadline }: Pick<CanaryReleaseSpec, 'progressDeadline'>): number {
-  return durationMs(progressDeadline);
+/** True where steps may be left before their time. */
+function isEarly(specs: readonly CanaryReleaseSpec[]): boolean {
+  return specs.some(({ analysis }) => analysis.advance === 'onEvidence');
 }

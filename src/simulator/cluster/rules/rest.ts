@@ -1,5 +1,7 @@
-import { durationMs } from '../../../api/index.ts';
-import { isOperator } from '../process-clock.ts';
+import { type VirtualService, durationMs } from '../../../api/index.ts';
+import type { Call } from '../process-client.ts';
+import { isOperator, type ProcessClock } from '../process-clock.ts';
+import { KEY, type ReleaseObject, imageIn } from '../truth.ts';
 import type { Write } from '../true-cluster.ts';
 import type { Rule, Scene } from './rule.ts';
 
@@ -8,13 +10,19 @@ const PAUSED_MS = 20_000;
 /** Between the end of all troubles and rest, beside the times of the manifest (ms). */
 const GRACE_MS = 120_000;
 
+const UNEFFECTIVE = 'the mesh has not taken the routes over';
+
 /** `settles` and `quiet`: once nobody does anything any more, a release comes to its end, and stays there. */
 export class Rest implements Rule {
   readonly #scene: Scene;
   readonly #quietMs: number;
-  /** What operators wrote at rest. */
+  /** What operators sent at rest. */
   readonly #writes: string[] = [];
   #isAtRest = false;
+  /** Of the VirtualService. */
+  #hosts = '';
+  /** True while callers have a Service to call. */
+  #hasService = false;
 
   /** @param quietMs so long is a release watched at rest */
   constructor(scene: Scene, quietMs: number) {
@@ -22,12 +30,25 @@ export class Rest implements Rule {
     this.#quietMs = quietMs;
   }
 
-  wrote({ user, table, key, request }: Write): void {
+  wrote({ user, table, key, request, after }: Write): void {
+    if (table === 'services' && key === KEY) this.#hasService = after !== undefined;
+    if (table === 'virtualservices.networking.istio.io' && key === KEY)
+      this.#hosts = (after as VirtualService | undefined)?.spec.hosts?.join() ?? '';
+    if (!isOperator(user) || this.#isAside(table, request?.subresource)) return;
+    if (this.#isAtRest) this.#writes.push(`${user} writes ${table} ${key}`);
+  }
+
+  /** What changes nothing is sent all the same. */
+  sent({ isWrite, verb, type, subresource }: Call, { identity }: ProcessClock): void {
+    if (!isWrite || this.#isAside(type.plural, subresource)) return;
+    if (this.#isAtRest) this.#writes.push(`${identity} sends ${verb} ${type.plural}`);
+  }
+
+  #isAside(table: string, subresource: string | undefined): boolean {
     const { phase } = this.#scene.simulation.truth.status;
     // A release that is paused goes on being judged, and its counts are written.
-    const isCounting = phase === 'Paused' && request?.subresource === 'status';
-    const isAside = isCounting || table.startsWith('leases') || table.startsWith('events');
-    if (this.#isAtRest && isOperator(user) && !isAside) this.#writes.push(`${user} writes ${table} ${key}`);
+    const isCounting = phase === 'Paused' && subresource === 'status';
+    return isCounting || table.startsWith('leases') || table.startsWith('events');
   }
 
   /** @param second lets a second go by; false once an invariant is broken */
@@ -71,17 +92,28 @@ export class Rest implements Rule {
     if (phase === 'Paused') return undefined;
     if (phase !== 'Healthy' && phase !== 'RolledBack') return `${phase}: ${status.message ?? ''}`;
     if (status.observedGeneration !== release.metadata.generation) return 'the latest manifest was not seen';
-    if (release.spec.replicas > 0) {
-      if (JSON.stringify(truth.weights) !== JSON.stringify({ [stable]: 100 }))
-        return `routes are ${JSON.stringify(truth.weights)}`;
-      if (truth.subsets.join() !== stable) return `subsets are ${truth.subsets.join()}`;
-      const pods = [...truth.pods.values()].filter(({ revision }) => revision === stable);
-      if (pods.length !== release.spec.replicas) return 'pods are being replaced';
-      if (truth.ready(stable) !== release.spec.replicas)
-        return `${truth.ready(stable)} of ${release.spec.replicas} pods are ready`;
-    }
-    if (!mesh.isEffective) return 'the mesh has not taken the routes over';
-    return undefined;
+    const unanswered = [...this.#scene.memory.commands.values()].find(({ isHandled }) => !isHandled);
+    if (unanswered !== undefined) return `nobody has answered the command ${unanswered.action}`;
+    if (release.spec.replicas > 0) return this.#unserved(release, stable);
+    return mesh.isEffective ? undefined : UNEFFECTIVE;
+  }
+
+  /** What is not yet as it should be where requests are to be served. */
+  #unserved({ spec }: ReleaseObject, stable: string): string | undefined {
+    const { truth, mesh } = this.#scene.simulation;
+    const { replicas } = spec;
+    if (JSON.stringify(truth.weights) !== JSON.stringify({ [stable]: 100 }))
+      return `routes are ${JSON.stringify(truth.weights)}`;
+    if (truth.subsets.join() !== stable) return `subsets are ${truth.subsets.join()}`;
+    const hosts = spec.traffic.istio?.hosts.join() ?? '';
+    if (this.#hosts !== hosts) return `routes are for ${this.#hosts}, not ${hosts}`;
+    if (!this.#hasService) return 'there is no Service';
+    const [image, wanted] = [truth.imageOf(stable), imageIn(spec)];
+    if (truth.status.phase === 'Healthy' && image !== wanted) return `${image} is stable, not ${wanted}`;
+    const pods = [...truth.pods.values()].filter(({ revision }) => revision === stable);
+    if (pods.length !== replicas) return 'pods are being replaced';
+    if (truth.ready(stable) !== replicas) return `${truth.ready(stable)} of ${replicas} pods are ready`;
+    return mesh.isEffective ? undefined : UNEFFECTIVE;
   }
 
   /** True where no operator could bring about more: a version that stays, or is to be first, cannot stay up. */

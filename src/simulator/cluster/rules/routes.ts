@@ -1,5 +1,6 @@
 import { type Deployment, durationMs, LABELS, type VirtualService } from '../../../api/index.ts';
 import { isOperator } from '../process-clock.ts';
+import { isBegun } from '../../../core/steps.ts';
 import { KEY, type Weights, weightsIn } from '../truth.ts';
 import type { Write } from '../true-cluster.ts';
 import type { Rule, Scene } from './rule.ts';
@@ -15,14 +16,17 @@ export class RouteRules implements Rule {
   wrote(write: Write): void {
     if (!isOperator(write.user) || write.request?.subresource === 'status') return;
     if (write.table === 'virtualservices.networking.istio.io' && write.key === KEY) this.#routed(write);
-    if (write.table === 'destinationrules.networking.istio.io' && write.key === KEY) this.#named(write);
+    if (write.table === 'destinationrules.networking.istio.io' && write.key === KEY) this.#named();
     if (write.table === 'deployments.apps') this.#scaled(write);
   }
 
   #routed({ before, after, user, at }: Write): void {
-    if (after === undefined) return;
     const { simulation, memory } = this.#scene;
     const { truth } = simulation;
+    if (after === undefined) {
+      if (before !== undefined) this.#removed(weightsIn(before as VirtualService), memory.basis(user));
+      return;
+    }
     const route = (after as VirtualService).spec.http?.[0]?.route ?? [];
     const shares = route.map(({ weight }) => weight ?? 100);
     const sum = shares.reduce((total, weight) => total + weight, 0);
@@ -38,6 +42,16 @@ export class RouteRules implements Rule {
         this.#tell('no-empty-backend', `routes to ${this.#name(revision)}, which has no subset`);
     }
     this.#wanted(now, old, at, user);
+  }
+
+  /** Routes go once stable alone has traffic, where it can have it. */
+  #removed(old: Weights, basis: number): void {
+    const { truth } = this.#scene.simulation;
+    const { stableRevision: stable } = truth.status;
+    if (stable === undefined || !truth.isReadySince(stable, basis)) return;
+    const [other] = Object.entries(old).find(([revision]) => revision !== stable) ?? [];
+    if (other !== undefined)
+      this.#tell('abort-first', `takes the routes away while ${this.#name(other)} has ${old[other] ?? 0}%`);
   }
 
   /** Who gains traffic can serve it, or nobody can. */
@@ -69,13 +83,46 @@ export class RouteRules implements Rule {
       if (memory.rejected.has(revision) && weight > (old[revision] ?? 0))
         this.#tell('monotone-after-fail', `gives ${this.#name(revision)} ${weight}%, which was rolled back`);
     }
+    const isDeleted = simulation.truth.release?.metadata.deletionTimestamp !== undefined;
+    if (candidate !== undefined && !isGivenUp && !isDeleted) this.#ordered(candidate, now, old, user);
+  }
+
+  /** A candidate has what its step says: the status comes first, and what was reached is kept. */
+  #ordered(candidate: string, now: Weights, old: Weights, user: string): void {
+    const { simulation, memory } = this.#scene;
+    const { truth } = simulation;
+    const { stableRevision: stable, step, paused, promotion } = truth.status;
+    if (stable === undefined || step === undefined) return;
+    const [had, has] = [old[candidate] ?? 0, now[candidate] ?? 0];
+    const basis = memory.basis(user);
+    const standsIn = has === 100 && !truth.isReadySince(stable, basis);
+    if (has > Math.max(had, step.weight) && !standsIn)
+      this.#tell('no-skip', `gives ${this.#name(candidate)} ${has}%, but the status says ${step.weight}%`);
+    if (has > had && paused?.by === 'command' && !isBegun(step) && !standsIn)
+      this.#tell('paused', `gives ${this.#name(candidate)} ${has}% while it is paused at ${had}%`);
+    // Whatever source is asked, the same is wrong with all of them.
+    const { silentSince = Infinity } = simulation.proxies.faults;
+    if (had === 0 && has > 0 && promotion === undefined && silentSince < Math.min(memory.begunAt, basis))
+      this.#tell('no-data-no-promotion', `gives ${this.#name(candidate)} ${has}%, and nobody can be asked`);
+    this.#taken(candidate, now, old, user);
+  }
+
+  /** What was reached is taken away only from who is given up: a rollback does not wait for a status that cannot be written. */
+  #taken(candidate: string, now: Weights, old: Weights, user: string): void {
+    const { simulation, memory } = this.#scene;
+    const { step, attempt } = simulation.truth.status;
+    const [had, has] = [old[candidate] ?? 0, now[candidate] ?? 0];
+    if (step === undefined || memory.givenUpBy(user) === attempt?.number) return;
+    if (has < Math.min(had, step.weight) && simulation.truth.isReadySince(candidate, memory.basis(user)))
+      this.#tell(
+        'no-skip',
+        `takes ${this.#name(candidate)} from ${had}% to ${has}%, but its step is ${step.weight}%`,
+      );
   }
 
   /** Subsets go only after no route names them. */
-  #named({ after }: Write): void {
+  #named(): void {
     const { truth } = this.#scene.simulation;
-    const isDeleted = truth.release?.metadata.deletionTimestamp !== undefined;
-    if (after === undefined && isDeleted) return;
     for (const [revision, weight] of Object.entries(truth.weights ?? {})) {
       if (!truth.subsets.includes(revision))
         this.#tell(

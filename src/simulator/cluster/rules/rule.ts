@@ -23,6 +23,8 @@ export const INVARIANTS = [
   'no-data-no-promotion',
   'bad-manifest',
   'paused',
+  'commands',
+  'finalizer',
   'kstatus',
   'status',
   'no-error',

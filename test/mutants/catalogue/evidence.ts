@@ -1,0 +1,133 @@
+import type { Mutant } from '../mutant.ts';
+
+/** From counters to a verdict. */
+export const EVIDENCE: readonly Mutant[] = [
+  {
+    name: 'cumulative-window',
+    sentence: 'What was served at earlier weights counts for the present one: no fresh evidence.',
+    peer: 'Flagger: failed checks are cumulative over the whole analysis',
+    file: 'analysis/event-metric.ts',
+    find: '  let window = sameWindow ? (old?.window ?? NONE) : NONE;',
+    replace: '  let window = old?.window ?? NONE;',
+  },
+  {
+    name: 'no-requests-pass',
+    sentence: 'A window without a request passes: nothing failed.',
+    peer: 'Argo Rollouts: an analysis without a measurement counts as Successful',
+    file: 'analysis/judge.ts',
+    find: `  if (window.all < minRequests) return 'requests';
+  if (judged.all < minRequests) return 'excused';`,
+    replace: `  if (window.all > 0 && window.all < minRequests) return 'requests';`,
+  },
+  {
+    name: 'no-data-pass',
+    sentence: 'Data that are not there are taken as complete.',
+    peer: 'Flagger #1353, Argo Rollouts #3503: no data is decided on',
+    file: 'core/progress.ts',
+    find: '    needed.every((through) => through !== undefined && ms(through) >= until);',
+    replace: '    needed.every((through) => through === undefined || ms(through) >= until - 3_600_000);',
+  },
+  {
+    name: 'nan-as-zero',
+    sentence: 'A counter that is NaN is taken as zero.',
+    peer: 'Flagger #1035: NaN',
+    file: 'telemetry/proxies/statistics.ts',
+    find: '  if (!Number.isFinite(value) || value < 0) {',
+    replace: '  if (value < 0) {',
+  },
+  {
+    name: 'empty-as-zero',
+    sentence: 'An empty answer is taken as a proxy that has counted nothing.',
+    peer: 'Flagger #1353, Argo Rollouts #3503: an empty result',
+    file: 'telemetry/proxies/statistics.ts',
+    find: '  if (!/^(?:envoy|istio)_/m.test(text)) {',
+    replace: '  if (text.includes("<html>")) {',
+  },
+  {
+    name: 'some-proxies-are-enough',
+    sentence: 'Data count as complete when one pod answered; the bad one may be another.',
+    file: 'telemetry/proxies/fold.ts',
+    find: 'awaited.every(({ uid }) => read.has(uid))',
+    replace: 'awaited.some(({ uid }) => read.has(uid))',
+  },
+  {
+    name: 'counter-reset-negative',
+    sentence: 'A counter that began anew takes back what was counted before.',
+    file: 'telemetry/series.ts',
+    find: '  const requests = after.value < earlier ? after.value : after.value - earlier;',
+    replace: '  const requests = after.value - earlier;',
+  },
+  {
+    name: 'counter-reset-huge',
+    sentence: 'A counter that began anew is taken for one that has overflowed: a huge number of requests.',
+    file: 'telemetry/series.ts',
+    find: '  const requests = after.value < earlier ? after.value : after.value - earlier;',
+    replace:
+      '  const requests = after.value < earlier ? after.value - earlier + 2 ** 32 : after.value - earlier;',
+  },
+  {
+    name: 'counts-swapped',
+    sentence: 'What stable’s pods count is taken for the candidate’s, and the other way round.',
+    file: 'controllers/canary-release/counting.ts',
+    find: `  const own = target(candidate, nameOf(candidate), true, pods[candidate] ?? []);`,
+    replace: `  const own = target(candidate, nameOf(candidate), true, pods[stable] ?? []);
+  if (candidate !== stable) return [own, target(stable, nameOf(stable), false, pods[candidate] ?? [])];`,
+  },
+  {
+    name: 'evidence-of-the-attempt-before',
+    sentence: 'A new attempt goes on from the evidence of the last one.',
+    file: 'core/lifecycle.ts',
+    find: '  const { rejected, analysis, ...rest } = dropRelease(status);',
+    replace: '  const { rejected, ...rest } = dropRelease(status);',
+  },
+  {
+    name: 'outage-ends-the-release',
+    sentence: 'A source that cannot be read counts as a failed version.',
+    peer: 'Flagger #1365: an unreachable Prometheus costs a failed check',
+    file: 'controllers/canary-release/analyst.ts',
+    find: `    trouble === undefined || events.verdict === 'Fail' ? events.verdict : 'Inconclusive';`,
+    replace: `    trouble === undefined ? events.verdict : 'Fail';`,
+  },
+  {
+    name: 'gap-counts-as-watched',
+    sentence: 'Time in which no operator looked counts as watched.',
+    file: 'analysis/evaluate.ts',
+    find: '  return Math.round(Math.min(uncounted, Math.max(0, latest - opened)));',
+    replace: '  return Math.round(Math.min(0, uncounted));',
+  },
+  {
+    name: 'gap-told-too-late',
+    sentence: 'The first look after a restart does not know yet that nobody looked before it.',
+    file: 'analysis/evaluate.ts',
+    find: '  const latest = Math.max(through, again);',
+    replace: '  const latest = through;',
+  },
+  {
+    name: 'stable-data-not-awaited',
+    sentence: 'A step passes without data of the stable version to compare with.',
+    file: 'core/progress.ts',
+    find: '  const needed = [analysis.completeThrough, ...(step.weight === 100 ? [] : [analysis.stableThrough])];',
+    replace: '  const needed = [analysis.completeThrough];',
+  },
+  {
+    name: 'unwatched-candidate',
+    sentence: 'A candidate gets its first traffic before anybody can count its requests.',
+    file: 'core/effects.ts',
+    find: `  return telemetry.state === 'readable' && telemetry.counted;`,
+    replace: `  return telemetry.state !== 'unused' || status.step !== undefined;`,
+  },
+  {
+    name: 'no-fresh-baseline',
+    sentence: 'The weight rises before the pods of the fresh baseline are there.',
+    file: 'core/effects.ts',
+    find: '  return staffed && isMeasured(status, observed) && shortBaseline(status, observed) === undefined;',
+    replace: '  return staffed && isMeasured(status, observed);',
+  },
+  {
+    name: 'window-holds-what-was-before',
+    sentence: 'What was counted before the present weight was observed counts for it.',
+    file: 'analysis/event-metric.ts',
+    find: '    if (windowFrom === undefined || !isWithin(interval, windowFrom, candidate)) continue;',
+    replace: '    if (windowFrom === undefined) continue;',
+  },
+];
