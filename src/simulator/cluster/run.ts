@@ -4,6 +4,7 @@ import { Editors } from './edits.ts';
 import type { Recorded } from './faulty-network.ts';
 import type { Losses } from './mesh.ts';
 import { type Plan, endOfTroubles } from './plan.ts';
+import { BasisRules } from './rules/basis.ts';
 import { CommandRules } from './rules/commands.ts';
 import { ConductRules } from './rules/conduct.ts';
 import { CourseRules } from './rules/course.ts';
@@ -114,6 +115,7 @@ class Run implements Scene {
       new ProgressRules(this),
       new CourseRules(this),
       new ConductRules(this),
+      new BasisRules(this),
       new CommandRules(this),
       new TimelyRules(this),
       this.#rest,

@@ -49,9 +49,11 @@ export class Memory {
     this.#simulation = simulation;
   }
 
-  decided({ identity }: ProcessClock): void {
+  decided(process: ProcessClock): void {
     const at = this.#simulation.clock.monotonic();
+    const { identity } = process;
     this.#decidedAt.set(identity, at);
+    if (this.#simulation.leader?.clock !== process) return;
     if (this.#last !== undefined && this.#last.identity !== identity)
       this.#gaps.push({ from: this.#last.at, to: at });
     this.#last = { identity, at };

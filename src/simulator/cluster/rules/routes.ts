@@ -95,7 +95,9 @@ export class RouteRules implements Rule {
     if (stable === undefined || step === undefined) return;
     const [had, has] = [old[candidate] ?? 0, now[candidate] ?? 0];
     const basis = memory.basis(user);
-    const standsIn = has === 100 && !truth.isReadySince(stable, basis);
+    // Pods of a baseline are none that stable could be left with.
+    const mayBeBaseline = truth.specsSince(basis).some(({ analysis }) => analysis.freshBaseline);
+    const standsIn = has === 100 && (mayBeBaseline || !truth.isReadySince(stable, basis));
     if (has > Math.max(had, step.weight) && !standsIn)
       this.#tell('no-skip', `gives ${this.#name(candidate)} ${has}%, but the status says ${step.weight}%`);
     if (has > had && paused?.by === 'command' && !isBegun(step) && !standsIn)
