@@ -95,20 +95,34 @@ export class RouteRules implements Rule {
     if (stable === undefined || step === undefined) return;
     const [had, has] = [old[candidate] ?? 0, now[candidate] ?? 0];
     const basis = memory.basis(user);
-    // Pods of a baseline are none that stable could be left with.
-    const mayBeBaseline = truth.specsSince(basis).some(({ analysis }) => analysis.freshBaseline);
-    const standsIn = has === 100 && (mayBeBaseline || !truth.isReadySince(stable, basis));
+    const standsIn = has === 100 && this.#isWithout(stable, basis);
     if (has > Math.max(had, step.weight) && !standsIn)
       this.#tell('no-skip', `gives ${this.#name(candidate)} ${has}%, but the status says ${step.weight}%`);
     if (has > had && paused?.by === 'command' && !isBegun(step) && !standsIn)
       this.#tell('paused', `gives ${this.#name(candidate)} ${has}% while it is paused at ${had}%`);
-    const { silentSince = Infinity } = simulation.proxies;
-    if (had === 0 && has > 0 && promotion === undefined && silentSince < Math.min(memory.begunAt, basis))
-      this.#tell('no-data-no-promotion', `gives ${this.#name(candidate)} ${has}%, and no proxy can be read`);
+    if (had === 0 && has > 0 && promotion === undefined) this.#watched(candidate, has, basis);
     if (has < Math.min(had, step.weight) && truth.isReadySince(candidate, basis))
       this.#tell(
         'no-skip',
         `takes ${this.#name(candidate)} from ${had}% to ${has}%, but its step is ${step.weight}%`,
+      );
+  }
+
+  /** True where stable may have had no pod of its own: those of a baseline are none that it could be left with. */
+  #isWithout(stable: string, basis: number): boolean {
+    const { truth } = this.#scene.simulation;
+    const mayBeBaseline = truth.specsSince(basis).some(({ analysis }) => analysis.freshBaseline);
+    return mayBeBaseline || !truth.isReadySince(stable, basis);
+  }
+
+  /** Nobody meets a candidate that no proxy tells of. */
+  #watched(candidate: string, weight: number, basis: number): void {
+    const { simulation, memory } = this.#scene;
+    const { silentSince = Infinity } = simulation.proxies;
+    if (silentSince < Math.min(memory.begunAt, basis))
+      this.#tell(
+        'no-data-no-promotion',
+        `gives ${this.#name(candidate)} ${weight}%, and no proxy can be read`,
       );
   }
 
