@@ -20,6 +20,7 @@ interface Happening {
   readonly faults?: readonly Fault[];
   readonly versions?: Readonly<Record<string, Version>>;
   readonly operators?: 2;
+  readonly meshTells?: true;
 }
 
 type Maker = (dice: Throw, at: number) => Happening;
@@ -35,6 +36,10 @@ const CAUSES: readonly Maker[] = [
   (_, at) => ({ edits: [{ at, edit: 'image', image: FIRST_IMAGE }] }),
   (_, at) => ({ edits: [{ at, edit: 'image', image: 'app:3' }] }),
   (dice) => ({ versions: { [SECOND_IMAGE]: { errors: dice.of([0.1, 0.5, 1]), readyMs: 1000 } } }),
+  (dice, at) => ({
+    versions: { [SECOND_IMAGE]: { errors: dice.of([0.5, 1]), readyMs: 1000 } },
+    edits: [{ at, edit: 'command', action: 'retry', who: 'rejected' }],
+  }),
   (dice) => ({
     versions: { [SECOND_IMAGE]: { errors: 0.001, readyMs: 1000, crashMs: dice.between(3000, 15_000) } },
   }),
@@ -91,7 +96,10 @@ const TROUBLES: readonly Maker[] = [
   (_, at) => ({ operators: 2, faults: [{ at, forMs: 30_000, fault: 'leader stopped' }] }),
   (_, at) => ({ faults: [{ at, forMs: 0, fault: 'leader killed' }] }),
   (dice, at) => ({ faults: [{ at, forMs: lasting(dice), fault: 'API server away' }] }),
-  (dice, at) => ({ faults: [{ at, forMs: lasting(dice), fault: 'mesh late', byMs: 4000 }] }),
+  (dice, at) => ({
+    meshTells: true,
+    faults: [{ at, forMs: lasting(dice), fault: 'mesh late', byMs: 4000 }],
+  }),
   (dice, at) => ({
     faults: [{ at, forMs: lasting(dice), fault: 'clock', byMs: dice.of([-3_600_000, 3_600_000]) }],
   }),
@@ -118,6 +126,7 @@ export function withCrisis(plan: Plan, dice: Throw): Plan {
     ...plan,
     operators,
     leaderElect: plan.leaderElect || operators === 2,
+    meshTells: plan.meshTells || happenings.some((one) => one.meshTells),
     versions: happenings.reduce((versions, one) => ({ ...versions, ...one.versions }), plan.versions),
     edits: edits.sort((a, b) => a.at - b.at),
     faults: [...plan.faults, ...happenings.flatMap((one) => one.faults ?? [])],

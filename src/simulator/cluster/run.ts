@@ -5,6 +5,7 @@ import type { Recorded } from './faulty-network.ts';
 import type { Losses } from './mesh.ts';
 import { type Plan, endOfTroubles } from './plan.ts';
 import { isOperator } from './process-clock.ts';
+import { BasisRules } from './rules/basis.ts';
 import { CommandRules } from './rules/commands.ts';
 import { ConductRules } from './rules/conduct.ts';
 import { CourseRules } from './rules/course.ts';
@@ -115,6 +116,7 @@ class Run implements Scene {
       new ProgressRules(this),
       new CourseRules(this),
       new ConductRules(this),
+      new BasisRules(this),
       new CommandRules(this),
       new TimelyRules(this),
       this.#rest,

@@ -51,13 +51,6 @@ export const EVIDENCE: readonly Mutant[] = [
     replace: 'awaited.some(({ uid }) => read.has(uid))',
   },
   {
-    name: 'counter-reset-negative',
-    sentence: 'A counter that began anew takes back what was counted before.',
-    file: 'telemetry/series.ts',
-    find: '  const requests = after.value < earlier ? after.value : after.value - earlier;',
-    replace: '  const requests = after.value - earlier;',
-  },
-  {
     name: 'counter-reset-huge',
     sentence: 'A counter that began anew is taken for one that has overflowed: a huge number of requests.',
     file: 'telemetry/series.ts',

@@ -9,7 +9,7 @@ export const TRAFFIC: readonly Mutant[] = [
     file: 'core/effects.ts',
     find: '  const present = routed(observed, candidate);\n  return step.weight',
     replace: `  const present = routed(observed, candidate);
-  if (present > 0 && isBegun(step) && present !== step.weight && present !== step.observedWeight) return 0;
+  if (present > 0 && isBegun(step) && step.interruptions !== undefined && present !== step.weight) return 0;
   return step.weight`,
   },
   {
@@ -62,11 +62,13 @@ export const TRAFFIC: readonly Mutant[] = [
   },
   {
     name: 'route-before-subset',
-    sentence: 'Routes name a subset before it is there.',
+    sentence: 'The first routes name a subset before it is there.',
     peer: 'Argo Rollouts #2507: downtime on the first deployment',
     file: 'traffic/istio/router.ts',
-    find: 'if (rule === undefined || named.some((subset) => !present.includes(subset))) {',
-    replace: 'if (rule === undefined) {',
+    find: '  if (rule === undefined || named.some((subset) => !present.includes(subset))) {',
+    replace: `  if (service === undefined && rule === undefined)
+    return { kind: 'apply', object: virtualService(release, desired.weights) };
+  if (rule === undefined || named.some((subset) => !present.includes(subset))) {`,
   },
   {
     name: 'rule-deleted-before-routes',

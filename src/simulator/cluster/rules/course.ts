@@ -10,6 +10,9 @@ const GOOD = { failed: 3, share: 0.02 };
 /** So often may a step begin anew with its whole time: first of all, and when its weight was lost. */
 const MOST_RENEWALS = 4;
 
+/** Counters that lie have requests counted again, but no more often than this. */
+const MOST_TIMES = 3;
+
 /** How one step goes on, and for what a release is given up. */
 export class CourseRules implements Rule {
   readonly #scene: Scene;
@@ -27,15 +30,31 @@ export class CourseRules implements Rule {
     if (before === undefined || after === undefined) return;
     const was = (before as ReleaseObject).status ?? {};
     const is = (after as ReleaseObject).status ?? {};
-    const { candidateRevision: candidate, step } = is;
-    if (is.attempt?.number !== was.attempt?.number) this.#before = this.#counted(candidate ?? '');
-    else if (is.ending !== undefined && was.ending === undefined) this.#givenUp(was, is);
-    else if (
-      candidate !== undefined &&
-      candidate === was.candidateRevision &&
-      was.step?.weight === step?.weight
-    )
-      this.#goesOn(was, is, user);
+    if (is.attempt?.number !== was.attempt?.number) {
+      this.#before = this.#counted(is.candidateRevision ?? '');
+      return;
+    }
+    this.#counts(was, is);
+    if (is.ending !== undefined && was.ending === undefined) this.#givenUp(was, is);
+    const isSame = is.candidateRevision === was.candidateRevision && is.step?.weight === was.step?.weight;
+    if (isSame) this.#goesOn(was, is, user);
+  }
+
+  /** What was counted stays so, and is no more than what happened. */
+  #counts(was: CanaryReleaseStatus, is: CanaryReleaseStatus): void {
+    if (is.analysis?.revision !== was.analysis?.revision) return;
+    for (const { name, candidate, stable } of is.analysis?.metrics ?? []) {
+      const old = was.analysis?.metrics.find((metric) => metric.name === name);
+      if (old === undefined) continue;
+      const isLess = candidate.all < old.candidate.all || stable.all < old.stable.all;
+      if (isLess) this.#scene.broken('fresh-evidence', `takes ${name} back that were counted`);
+      const { served } = this.#counted(is.analysis?.revision ?? '');
+      if (candidate.all > MOST_TIMES * served)
+        this.#scene.broken(
+          'fresh-evidence',
+          `counts ${candidate.all} requests for ${name}, and there were ${served}`,
+        );
+    }
   }
 
   /** A step that goes on is the same one: its window and its deadline stay what they were. */

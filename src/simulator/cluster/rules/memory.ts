@@ -50,10 +50,12 @@ export class Memory {
     this.#simulation = simulation;
   }
 
-  decided({ identity }: ProcessClock, { status }: Decision): void {
+  decided(process: ProcessClock, { status }: Decision): void {
     const at = this.#simulation.clock.monotonic();
+    const { identity } = process;
     this.#decidedAt.set(identity, at);
     this.#givenUp.set(identity, status.ending === undefined ? undefined : status.attempt?.number);
+    if (this.#simulation.leader?.clock !== process) return;
     if (this.#last !== undefined && this.#last.identity !== identity)
       this.#gaps.push({ from: this.#last.at, to: at });
     this.#last = { identity, at };

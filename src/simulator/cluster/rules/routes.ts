@@ -95,15 +95,12 @@ export class RouteRules implements Rule {
     if (stable === undefined || step === undefined) return;
     const [had, has] = [old[candidate] ?? 0, now[candidate] ?? 0];
     const basis = memory.basis(user);
-    const standsIn = has === 100 && !truth.isReadySince(stable, basis);
+    const standsIn = has === 100 && this.#isWithout(stable, basis);
     if (has > Math.max(had, step.weight) && !standsIn)
       this.#tell('no-skip', `gives ${this.#name(candidate)} ${has}%, but the status says ${step.weight}%`);
     if (has > had && paused?.by === 'command' && !isBegun(step) && !standsIn)
       this.#tell('paused', `gives ${this.#name(candidate)} ${has}% while it is paused at ${had}%`);
-    // Whatever source is asked, the same is wrong with all of them.
-    const { silentSince = Infinity } = simulation.proxies.faults;
-    if (had === 0 && has > 0 && promotion === undefined && silentSince < Math.min(memory.begunAt, basis))
-      this.#tell('no-data-no-promotion', `gives ${this.#name(candidate)} ${has}%, and nobody can be asked`);
+    if (had === 0 && has > 0 && promotion === undefined) this.#watched(candidate, has, basis);
     this.#taken(candidate, now, old, user);
   }
 
@@ -117,6 +114,25 @@ export class RouteRules implements Rule {
       this.#tell(
         'no-skip',
         `takes ${this.#name(candidate)} from ${had}% to ${has}%, but its step is ${step.weight}%`,
+      );
+  }
+
+  /** True where stable may have had no pod of its own: those of a baseline are none that it could be left with. */
+  #isWithout(stable: string, basis: number): boolean {
+    const { truth } = this.#scene.simulation;
+    const mayBeBaseline = truth.specsSince(basis).some(({ analysis }) => analysis.freshBaseline);
+    return mayBeBaseline || !truth.isReadySince(stable, basis);
+  }
+
+  /** Nobody meets a candidate that no proxy tells of. */
+  #watched(candidate: string, weight: number, basis: number): void {
+    const { simulation, memory } = this.#scene;
+    // Whatever source is asked, the same is wrong with all of them.
+    const { silentSince = Infinity } = simulation.proxies.faults;
+    if (silentSince < Math.min(memory.begunAt, basis))
+      this.#tell(
+        'no-data-no-promotion',
+        `gives ${this.#name(candidate)} ${weight}%, and nobody can be asked`,
       );
   }
 
