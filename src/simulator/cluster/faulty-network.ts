@@ -10,11 +10,9 @@ import {
 } from '../../sandbox/cluster/errors.ts';
 import type { Dice } from '../dice.ts';
 import { type CallFault, type EventFault, type Fault, type StatusFault, isInTime } from './plan.ts';
-import type { Call, EventObject, Network } from './process-client.ts';
+import { CALL_TIMEOUT_MS, type Call, type EventObject, type Network } from './process-client.ts';
 import type { ProcessClock } from './process-clock.ts';
 
-/** After so long a client gives a call up (ms). */
-const CALL_TIMEOUT_MS = 10_000;
 const LATE_MS = 3000;
 
 const LASTS: Partial<Record<CallFault, number>> = { timeout: CALL_TIMEOUT_MS, late: LATE_MS };
@@ -55,6 +53,8 @@ export class FaultyNetwork implements Network {
   readonly forbidden: string[] = [];
   /** What writes of a release's status are answered with. */
   readonly statusFaults: StatusFault[] = [];
+  /** Until then (ms) a write of a status may hang that was sent while they lasted. */
+  statusHeldUntil = 0;
   /** Kinds of which no event comes through any watch that was there at `from`, until `to` (ms). */
   readonly frozen = new Map<string, { readonly from: number; readonly to: number }>();
   /** By kind: so many revisions old is the next list. */

@@ -15,7 +15,7 @@ import { ApiError } from '../../kube/types.ts';
 import type { ProcessClock } from './process-clock.ts';
 
 /** After so long a client gives a call up (ms). */
-const CALL_TIMEOUT_MS = 10_000;
+export const CALL_TIMEOUT_MS = 10_000;
 
 export type Verb = 'get' | 'list' | 'create' | 'update' | 'patch' | 'delete';
 

@@ -1,6 +1,7 @@
 import type { Pod } from '../../api/index.ts';
 import { ApiError, type Json, type KubeObject } from '../../kube/types.ts';
 import { pods as podType } from '../../kube/well-known.ts';
+import { CALL_TIMEOUT_MS } from './process-client.ts';
 import { type FaultInTime, type Who, isInTime } from './plan.ts';
 import { isOperator, type ProcessClock } from './process-clock.ts';
 import type { Simulation } from './simulation.ts';
@@ -92,6 +93,7 @@ export class Troubles {
         };
       case 'status refused':
         network.statusFaults.push(fault.how);
+        network.statusHeldUntil = clock.monotonic() + fault.forMs + CALL_TIMEOUT_MS;
         return () => {
           network.statusFaults.splice(network.statusFaults.indexOf(fault.how), 1);
         };

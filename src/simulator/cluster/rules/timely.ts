@@ -70,11 +70,11 @@ export class TimelyRules implements Rule {
 
   /** True while a weight that was there once is another one, though nothing speaks against it. */
   #drifts(): boolean {
-    const { truth, plan, proxies, network } = this.#scene.simulation;
+    const { truth, plan, proxies, network, clock } = this.#scene.simulation;
     const { step, ending, candidateRevision, stableRevision, paused } = truth.status;
     const { release } = truth;
     // What raises a weight waits for its status.
-    if (network.statusFaults.length > 0) return false;
+    if (clock.monotonic() < network.statusHeldUntil) return false;
     if (step === undefined || ending !== undefined || release === undefined || stableRevision === undefined)
       return false;
     const { replicas, analysis } = release.spec;
