@@ -147,7 +147,9 @@ export class ProgressRules implements Rule {
     const decided = memory.decidedAt(user);
     const { since = decided } = spans[0] ?? {};
     const held = decided - since;
-    const unwatched = memory.unwatched(since, decided);
+    // A Prometheus goes on counting when no operator is there.
+    const keeps = specs.some(({ analysis }) => analysis.source === 'prometheus');
+    const unwatched = keeps ? 0 : memory.unwatched(since, decided);
     if (held - unwatched < dwell - TOLERANCE_MS)
       this.#scene.broken(
         'fresh-evidence',

@@ -34,21 +34,23 @@ export class Rest implements Rule {
     if (table === 'services' && key === KEY) this.#hasService = after !== undefined;
     if (table === 'virtualservices.networking.istio.io' && key === KEY)
       this.#hosts = (after as VirtualService | undefined)?.spec.hosts?.join() ?? '';
-    if (!isOperator(user) || this.#isAside(table, request?.subresource)) return;
+    if (!isOperator(user) || this.#isAside(table, request?.subresource, request?.verb)) return;
     if (this.#isAtRest) this.#writes.push(`${user} writes ${table} ${key}`);
   }
 
   /** What changes nothing is sent all the same. */
   sent({ isWrite, verb, type, subresource }: Call, { identity }: ProcessClock): void {
-    if (!isWrite || this.#isAside(type.plural, subresource)) return;
+    if (!isWrite || this.#isAside(type.plural, subresource, verb)) return;
     if (this.#isAtRest) this.#writes.push(`${identity} sends ${verb} ${type.plural}`);
   }
 
-  #isAside(table: string, subresource: string | undefined): boolean {
+  #isAside(table: string, subresource: string | undefined, verb: string | undefined): boolean {
     const { phase } = this.#scene.simulation.truth.status;
     // A release that is paused goes on being judged, and its counts are written.
     const isCounting = phase === 'Paused' && subresource === 'status';
-    return isCounting || table.startsWith('leases') || table.startsWith('events');
+    // A command that was told is cleared away after its time.
+    const isCleared = table.startsWith('releasecommands') && verb === 'delete';
+    return isCounting || isCleared || table.startsWith('leases') || table.startsWith('events');
   }
 
   /** @param second lets a second go by; false once an invariant is broken */
