@@ -48,6 +48,7 @@ const CAUSES: readonly Maker[] = [
   (dice, at) => ({
     edits: [{ at, edit: 'remove', object: dice.of(['VirtualService', 'DestinationRule', 'Service']) }],
   }),
+  (dice, at) => ({ edits: [{ at, edit: 'replace', forMs: lasting(dice) }] }),
   (dice, at) => ({ edits: [{ at, edit: 'recreate', afterMs: dice.of([0, 3000]) }] }),
 ];
 
