@@ -116,11 +116,11 @@ const ANNOTATED: readonly EditedObject[] = [
 
 /** The same life with trouble in mid-release, as a rule while something happens that must be followed at once. */
 export function withCrisis(plan: Plan, dice: Throw): Plan {
-  const at = SECOND_AT_MS + dice.between(2000, 30_000);
+  const at = SECOND_AT_MS + dice.between(2000, 22_000);
   const trouble = (when: number) => dice.of(TROUBLES)(dice, when);
   const happenings = dice.chance(0.6)
     ? [dice.of(CAUSES)(dice, at), trouble(at + dice.between(-4000, 500))]
-    : [trouble(at), trouble(SECOND_AT_MS + dice.between(1000, 25_000))];
+    : [trouble(at), trouble(SECOND_AT_MS + dice.between(1000, 20_000))];
   const edits = [...plan.edits, ...happenings.flatMap((one) => one.edits ?? [])];
   const operators = happenings.find((one) => one.operators !== undefined)?.operators ?? plan.operators;
   return {
