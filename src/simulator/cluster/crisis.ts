@@ -48,6 +48,7 @@ const CAUSES: readonly Maker[] = [
   (dice, at) => ({
     edits: [{ at, edit: 'remove', object: dice.of(['VirtualService', 'DestinationRule', 'Service']) }],
   }),
+  (dice, at) => ({ edits: [{ at, edit: 'replace', forMs: lasting(dice) }] }),
   (dice, at) => ({ edits: [{ at, edit: 'recreate', afterMs: dice.of([0, 3000]) }] }),
 ];
 
@@ -104,6 +105,9 @@ const TROUBLES: readonly Maker[] = [
     faults: [{ at, forMs: lasting(dice), fault: 'clock', byMs: dice.of([-3_600_000, 3_600_000]) }],
   }),
   (dice, at) => ({ faults: [{ at, forMs: lasting(dice), fault: 'watch frozen', plural: dice.of(KINDS) }] }),
+  (dice, at) => ({
+    faults: [{ at, forMs: 5000, fault: 'old list', plural: dice.of(KINDS), revisions: dice.between(5, 60) }],
+  }),
 ];
 
 const ANNOTATED: readonly EditedObject[] = [
@@ -115,11 +119,11 @@ const ANNOTATED: readonly EditedObject[] = [
 
 /** The same life with trouble in mid-release, as a rule while something happens that must be followed at once. */
 export function withCrisis(plan: Plan, dice: Throw): Plan {
-  const at = SECOND_AT_MS + dice.between(2000, 30_000);
+  const at = SECOND_AT_MS + dice.between(500, 22_000);
   const trouble = (when: number) => dice.of(TROUBLES)(dice, when);
   const happenings = dice.chance(0.6)
-    ? [dice.of(CAUSES)(dice, at), trouble(at + dice.between(-4000, 500))]
-    : [trouble(at), trouble(SECOND_AT_MS + dice.between(1000, 25_000))];
+    ? [dice.of(CAUSES)(dice, at), trouble(at + dice.between(-4000, 3000))]
+    : [trouble(at), trouble(SECOND_AT_MS + dice.between(1000, 20_000))];
   const edits = [...plan.edits, ...happenings.flatMap((one) => one.edits ?? [])];
   const operators = happenings.find((one) => one.operators !== undefined)?.operators ?? plan.operators;
   return {

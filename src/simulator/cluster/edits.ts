@@ -71,6 +71,8 @@ export class Editors {
         return this.#apply();
       case 'mistake':
         return this.#mistake(edit);
+      case 'replace':
+        return this.#replace(edit.forMs);
       case 'recreate':
         return this.#recreate(edit.afterMs);
       case 'autoscale':
@@ -121,6 +123,22 @@ export class Editors {
   async #remove(object: EditedObject): Promise<void> {
     const found = this.#named(object);
     if (found !== undefined) await this.#simulation.admin.delete(found.type, found.ref);
+  }
+
+  async #replace(forMs: number): Promise<void> {
+    const { admin, clock } = this.#simulation;
+    await admin.delete(destinationRules, REF);
+    const spec = { host: RELEASE, subsets: [{ name: 'theirs', labels: { a: 'b' } }] };
+    const { kind, group, version } = destinationRules;
+    const metadata = { ...REF, annotations: { [NOTE]: 'ours' } };
+    const theirs = { apiVersion: `${group}/${version}`, kind, metadata, spec };
+    const { uid = '' } = (await admin.create<KubeObject>(destinationRules, theirs)).metadata;
+    clock.after(forMs, () => {
+      admin.delete(destinationRules, REF, { preconditions: { uid } }).catch((error: unknown) => {
+        if (!isApiError(error)) throw error;
+        this.#happened('people', `are told: ${error.message}`);
+      });
+    });
   }
 
   /** While the old one is being deleted a new one cannot be made: GitOps tries until it can. */

@@ -48,6 +48,8 @@ export type Edit = { readonly at: number } & (
   | { readonly edit: 'template'; readonly who: Who }
   | { readonly edit: 'annotate'; readonly object: EditedObject }
   | { readonly edit: 'remove'; readonly object: EditedObject }
+  /** Someone puts a DestinationRule of their own in place of the release's, and takes it away again. */
+  | { readonly edit: 'replace'; readonly forMs: number }
   /** The CanaryRelease is deleted, and after a time applied again. */
   | { readonly edit: 'recreate'; readonly afterMs: number }
 );

@@ -150,10 +150,12 @@ export const WRITES: readonly Mutant[] = [
     replace: '    const isWritten = status === object.status;',
   },
   {
-    name: 'owner-by-name',
-    sentence: 'What belonged to a deleted object of the same name is taken for the new one’s.',
-    file: 'api/objects.ts',
-    find: 'owner.controller === true && owner.uid === release.metadata.uid,',
-    replace: 'owner.controller === true && owner.name === release.metadata.name,',
+    name: 'taken-over-by-force',
+    sentence: 'An object of the same name that is someone else’s is taken over.',
+    peer: 'Flagger #1715, #1857: it must own what others made',
+    file: 'controllers/canary-release/act.ts',
+    find: '    if (live !== undefined && !isOwnedBy(live, release)) {',
+    replace:
+      '    if (live !== undefined && live.metadata.ownerReferences !== undefined && !isOwnedBy(live, release)) {',
   },
 ];

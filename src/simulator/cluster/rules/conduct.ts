@@ -20,6 +20,8 @@ const OWN = new Set([
   'destinationrules.networking.istio.io',
 ]);
 
+const ROUTES = ['virtualservices.networking.istio.io', 'destinationrules.networking.istio.io'];
+
 /** More writes to one object within the time are a storm. */
 const STORM = { writes: 40, ms: 5000 };
 
@@ -69,22 +71,19 @@ export class ConductRules implements Rule {
     if (!isGuarded(write))
       this.#scene.broken('valid-lease', `${user} writes ${table} without a precondition`);
     if (after !== undefined) this.#keepsForeign(table, before, after);
-    const { release } = this.#scene.simulation.truth;
-    const owner = before.metadata.ownerReferences?.find(({ controller }) => controller === true);
-    if (owner !== undefined && release !== undefined && owner.uid !== release.metadata.uid)
-      this.#scene.broken(
-        'foreign-fields',
-        `writes ${table} ${before.metadata.name}, which is of a release that is gone`,
-      );
+    if (table !== 'canaryreleases.songbird.dev' && table !== 'releasecommands.songbird.dev')
+      this.#keepsOff(table, before);
   }
 
   /** The finalizer is there before anything is made, and goes when no route is left. */
   #keepsFinalizer({ table, key, before, after }: Write): void {
-    const { truth } = this.#scene.simulation;
+    const { truth, cluster } = this.#scene.simulation;
     const isHeld = (object: KubeObject | undefined) =>
       object?.metadata.finalizers?.includes(FINALIZER) === true;
     if (table === 'canaryreleases.songbird.dev') {
-      const isLeft = truth.weights !== undefined || truth.subsets.length > 0;
+      const isLeft = ROUTES.some(
+        (routes) => ownerOf(cluster.core.store.get(routes, KEY)) === before?.metadata.uid,
+      );
       if (key === KEY && isHeld(before) && !isHeld(after) && isLeft)
         this.#scene.broken(
           'finalizer',
@@ -110,9 +109,15 @@ export class ConductRules implements Rule {
     const isAsked = table === 'canaryreleases.songbird.dev' || table === 'releasecommands.songbird.dev';
     if (isAsked && JSON.stringify(at(before, 'spec')) !== JSON.stringify(at(after, 'spec')))
       this.#scene.broken('foreign-fields', `changes spec of ${table} ${after.metadata.name}`);
-    const isOthers = table === 'services' && this.#scene.simulation.plan.foreignService;
-    const theirs = (before.metadata.ownerReferences ?? []).length === 0;
-    if (isOthers && theirs) this.#scene.broken('foreign-fields', `changes a Service of someone else`);
+  }
+
+  /** What is someone else's is theirs. */
+  #keepsOff(table: string, before: KubeObject): void {
+    const { release } = this.#scene.simulation.truth;
+    const owner = ownerOf(before);
+    if (owner === undefined) this.#scene.broken('foreign-fields', `writes ${table} of someone else`);
+    else if (release !== undefined && owner !== release.metadata.uid)
+      this.#scene.broken('foreign-fields', `writes ${table} of a release that is gone`);
   }
 
   #noStorm({ table, key, at: now }: Write): void {
@@ -132,6 +137,11 @@ function isGuarded({ request }: Write): boolean {
   // Of a status the uid says nothing of what was decided on.
   const isObject = metadata?.uid !== undefined && request.subresource === undefined;
   return metadata?.resourceVersion !== undefined || isObject;
+}
+
+/** The uid of its controller. */
+function ownerOf(object: { metadata: KubeObject['metadata'] } | undefined): string | undefined {
+  return object?.metadata.ownerReferences?.find(({ controller }) => controller === true)?.uid;
 }
 
 function noteIn(object: unknown, path: string): unknown {

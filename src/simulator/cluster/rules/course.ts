@@ -35,7 +35,8 @@ export class CourseRules implements Rule {
       return;
     }
     this.#counts(was, is);
-    if (is.ending !== undefined && was.ending === undefined) this.#givenUp(was, is);
+    const reason = givenUpFor(was, is);
+    if (reason !== undefined) this.#givenUp(reason, was);
     const isSame = is.candidateRevision === was.candidateRevision && is.step?.weight === was.step?.weight;
     if (isSame) this.#goesOn(was, is, user);
   }
@@ -83,9 +84,8 @@ export class CourseRules implements Rule {
   }
 
   /** For requests that failed in this release; and at the deadline only where nobody has paused it. */
-  #givenUp(was: CanaryReleaseStatus, is: CanaryReleaseStatus): void {
-    const { reason = '' } = is.ending ?? {};
-    const candidate = is.candidateRevision ?? was.candidateRevision ?? '';
+  #givenUp(reason: string, was: CanaryReleaseStatus): void {
+    const { candidateRevision: candidate = '' } = was;
     const name = this.#scene.simulation.truth.imageOf(candidate);
     if (was.paused !== undefined && ['ProgressDeadlineExceeded', 'Inconclusive'].includes(reason))
       this.#scene.broken('paused', `gives ${name} up at the deadline`);
@@ -104,4 +104,12 @@ export class CourseRules implements Rule {
     mesh.serve();
     return { served: mesh.served.get(revision) ?? 0, failed: mesh.failed.get(revision) ?? 0 };
   }
+}
+
+/** Why a release was given up by this write; one that has no traffic is over at once. */
+function givenUpFor(was: CanaryReleaseStatus, is: CanaryReleaseStatus): string | undefined {
+  if (was.ending !== undefined) return undefined;
+  const [finished] = is.history ?? [];
+  const isOver = is.candidateRevision === undefined && finished?.finishedAt !== was.history?.[0]?.finishedAt;
+  return is.ending?.reason ?? (isOver && finished?.outcome === 'RolledBack' ? finished.reason : undefined);
 }

@@ -16,7 +16,7 @@ export class RouteRules implements Rule {
   wrote(write: Write): void {
     if (!isOperator(write.user) || write.request?.subresource === 'status') return;
     if (write.table === 'virtualservices.networking.istio.io' && write.key === KEY) this.#routed(write);
-    if (write.table === 'destinationrules.networking.istio.io' && write.key === KEY) this.#named();
+    if (write.table === 'destinationrules.networking.istio.io' && write.key === KEY) this.#named(write);
     if (write.table === 'deployments.apps') this.#scaled(write);
   }
 
@@ -137,10 +137,13 @@ export class RouteRules implements Rule {
   }
 
   /** Subsets go only after no route names them. */
-  #named(): void {
-    const { truth } = this.#scene.simulation;
+  #named({ user }: Write): void {
+    const { simulation, memory } = this.#scene;
+    const { truth } = simulation;
+    const known = truth.weightsSince(memory.basis(user));
     for (const [revision, weight] of Object.entries(truth.weights ?? {})) {
-      if (!truth.subsets.includes(revision))
+      const isKnown = known.every((weights) => (weights[revision] ?? 0) > 0);
+      if (!truth.subsets.includes(revision) && isKnown)
         this.#tell(
           'no-empty-backend',
           `takes away the subset of ${this.#name(revision)}, which has ${weight}%`,
