@@ -4,7 +4,7 @@ import {
   type Problem,
   baselineName,
 } from '../api/index.ts';
-import type { Observed } from './model.ts';
+import { type Observed, readyPods } from './model.ts';
 import { podsFor } from './steps.ts';
 
 /**
@@ -58,7 +58,7 @@ export function wantedBaseline(
   if (baseline === undefined || step === undefined || step.weight === 100) return undefined;
   const needed = podsFor(step.weight, observed.spec.replicas);
   const present = observed.baselines?.[baseline.name]?.replicas ?? 0;
-  const isStaffed = (observed.workloads[candidate]?.ready ?? 0) >= needed;
+  const isStaffed = readyPods(observed, candidate) >= needed;
   const replicas = isStaffed ? needed : Math.min(needed, present);
   return replicas === 0 ? undefined : { ...baseline, replicas };
 }

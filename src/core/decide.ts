@@ -1,11 +1,13 @@
 import type { CanaryReleaseStatus, StepStatus } from '../api/index.ts';
 import { nextExpiry, obeyCommand } from './commands.ts';
 import { nextEffect, teardown } from './effects.ts';
+import { abortIfDue, expire } from './giving-up.ts';
 import { adopt, conclude, latestEnd, retireOthers } from './lifecycle.ts';
 import { nextLookMs } from './looks.ts';
 import { type Decision, type Observed, ms } from './model.ts';
-import { abortIfDue, advance, dwellEndOf, expire, hurry, observeWeight, startRelease } from './progress.ts';
+import { advance, hurry, startRelease } from './progress.ts';
 import { eventsBetween, summarize } from './summary.ts';
+import { dwellEndOf, observeWeight } from './window.ts';
 
 /** How often a release in progress is looked at by a source that has news no more often than it scrapes (ms). */
 const LOOK_AT_PROMETHEUS_MS = 2500;

@@ -1,7 +1,7 @@
 import type { CanaryReleaseStatus, StepStatus } from '../api/index.ts';
 import { shortBaseline, surplusBaseline, wantedBaseline } from './baseline.ts';
 import { commandEffect } from './commands.ts';
-import { type Effect, type Observed, ms } from './model.ts';
+import { type Effect, type Observed, ms, readyPods } from './model.ts';
 import { isBegun, podsFor } from './steps.ts';
 
 /**
@@ -89,7 +89,7 @@ export function standInFor(status: CanaryReleaseStatus, observed: Observed): str
   if (replicas === 0 || observed.problems.length > 0) return undefined;
   if (present === 0 || !isReady(observed, candidate)) return undefined;
   const needed = present === 100 ? podsFor(100 - step.weight, replicas) : 1;
-  return (observed.workloads[stable]?.ready ?? 0) < needed ? candidate : undefined;
+  return readyPods(observed, stable) < needed ? candidate : undefined;
 }
 
 /** The candidate's weight (percent): that of its step, or what it has as long as it must not have more; 0 without pods. */
@@ -103,7 +103,7 @@ function candidateShare(status: CanaryReleaseStatus, observed: Observed): number
 function mayRise(status: CanaryReleaseStatus, step: StepStatus, observed: Observed): boolean {
   const { candidateRevision: candidate = '', stableRevision: stable, paused } = status;
   if (observed.problems.length > 0) return false;
-  const ready = observed.workloads[candidate]?.ready ?? 0;
+  const ready = readyPods(observed, candidate);
   const staffed = ready >= podsFor(step.weight, observed.spec.replicas);
   // The first revision: any pod is better than none, but not than the pods of another that serve.
   if (stable === undefined) return staffed || !isServed(observed);
@@ -254,7 +254,7 @@ function routed(observed: Observed, revision: string): number {
 }
 
 function isReady(observed: Observed, revision: string): boolean {
-  return (observed.workloads[revision]?.ready ?? 0) > 0;
+  return readyPods(observed, revision) > 0;
 }
 
 function union(...lists: (readonly string[])[]): string[] {

@@ -154,6 +154,11 @@ export interface Decision {
   readonly requeueAt: number | undefined;
 }
 
+/** How many pods of a revision are ready to serve. */
+export function readyPods({ workloads }: Pick<Observed, 'workloads'>, revision: string): number {
+  return workloads[revision]?.ready ?? 0;
+}
+
 /** RFC 3339 with milliseconds, as everything in status. */
 export function iso(ms: number): string {
   return new Date(ms).toISOString();

@@ -1,6 +1,7 @@
 import { describe, expect, it } from 'vitest';
 import type { TelemetryState, Workload } from './model.ts';
-import { abortIfDue, advance } from './progress.ts';
+import { abortIfDue } from './giving-up.ts';
+import { advance } from './progress.ts';
 import { World } from '../simulator/decide/world.ts';
 
 const NO_GATEWAY = { reason: 'GatewayNotFound', message: 'no gateway' } as const;

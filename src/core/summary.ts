@@ -2,7 +2,7 @@ import type { CanaryReleaseStatus, Condition, HistoryEntry, Phase, Reason } from
 import { formatDuration } from '../api/index.ts';
 import { cannotTakeOver, standInFor } from './effects.ts';
 import { type Observed, type ReleaseEvent, iso } from './model.ts';
-import { waitingFor } from './progress.ts';
+import { waitingFor } from './waiting.ts';
 import { dwellMs } from './steps.ts';
 
 /** What is going on, as phase, reason and one sentence. */

@@ -4,7 +4,7 @@ import { baselineName } from '../api/index.ts';
 import { decide } from '../core/decide.ts';
 import type { Baseline, Effect, Observed, Workload } from '../core/model.ts';
 import { ms } from '../core/model.ts';
-import { heldShare } from '../core/progress.ts';
+import { heldShare } from '../core/window.ts';
 import type { Dice } from './dice.ts';
 import { Source } from './source.ts';
 import type { Requests } from './traffic.ts';

@@ -15,7 +15,7 @@ import {
 } from '../../api/index.ts';
 import { baselineOf } from '../../core/baseline.ts';
 import { nextLookMs } from '../../core/looks.ts';
-import { heldShare } from '../../core/progress.ts';
+import { heldShare } from '../../core/window.ts';
 import { type Observed, type TelemetryState, ms } from '../../core/model.ts';
 import type { Clock } from '../../kube/clock.ts';
 import { isReady, mayAnswer } from '../../workloads/index.ts';

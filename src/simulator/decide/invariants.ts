@@ -3,7 +3,7 @@ import type { CanaryReleaseStatus, Condition } from '../../api/index.ts';
 import { checkBaseline, checkBaselineGoes, isCompared } from './baseline-invariants.ts';
 import type { Decision, Effect, Observed } from '../../core/model.ts';
 import { ms } from '../../core/model.ts';
-import { LATEST_MS } from '../../core/progress.ts';
+import { LATEST_MS } from '../../core/window.ts';
 import { unreadable } from './readable.ts';
 import { checkStandIn, isStandIn } from './stand-in-invariants.ts';
 import { dwellMs, podsFor, stepAfter } from '../../core/steps.ts';

@@ -52,10 +52,7 @@ function passAll(world: World): { passes: number; next: number | undefined } {
 }
 
 function isOver({ status }: World): boolean {
-  return (
-    status.paused !== undefined ||
-    (status.candidateRevision === undefined && (status.retired ?? []).length >= 0)
-  );
+  return status.paused !== undefined || status.candidateRevision === undefined;
 }
 
 function verdictOf(version: Version | undefined): 'Pass' | 'Fail' {

@@ -27,7 +27,7 @@ export const ABORT: readonly Mutant[] = [
     sentence:
       'A candidate none of whose pods is ready is waited for before anything else, an abort included.',
     peer: 'Flagger #1932: an unready candidate returns early',
-    file: 'core/progress.ts',
+    file: 'core/giving-up.ts',
     find: `  if (candidate === undefined) return status;
   const wanted =`,
     replace: `  if (candidate === undefined || (observed.workloads[candidate]?.ready ?? 0) === 0) return status;
@@ -67,7 +67,7 @@ export const ABORT: readonly Mutant[] = [
   {
     name: 'paused-is-not-judged',
     sentence: 'A paused release is not looked at until somebody resumes it.',
-    file: 'core/progress.ts',
+    file: 'core/giving-up.ts',
     find: '  if (wanted !== candidate) return replaceCandidate(status, observed, now);',
     replace: `  if (status.paused !== undefined) return status;
   if (wanted !== candidate) return replaceCandidate(status, observed, now);`,
@@ -75,7 +75,7 @@ export const ABORT: readonly Mutant[] = [
   {
     name: 'failure-ignored',
     sentence: 'The verdict Fail only keeps a release from going on; the deadline ends it.',
-    file: 'core/progress.ts',
+    file: 'core/giving-up.ts',
     find: `  if (observed.analysis?.verdict === 'Fail' && status.promotion !== 'full') {`,
     replace: `  if (observed.analysis?.verdict === 'Fail' && status.promotion === 'step') {`,
   },
@@ -110,14 +110,14 @@ export const ABORT: readonly Mutant[] = [
   {
     name: 'template-change-ignored',
     sentence: 'A template that changes in mid-release is not looked at until the release is over.',
-    file: 'core/progress.ts',
+    file: 'core/giving-up.ts',
     find: '  if (wanted !== candidate) return replaceCandidate(status, observed, now);',
     replace: '  if (wanted !== candidate) return status;',
   },
   {
     name: 'next-candidate-goes-on',
     sentence: 'A new template in mid-release goes on at the weight that the last candidate had reached.',
-    file: 'core/progress.ts',
+    file: 'core/giving-up.ts',
     find: '  return observed.target === stable\n    ? end(',
     replace: `  const { step } = status;
   if (observed.target !== stable && step !== undefined && status.ending === undefined)

@@ -23,7 +23,7 @@ export const EVIDENCE: readonly Mutant[] = [
     name: 'no-data-pass',
     sentence: 'Data that are not there are taken as complete.',
     peer: 'Flagger #1353, Argo Rollouts #3503: no data is decided on',
-    file: 'core/progress.ts',
+    file: 'core/window.ts',
     find: '    needed.every((through) => through !== undefined && ms(through) >= until);',
     replace: '    needed.every((through) => through === undefined || ms(through) >= until - 3_600_000);',
   },
@@ -98,7 +98,7 @@ export const EVIDENCE: readonly Mutant[] = [
   {
     name: 'stable-data-not-awaited',
     sentence: 'A step passes without data of the stable version to compare with.',
-    file: 'core/progress.ts',
+    file: 'core/window.ts',
     find: '  const needed = [analysis.completeThrough, ...(step.weight === 100 ? [] : [analysis.stableThrough])];',
     replace: '  const needed = [analysis.completeThrough];',
   },

@@ -23,7 +23,7 @@ export const STEPS: readonly Mutant[] = [
   {
     name: 'dwell-from-order',
     sentence: 'The time of a step counts from when it was ordered, not from when its weight was observed.',
-    file: 'core/progress.ts',
+    file: 'core/window.ts',
     find: `  if (step.observedAt === undefined) return undefined;
   return ms(step.observedAt) + dwellMs`,
     replace: `  if (step.observedAt === undefined) return undefined;
@@ -32,14 +32,14 @@ export const STEPS: readonly Mutant[] = [
   {
     name: 'observed-before-the-mesh',
     sentence: 'A weight counts as observed when it is written, before the mesh has taken it over.',
-    file: 'core/progress.ts',
+    file: 'core/window.ts',
     find: '  const reached = observedWeight === wanted && observed.traffic.effective && serves;',
     replace: '  const reached = observedWeight === wanted && serves;',
   },
   {
     name: 'window-survives-lost-weight',
     sentence: 'A step whose weight was lost goes on as if it had been there all the time.',
-    file: 'core/progress.ts',
+    file: 'core/window.ts',
     find: `step: observedAt === undefined ? located : closeWindow(located, !serves) };`,
     replace: `step: located };`,
   },
@@ -94,7 +94,7 @@ export const STEPS: readonly Mutant[] = [
     name: 'deadline-never-fires',
     sentence: 'A step that gets no further waits for ever.',
     peer: 'Argo Rollouts #4626: the deadline never fires',
-    file: 'core/progress.ts',
+    file: 'core/giving-up.ts',
     find: '  if (due === undefined || now < due) return status;',
     replace: '  if (due === undefined || now < due + 86_400_000) return status;',
   },
@@ -117,7 +117,7 @@ export const STEPS: readonly Mutant[] = [
   {
     name: 'deadline-put-off',
     sentence: 'Each time that a candidate loses its weight and gets it back, its deadline begins anew.',
-    file: 'core/progress.ts',
+    file: 'core/window.ts',
     find: 'const MOST_FRESH_STARTS = 3;',
     replace: 'const MOST_FRESH_STARTS = Infinity;',
   },
@@ -131,7 +131,7 @@ export const STEPS: readonly Mutant[] = [
   {
     name: 'pause-ends-at-the-deadline',
     sentence: 'A release that somebody paused is rolled back at the deadline.',
-    file: 'core/progress.ts',
+    file: 'core/giving-up.ts',
     find: '  if (paused !== undefined) return undefined;',
     replace: '',
   },
@@ -159,7 +159,7 @@ export const STEPS: readonly Mutant[] = [
   {
     name: 'clock-skips-a-step',
     sentence: 'Time that the wall clock jumped over counts as watched.',
-    file: 'core/progress.ts',
+    file: 'core/window.ts',
     find: ' && observed.timeSkipped !== true;',
     replace: ';',
   },

@@ -1,5 +1,5 @@
 import { type CanaryReleaseSpec, type CanaryReleaseStatus } from '../../../api/index.ts';
-import { LATEST_MS } from '../../../core/progress.ts';
+import { LATEST_MS } from '../../../core/window.ts';
 import { dwellMs, stepAfter } from '../../../core/steps.ts';
 import { isOperator } from '../process-clock.ts';
 import { KEY, type ReleaseObject } from '../truth.ts';
