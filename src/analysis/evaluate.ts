@@ -15,6 +15,8 @@ export interface Evaluation {
   readonly previous: AnalysisStatus | undefined;
   /** When the present weight was observed; undefined while it is not (RFC 3339). */
   readonly windowFrom: string | undefined;
+  /** True when the routes give stable nothing at the present weight; false when left out. */
+  readonly alone?: boolean | undefined;
   /** Of the time for which a step may be held without a verdict, the share that is over (0–1); all when left out. */
   readonly held?: number | undefined;
   readonly reading: Extract<Reading, { ok: true }>;
@@ -35,6 +37,7 @@ export function evaluate(input: Evaluation): AnalysisStatus {
     stable,
     windowFrom: timeOf(windowFrom),
     sameWindow,
+    alone: input.alone ?? false,
     intervals: reading.intervals,
   };
   const metrics = judged.map((metric) =>

@@ -63,6 +63,8 @@ export interface Course {
   readonly windowFrom: number | undefined;
   /** True when what was counted before belongs to the same window. */
   readonly sameWindow: boolean;
+  /** True when the routes give stable nothing at the present weight. */
+  readonly alone: boolean;
   readonly intervals: readonly Interval[];
 }
 
@@ -127,7 +129,7 @@ function addAll(
   { name }: JudgedMetric,
   before: Memory,
   old: MetricStatus | undefined,
-  { candidate, stable, windowFrom, sameWindow, intervals }: Course,
+  { candidate, stable, windowFrom, sameWindow, alone, intervals }: Course,
   settings: EventSettings,
 ): Memory & Window {
   let { evidence } = before;
@@ -146,6 +148,7 @@ function addAll(
       fresh,
       before: isMixed,
       lumps: lumpOf(interval, candidate, stable),
+      alone: alone && windowFrom !== undefined && !isMixed,
     };
     evidence = addInterval(evidence, events, settings);
     if (fresh) latest = windowFrom;

@@ -101,6 +101,8 @@ export interface EventInterval {
    * (seconds). What strikes both then shows on one side first.
    */
   readonly lumps?: number | undefined;
+  /** True when stable gets no requests: nobody will tell of any of the same time. */
+  readonly alone?: boolean | undefined;
   /** The same counts by pod, where the source has them. */
   readonly pods?: { readonly candidate: PodCounts; readonly stable: PodCounts } | undefined;
 }
@@ -141,12 +143,13 @@ export function addInterval(
   const told = toldBy(before, interval, least);
   const isUnsettled = told.unsettled > 0;
   const added = addSpan(before.dispersion, seconds, candidate, stable, fresh || isUnsettled);
-  const news = { ...interval, counted: added, outage: !calm.calm, changed: isUnsettled };
+  const isHeld = told.lump === 0 || interval.alone === true;
+  const news = { ...interval, counted: added, outage: !calm.calm, changed: isUnsettled, held: isHeld };
   const { due, rest } = pair(fresh ? TORN : before.waiting, news, told.lump);
   const events = watching ? due : undefined;
   const compared = comparedIn(events, excessAt(age + seconds / 2, warmUp));
-  const { held, excused } =
-    told.lump > 0 ? excusedIn(events) : excusing(calm.calm, candidate, added.candidate);
+  const now = isHeld ? excusing(calm.calm, candidate, added.candidate) : undefined;
+  const { held, excused } = heldIn(events, now);
   const own = events?.before === true ? { held: NONE } : { held, compared };
   return {
     ...tallied(before, { candidate, stable, held }, compared),
@@ -190,11 +193,18 @@ function ownOf({ candidate, stable, before }: EventInterval): Recent {
   return before === true ? NO_EVENTS : { candidate, stable };
 }
 
-/** Of events that are told as they happen, what a limit is held against, and what an outage of stable excuses. */
+/** Of events that wait for nothing of stable, what a limit is held against, and what an outage of stable excuses. */
 function excusing(calm: boolean, candidate: Counts, counted: number): Excusing {
   return calm
     ? { held: { all: candidate.all, bad: counted }, excused: NONE }
     : { held: NONE, excused: candidate };
+}
+
+/** What has waited to be held against a limit, and what need not wait. */
+function heldIn(due: Waiting | undefined, now: Excusing | undefined): Excusing {
+  const late = excusedIn(due);
+  if (now === undefined) return late;
+  return { held: add(late.held, now.held), excused: add(late.excused, now.excused) };
 }
 
 function tallied(

@@ -95,6 +95,31 @@ describe('counts that are told in lumps', () => {
     expect(verdict(scraped({ ...story, seconds: 200 })).verdict).toBe('Fail');
   });
 
+  it('are held against the limit at once where stable gets no requests', () => {
+    const told = { candidate: { all: 200, bad: 60 }, stable: NONE, seconds: GRID, lumps: GRID + SCRAPE };
+    const usual = Array.from({ length: 20 }, () => ({
+      ...told,
+      candidate: NONE,
+      stable: { all: 300, bad: 1 },
+    }));
+    expect(verdict([...usual, { ...told, fresh: true }]).verdict).not.toBe('Fail');
+    expect(verdict([...usual, { ...told, fresh: true, alone: true }]).verdict).toBe('Fail');
+  });
+
+  it('are soon overdue again after a long one, as when Prometheus was away', () => {
+    const failing = (side: string, second: number) => (side === 'candidate' && second >= 90 ? 0.3 : 0);
+    const [first, ...others] = scraped({ seconds: 140, failing, silentFrom: 60 });
+    const away = { ...first, candidate: { all: 10, bad: 0 }, stable: { all: 10, bad: 0 }, seconds: GRID };
+    expect(verdict([{ ...away, lumps: 600 }, ...others]).verdict).toBe('Fail');
+  });
+
+  it('are held against the limit once each, also where one read of many fails and requests are told of late', () => {
+    const lone = { candidate: { all: 10, bad: 1 }, stable: NONE, seconds: 1 };
+    const both = { candidate: { all: 10, bad: 0 }, stable: { all: 10, bad: 0 }, seconds: 1 };
+    const state = add(emptyEvidence(), both, lone, lone, { ...lone, lumps: 3 }, lone, both, both);
+    expect(state.held.all).toBe(state.candidate.all);
+  });
+
   it('that tell of two weights count for the release, and for neither weight alone', () => {
     const failing = (side: string, second: number) =>
       side === 'candidate' && second >= 95 && second < 105 ? 0.05 : 0.001;

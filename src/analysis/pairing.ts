@@ -7,7 +7,7 @@ import type { Counts } from './telemetry.ts';
  * it brings up to date every 5 s. What strikes both versions then shows on one first.
  */
 export interface Pairing {
-  /** The longest lump so far (seconds); 0 where events are told as they happen. */
+  /** How long the latest lump was (seconds); 0 where events are told as they happen. */
   readonly lump: number;
   /** Where events are told in lumps: for so long the two sides may yet tell of a sudden change at different times (seconds). */
   readonly unsettled: number;
@@ -34,7 +34,9 @@ export interface Waiting {
   readonly changed?: boolean | undefined;
   /** True when more of one side may be missing than of the other, as after a change of the weight. */
   readonly torn?: boolean | undefined;
-  /** The candidate's, each of them. */
+  /** The candidate's that no limit was held against yet, bad ones as they count. */
+  readonly unheld: Counts;
+  /** The same, each of them. */
   readonly told: Counts;
 }
 
@@ -47,6 +49,8 @@ export interface News {
   readonly counted: { readonly candidate: number; readonly stable: number };
   readonly outage: boolean;
   readonly changed: boolean;
+  /** A limit is held against the candidate's at once, whatever they are compared with later. */
+  readonly held: boolean;
 }
 
 /** What has waited and what has come, as far as it can be compared by now, and the rest. */
@@ -74,7 +78,7 @@ export function pair(waiting: Waiting | undefined, news: News, lump: number): Pa
   if (added.changed === true && all.seconds < LONGEST_WAIT * lump) return { rest: all };
   // What belongs to a change is not cut in two.
   if (all.changed === true) return { due: all };
-  const due = joined(waiting, { ...added, candidate: NONE, told: NONE });
+  const due = joined(waiting, { ...added, ...NOTHING });
   return added.candidate.all === 0 ? { due } : { due, rest: { ...added, stable: NONE } };
 }
 
@@ -86,10 +90,16 @@ export function pair(waiting: Waiting | undefined, news: News, lump: number): Pa
  */
 export function toldBy(
   before: Pairing,
-  { stable, seconds, lumps }: Pick<News, 'stable' | 'seconds'> & { readonly lumps?: number | undefined },
+  {
+    candidate,
+    stable,
+    seconds,
+    lumps = 0,
+  }: Pick<News, 'candidate' | 'stable' | 'seconds'> & { readonly lumps?: number | undefined },
   least: number,
 ): Pick<Pairing, 'lump' | 'unsettled' | 'latest' | 'untold'> {
-  const lump = Math.max(before.lump, least, lumps ?? 0);
+  // Who is not told of anything does not learn how things are told.
+  const lump = Math.max(least, candidate.all + stable.all > 0 ? lumps : before.lump);
   const rest = Math.max(0, before.unsettled - seconds);
   if (stable.all === 0)
     return { lump, unsettled: rest, latest: before.latest, untold: before.untold + seconds };
@@ -106,8 +116,11 @@ function isChange(a: Counts, b: Counts): boolean {
   return (more - less) ** 2 > 9 * share * (1 - share) * (1 / a.all + 1 / b.all);
 }
 
+/** No events of the candidate. */
+const NOTHING = { candidate: NONE, unheld: NONE, told: NONE };
+
 /** What waited at another weight is not compared with what comes at this one. */
-export const TORN: Waiting = { candidate: NONE, stable: NONE, told: NONE, seconds: 0, torn: true };
+export const TORN: Waiting = { ...NOTHING, stable: NONE, seconds: 0, torn: true };
 
 /** A sudden change of which a part is missing looks different on the two sides. */
 function isTorn({ torn, changed }: Waiting): boolean {
@@ -140,13 +153,15 @@ export interface Excusing {
 export function excusedIn(due: Waiting | undefined): Excusing {
   if (due === undefined) return { held: NONE, excused: NONE };
   const isExcused = due.outage === true || isTorn(due);
-  return isExcused ? { held: NONE, excused: due.told } : { held: due.candidate, excused: NONE };
+  return isExcused ? { held: NONE, excused: due.told } : { held: due.unheld, excused: NONE };
 }
 
-function toWait({ candidate, stable, seconds, before, counted, outage, changed }: News): Waiting {
+function toWait({ candidate, stable, seconds, before, counted, outage, changed, held }: News): Waiting {
+  const own = { all: candidate.all, bad: counted.candidate };
   return {
-    told: candidate,
-    candidate: { all: candidate.all, bad: counted.candidate },
+    told: held ? NONE : candidate,
+    unheld: held ? NONE : own,
+    candidate: own,
     stable: { all: stable.all, bad: counted.stable },
     seconds,
     ...(before === true ? { before: true } : {}),
@@ -158,6 +173,7 @@ function toWait({ candidate, stable, seconds, before, counted, outage, changed }
 function joined(a: Waiting, b: Waiting): Waiting {
   return {
     told: add(a.told, b.told),
+    unheld: add(a.unheld, b.unheld),
     candidate: add(a.candidate, b.candidate),
     stable: add(a.stable, b.stable),
     seconds: a.seconds + b.seconds,

@@ -134,9 +134,9 @@ const LATE = 2.5;
 function heldToLimit(tally: Tally, state: EventEvidence): Counts {
   const { held } = tally;
   const { waiting, lump, untold } = state;
-  const isOverdue = lump > 0 && untold >= LATE * lump;
+  const isOverdue = untold >= LATE * lump;
   if (waiting === undefined || !isOverdue || (waiting.before === true && tally !== state)) return held;
-  return add(held, waiting.candidate);
+  return add(held, waiting.unheld);
 }
 
 /** Where no limit is given, so small a share of bad events (0–1) is harmless whatever stable does. */

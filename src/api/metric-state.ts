@@ -40,6 +40,7 @@ const evidence = tally.extend({
       outage: z.boolean().optional(),
       changed: z.boolean().optional(),
       torn: z.boolean().optional(),
+      unheld: counts,
       told: counts,
     })
     .optional(),

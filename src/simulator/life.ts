@@ -163,6 +163,7 @@ class Cluster {
       stable: STABLE,
       previous: analysis,
       windowFrom: step?.observedAt,
+      alone: this.#weights[CANDIDATE] === 100,
       held: heldShare({ spec: this.#spec, status: this.#status }, this.#now),
       reading: this.#source.reading(from),
       from,

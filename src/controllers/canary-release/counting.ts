@@ -103,7 +103,7 @@ export class Counting {
           ? { ...second, through: first.through, queriedThrough: second.through }
           : joined(first, second);
     }
-    return { telemetry: telemetryOf(parts, progress), analysis: unlessAmiss(analysis, problem) };
+    return { telemetry: telemetryOf(parts, progress, now), analysis: unlessAmiss(analysis, problem) };
   }
 
   #query(gathered: Gathered, progress: Progress, now: number): TelemetryQuery {
@@ -139,7 +139,7 @@ export class Counting {
 }
 
 function evaluated(
-  { spec, status }: Observed,
+  { spec, status, traffic }: Observed,
   { candidate, stable, previous, from }: Progress,
   metrics: readonly JudgedMetric[],
   tests: number,
@@ -155,6 +155,7 @@ function evaluated(
     stable,
     previous,
     windowFrom,
+    alone: traffic.weights?.[candidate] === 100,
     held: heldShare({ spec, status }, now),
     reading,
     from,
@@ -223,10 +224,13 @@ function joined(builtIn: AnalysisStatus, queried: AnalysisStatus): AnalysisStatu
 function telemetryOf(
   parts: readonly { analysis: AnalysisStatus; problem: Problem | undefined }[],
   { attempt }: Progress,
+  now: number,
 ): TelemetryState {
   const problem = parts.find((part) => part.problem !== undefined)?.problem;
   if (problem !== undefined) return { state: 'failing', problem };
-  const counted = parts.every(({ analysis }) => ms(analysis.through) > ms(attempt.startedAt));
+  const begun = ms(attempt.startedAt);
+  // A beginning that lies ahead is from before the clock was set back: it tells nothing.
+  const counted = begun > now || parts.every(({ analysis }) => ms(analysis.through) > begun);
   return { state: 'readable', counted };
 }
 

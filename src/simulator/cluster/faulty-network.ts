@@ -13,7 +13,7 @@ import { type CallFault, type EventFault, type Fault, type StatusFault, isInTime
 import { CALL_TIMEOUT_MS, type Call, type EventObject, type Network } from './process-client.ts';
 import type { ProcessClock } from './process-clock.ts';
 
-const LATE_MS = 3000;
+export const LATE_MS = 3000;
 
 const LASTS: Partial<Record<CallFault, number>> = { timeout: CALL_TIMEOUT_MS, late: LATE_MS };
 

@@ -1,11 +1,12 @@
 import type { Gathered } from '../../../controllers/canary-release/observe.ts';
+import { LATE_MS } from '../faulty-network.ts';
 import type { Call } from '../process-client.ts';
 import { isOperator, type ProcessClock } from '../process-clock.ts';
 import { KEY } from '../truth.ts';
 import type { Write } from '../true-cluster.ts';
 import type { Rule, Scene } from './rule.ts';
 
-/** From the look at the API server right before an effect until the effect is sent (ms). */
+/** From the look at the API server right before an effect until the effect is sent (ms), if that is answered in time. */
 const LOOKED_MS = 2000;
 
 /** What an operator wrote last into an object. */
@@ -27,9 +28,12 @@ export class BasisRules implements Rule {
     since: 0,
   };
   readonly #isExcused: boolean;
+  readonly #lookedMs: number;
 
   constructor(scene: Scene) {
     this.#scene = scene;
+    const isLate = scene.simulation.plan.faults.some((fault) => 'call' in fault && fault.call === 'late');
+    this.#lookedMs = LOOKED_MS + (isLate ? LATE_MS : 0);
     // Who had no answer, or stood still between two lines, cannot know.
     this.#isExcused = scene.simulation.plan.faults.some((fault) =>
       'at' in fault ? fault.fault === 'leader stopped' : 'call' in fault && fault.call === 'lost',
@@ -48,7 +52,7 @@ export class BasisRules implements Rule {
     const { version, since } = this.#release;
     if (basis === undefined || version === undefined || basis === version) return;
     const isStatus = type.plural === 'canaryreleases' && subresource === 'status';
-    const isOld = since < this.#scene.simulation.clock.monotonic() - LOOKED_MS;
+    const isOld = since < this.#scene.simulation.clock.monotonic() - this.#lookedMs;
     // The API server refuses a status of an older version by itself.
     if (!isStatus && isOld)
       this.#scene.broken(
@@ -77,7 +81,7 @@ export class BasisRules implements Rule {
   #repeats({ type, ref, body, verb }: Call, identity: string): void {
     const { simulation } = this.#scene;
     const now = simulation.clock.monotonic();
-    if (simulation.stale.some(({ from, to }) => from <= now && now <= to + LOOKED_MS)) return;
+    if (simulation.stale.some(({ from, to }) => from <= now && now <= to + this.#lookedMs)) return;
     const table = type.group === '' ? type.plural : `${type.plural}.${type.group}`;
     const key = `${ref.namespace ?? ''}/${ref.name ?? ''}`;
     const done = this.#done.get(`${identity} ${table} ${key}`);
