@@ -1,4 +1,4 @@
-import type { CanaryReleaseStatus, StepStatus } from '../api/index.ts';
+import type { AnalysisStatus, CanaryReleaseStatus, StepStatus } from '../api/index.ts';
 import { nextExpiry, obeyCommand } from './commands.ts';
 import { nextEffect, teardown } from './effects.ts';
 import { abortIfDue, expire } from './giving-up.ts';
@@ -62,14 +62,27 @@ function withCounts(
   const due =
     old === undefined ||
     old.verdict !== analysis.verdict ||
-    // What was measured cannot be read again, and a Job begins in status.
-    JSON.stringify(old.values) !== JSON.stringify(analysis.values) ||
+    measuredIn(old) !== measuredIn(analysis) ||
     // Those that lie ahead are from before the clock was set back: counts go on from where status left off.
     Math.abs(ms(analysis.through) - ms(old.through)) >= COUNTS_EVERY_MS ||
     analysis.queriedThrough !== old.queriedThrough ||
     // Raised, given up or promoted: by these counts.
     moved.step?.weight !== before.step?.weight;
   return due ? { ...moved, analysis } : moved;
+}
+
+/** What was measured cannot be read again, and a Job begins in status: the same text as long as neither has changed. */
+function measuredIn({ values = [] }: AnalysisStatus): string {
+  return JSON.stringify(
+    values.map(({ name, definition, verdict, measured, running, window }) => [
+      name,
+      definition,
+      verdict,
+      measured,
+      running?.job,
+      window?.from,
+    ]),
+  );
 }
 
 function nextLook(status: CanaryReleaseStatus, observed: Observed, now: number): number | undefined {

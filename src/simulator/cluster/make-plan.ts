@@ -1,6 +1,7 @@
 import { ACTIONS } from '../../api/index.ts';
 import { withCrisis } from './crisis.ts';
 import type { Recorded } from './faulty-network.ts';
+import { metricOf } from './monitor.ts';
 import {
   CALL_FAULTS,
   type CallFault,
@@ -86,6 +87,7 @@ function specOf(dice: Throw): SpecOfPlan {
       onInconclusive: dice.chance(0.8) ? 'rollback' : 'pause',
       advance: dice.chance(0.8) ? 'dwell' : 'onEvidence',
       freshBaseline: dice.chance(0.2),
+      ...(dice.chance(0.2) ? { metrics: [metricOf(dice)] } : {}),
     },
   };
 }
@@ -143,6 +145,8 @@ function changeOf(dice: Throw, foreignService: boolean): Record<string, unknown>
     { revisionHistoryLimit },
     { analysis },
     { version: dice.of(['one', 'two']) },
+    { template: { metadata: { annotations: { note: dice.of(['one', 'two']) } } } },
+    { analysis: { falseRollbacks: '0.1%', tolerance: '50%', warmUp: '5s' } },
     // A Service of someone else has the port that it has.
     { service: { name: 'cart', port: foreignService ? 80 : 8080, portName: 'http' } },
     { traffic: { istio: { hosts: ['cart', 'cart.example.com'] } } },

@@ -25,8 +25,13 @@ export interface SpecOfPlan {
     readonly freshBaseline: boolean;
     /** The pods' proxies, when left out. */
     readonly source?: 'proxies' | 'prometheus';
+    /** Of its own, besides what is counted. */
+    readonly metrics?: readonly MetricOfPlan[];
   };
 }
+
+/** A metric as in a manifest. */
+export type MetricOfPlan = Readonly<Record<string, unknown>> & { readonly count?: number };
 
 /** Whose Deployment, pods or revision something is about, as the status says at that moment. */
 export type Who = 'stable' | 'candidate' | 'target' | 'rejected' | 'retired';
@@ -185,8 +190,11 @@ export function endOfTroubles({ edits, faults }: Plan): number {
   return Math.max(0, ...ends);
 }
 
-/** True where counts are ever to come from a Prometheus. */
+/** True where a Prometheus is ever asked. */
 export function asksPrometheus({ spec, edits }: Plan): boolean {
-  const named = (analysis: unknown) => (analysis as { source?: string } | undefined)?.source === 'prometheus';
+  const named = (analysis: unknown) => {
+    const { source, metrics = [] } = (analysis ?? {}) as Partial<SpecOfPlan['analysis']>;
+    return source === 'prometheus' || metrics.some((metric) => 'prometheus' in metric);
+  };
   return named(spec.analysis) || edits.some((edit) => edit.edit === 'spec' && named(edit.change['analysis']));
 }

@@ -4,6 +4,7 @@ import { type Http, HttpFailure } from '../../telemetry/http.ts';
 import { ActiveFaults, isOfPart } from './active-faults.ts';
 import type { Mesh } from './mesh.ts';
 import { MetricStore, answerOf, requestsSeries } from './metric-store.ts';
+import { Monitor } from './monitor.ts';
 import { NAMESPACE, type PodFact, RELEASE, type Truth } from './truth.ts';
 
 /** How often every pod's proxy is scraped (ms). */
@@ -15,6 +16,8 @@ const UNSEEN: ReadonlySet<string> = new Set(['wrong', 'partial', 'flapping']);
 /** A Prometheus that scrapes the proxies of the mesh, each at its own moment, and answers the operator's queries. */
 export class Prometheus {
   readonly faults: ActiveFaults;
+  /** Somebody's exporter. */
+  readonly monitor: Monitor;
   readonly #mesh: Mesh;
   readonly #truth: Truth;
   readonly #clock: Clock;
@@ -28,6 +31,7 @@ export class Prometheus {
     this.#truth = truth;
     this.#clock = clock;
     this.faults = new ActiveFaults(clock, (fault) => UNSEEN.has(fault));
+    this.monitor = new Monitor(mesh, this.faults, clock);
   }
 
   /** Begins to scrape; to be called once. */
@@ -56,8 +60,11 @@ export class Prometheus {
       }
       const form = new URLSearchParams(body);
       const time = Math.round(Number(form.get('time')) * 1000);
-      const elements = this.faults.has('empty') ? [] : this.#store.query(form.get('query') ?? '', time);
+      const query = form.get('query') ?? '';
+      const elements = this.faults.has('empty') ? [] : this.#store.query(query, time);
+      const revision = Monitor.revisionIn(query);
       if (this.faults.has('nonsense')) for (const element of elements) element.value = NaN;
+      else if (revision !== undefined && elements.length > 0) this.monitor.tells(revision);
       return { status: 200, contentType: 'application/json', body: answerOf(elements, time) };
     };
   }
@@ -66,6 +73,7 @@ export class Prometheus {
     if (this.faults.has('stale')) return;
     this.#mesh.serve();
     const now = this.#clock.now();
+    if (phase === 0) this.#store.scrape(now, { instance: 'monitor:9100' }, this.monitor.series);
     const pods = [...this.#truth.pods.values()].filter(({ name }) => phaseOf(name) === phase);
     for (const pod of pods) {
       if (this.faults.has('partial') && isOfPart(pod.name)) continue;

@@ -8,9 +8,12 @@ import { VirtualClock } from '../../kube/virtual-clock.ts';
 import type { InProcessClient } from '../../sandbox/index.ts';
 import { PrometheusSource } from '../../telemetry/prometheus/source.ts';
 import { ProxiesSource } from '../../telemetry/proxies/source.ts';
+import { createValueReader } from '../../telemetry/values/reader.ts';
 import { Dice } from '../dice.ts';
 import { FaultyNetwork } from './faulty-network.ts';
+import { runJob } from './job-runner.ts';
 import { Mesh } from './mesh.ts';
+import type { Monitor } from './monitor.ts';
 import { FIRST_IMAGE, type Plan, asksPrometheus } from './plan.ts';
 import { type Call, ProcessClient } from './process-client.ts';
 import { operatorName, ProcessClock } from './process-clock.ts';
@@ -49,6 +52,8 @@ export class Simulation {
   readonly mesh: Mesh;
   readonly proxies: Proxies;
   readonly prometheus: Prometheus;
+  /** What metrics of the release's own ask. */
+  readonly monitor: Monitor;
   readonly network: FaultyNetwork;
   /** Those that live. */
   running: Running[] = [];
@@ -92,6 +97,7 @@ export class Simulation {
     this.mesh.delayMs = plan.meshMs;
     this.proxies = new Proxies(this.mesh, this.truth, this.clock);
     this.prometheus = new Prometheus(this.mesh, this.truth, this.clock);
+    this.monitor = this.prometheus.monitor;
     this.network = new FaultyNetwork(this.clock, new Dice(seed * 3 + 2), plan.latencyMs, plan.faults, {
       sent: (name, call, process) => {
         listener.sent(name, call, process);
@@ -209,9 +215,9 @@ export class Simulation {
     });
     const dice = new Dice(this.plan.seed * 31 + this.#launched);
     const proxies = new ProxiesSource(this.proxies.httpFor(clock));
-    const prometheus = new PrometheusSource(this.prometheus.httpFor(clock), { time: clock });
+    const http = { prometheus: this.prometheus.httpFor(clock), web: this.monitor.httpFor(clock) };
+    const prometheus = new PrometheusSource(http.prometheus, { time: clock });
     const listener = this.#listener;
-    const nothing = async () => ({ outcome: 'error' as const, message: 'no data' });
     const process: OperatorProcess = new OperatorProcess({
       flags: {
         leaderElect: this.plan.leaderElect,
@@ -226,7 +232,7 @@ export class Simulation {
       telemetry: {
         sources: { proxies, prometheus },
         events: { read: () => Promise.reject(new Error('no events here')), forget: () => undefined },
-        values: { prometheus: nothing, web: nothing },
+        values: createValueReader(http),
         prometheusAddress: 'http://prometheus:9090',
       },
       metrics: new OperatorMetrics(),
@@ -258,6 +264,8 @@ export class Simulation {
     this.truth.wrote(write);
     if (write.table === 'virtualservices.networking.istio.io' && !isStatusOnly(write))
       this.mesh.routesWritten();
+    if (write.table === 'jobs.batch' && write.before === undefined && write.after !== undefined)
+      runJob(this.cluster, write.after, () => this.monitor.check(this.truth.status.candidateRevision ?? ''));
     this.#listener.wrote(write);
   }
 

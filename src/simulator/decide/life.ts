@@ -15,9 +15,10 @@ const MOST_MS = 3_600_000;
  * @throws Error that begins with the name of the invariant that is broken
  */
 export function playThroughDecide({ spec, versions }: Plan): number {
-  const { analysis: _, steps: wanted, ...rest } = spec;
+  const { analysis, steps: wanted, ...rest } = spec;
+  const { metrics: _, ...judged } = analysis;
   const world = new World({ ...rest, steps: [...wanted] });
-  world.respec({ analysis: { ...world.spec.analysis, ...spec.analysis } });
+  world.respec({ analysis: { ...world.spec.analysis, ...judged } });
   const version = versions['app:2'] ?? versions[FIRST_IMAGE];
   if (version?.readyMs === null) world.broken.add(SECOND);
   world.target = FIRST;

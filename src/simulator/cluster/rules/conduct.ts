@@ -16,6 +16,7 @@ const OWN = new Set([
   'releasecommands.songbird.dev',
   'deployments.apps',
   'services',
+  'jobs.batch',
   'virtualservices.networking.istio.io',
   'destinationrules.networking.istio.io',
 ]);

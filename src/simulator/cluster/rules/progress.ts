@@ -134,6 +134,7 @@ export class ProgressRules implements Rule {
           'no-data-no-promotion',
           `goes on from ${weight}%, but the ${source} told nothing for the last ${silentMs} ms`,
         );
+    this.#measured(turn, weight, first.since);
     if (was.paused !== undefined && !['resume', 'promote'].some((action) => this.#isOrdered(turn, action)))
       this.#scene.broken('paused', `goes on from ${weight}% without an order`);
   }
@@ -160,6 +161,20 @@ export class ProgressRules implements Rule {
       this.#scene.broken(
         'fresh-evidence',
         `goes on from ${weight}% ${effective} ms after the mesh took it over, not ${dwell} ms`,
+      );
+  }
+
+  /** A metric of the release's own was measured as often as a step needs. */
+  #measured({ was, specs }: Turn, weight: number, since: number): void {
+    const told = this.#scene.simulation.monitor.toldSince(was.candidateRevision ?? '', since);
+    const needed = specs.map(({ analysis: { metrics = [] } }) =>
+      Math.max(0, ...metrics.map(({ count = 1 }) => count)),
+    );
+    const least = Math.min(...needed);
+    if (told < least)
+      this.#scene.broken(
+        'no-data-no-promotion',
+        `goes on from ${weight}% with ${told} of ${least} measurements of its own`,
       );
   }
 

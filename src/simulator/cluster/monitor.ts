@@ -1,0 +1,111 @@
+import type { Clock } from '../../kube/clock.ts';
+import { sleep } from '../../kube/clock.ts';
+import { type Http, HttpFailure } from '../../telemetry/http.ts';
+import type { ActiveFaults } from './active-faults.ts';
+import type { Mesh } from './mesh.ts';
+import type { MetricOfPlan } from './plan.ts';
+import type { Throw } from './throw.ts';
+
+/** The largest share of failed requests with which a version is good enough for it (0–1). */
+const MOST = 0.02;
+
+/** So many requests, none of which failed, are believed of every version: few tell little. */
+const BELIEVED = 100;
+
+const GAUGE = 'shop_errors';
+
+/** What a release's own metrics ask: how large a share of a version's requests fails, as somebody's monitoring has it. */
+export class Monitor {
+  readonly #mesh: Mesh;
+  readonly #faults: ActiveFaults;
+  readonly #clock: Clock;
+  readonly #told: { readonly revision: string; readonly at: number }[] = [];
+
+  /** @param clock the world's */
+  constructor(mesh: Mesh, faults: ActiveFaults, clock: Clock) {
+    this.#mesh = mesh;
+    this.#faults = faults;
+    this.#clock = clock;
+  }
+
+  /** As one process reaches it over the web. */
+  httpFor(clock: Clock): Http {
+    return async ({ url, timeoutMs }) => {
+      if (this.#faults.has('down') || this.#faults.isFlappedAway)
+        throw new HttpFailure('unreachable', 'connect ECONNREFUSED');
+      if (this.#faults.has('slow')) {
+        await sleep(clock, timeoutMs);
+        throw new HttpFailure('timeout', `no answer within ${timeoutMs} ms`);
+      }
+      const revision = new URL(url).searchParams.get('of') ?? '';
+      const errors = this.#faults.has('nonsense') ? 'lots' : this.#shareOf(revision);
+      const isTold = errors !== undefined && !this.#faults.has('empty');
+      if (isTold && typeof errors === 'number') this.tells(revision);
+      return { status: 200, contentType: 'application/json', body: JSON.stringify(isTold ? { errors } : {}) };
+    };
+  }
+
+  /** As a Prometheus scrapes it: series as label text, by value. */
+  get series(): ReadonlyMap<string, number> {
+    const series = new Map<string, number>();
+    for (const revision of this.#mesh.served.keys()) {
+      const share = this.#shareOf(revision);
+      if (share !== undefined) series.set(`${GAUGE}{revision="${revision}"}`, share);
+    }
+    return series;
+  }
+
+  /** The revision that a query to Prometheus asks about; undefined where it is not about this. */
+  static revisionIn(query: string): string | undefined {
+    return new RegExp(`${GAUGE}\\{revision=~"(\\w+)"`).exec(query)?.[1];
+  }
+
+  /** True where a check of this revision succeeds. */
+  check(revision: string): boolean {
+    this.tells(revision);
+    return (this.#shareOf(revision) ?? 0) <= MOST;
+  }
+
+  /** Somebody was told of this revision. */
+  tells(revision: string): void {
+    this.#told.push({ revision, at: this.#clock.monotonic() });
+  }
+
+  /** How often somebody was told of this revision since `from` (ms). */
+  toldSince(revision: string, from: number): number {
+    return this.#told.filter((one) => one.revision === revision && one.at >= from).length;
+  }
+
+  #shareOf(revision: string): number | undefined {
+    this.#mesh.serve();
+    const served = this.#mesh.served.get(revision) ?? 0;
+    if (served === 0) return undefined;
+    const share = (this.#mesh.failed.get(revision) ?? 0) / (served + BELIEVED);
+    return this.#faults.has('wrong') ? share / 3 : share;
+  }
+}
+
+/** A metric of the release's own that asks a {@link Monitor}, as in a manifest. */
+export function metricOf(dice: Throw): MetricOfPlan {
+  const name = 'monitor';
+  const failureLimit = dice.of([0, 0, 1]);
+  const kind = dice.of(['web', 'prometheus', 'job']);
+  if (kind === 'job') {
+    const container = { name: 'check', image: 'check:1', args: ['--of={{ candidate.revision }}'] };
+    return { name, failureLimit, job: { spec: { template: { spec: { containers: [container] } } } } };
+  }
+  const asked =
+    kind === 'web'
+      ? { web: { url: 'http://monitor/errors?of={{ candidate.revision }}', jsonPath: '$.errors' } }
+      : { prometheus: { query: `max by () (${GAUGE}{revision=~"{{ candidate.revision }}"})` } };
+  return {
+    name,
+    failureLimit,
+    ...asked,
+    max: MOST,
+    interval: dice.of(['1s', '3s']),
+    initialDelay: dice.of(['0s', '2s']),
+    consecutiveErrorLimit: dice.of([0, 4]),
+    ...(dice.chance(0.5) ? { count: 2 } : {}),
+  };
+}
