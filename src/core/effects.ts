@@ -1,6 +1,7 @@
 import type { CanaryReleaseStatus, StepStatus } from '../api/index.ts';
 import { shortBaseline, surplusBaseline, wantedBaseline } from './baseline.ts';
 import { commandEffect } from './commands.ts';
+import { hasPods } from './lifecycle.ts';
 import { type Effect, type Observed, ms, readyPods } from './model.ts';
 import { isBegun, podsFor } from './steps.ts';
 
@@ -212,7 +213,9 @@ export function isMeasured(status: CanaryReleaseStatus, observed: Observed): boo
 
 /** Subsets for all that may get traffic and all that still might be named by a route in some proxy. */
 function wantedSubsets(status: CanaryReleaseStatus, observed: Observed, now: number): string[] {
-  const lingering = (status.retired ?? []).filter(({ scaleDownAt }) => ms(scaleDownAt) > now);
+  const lingering = (status.retired ?? []).filter(
+    ({ revision, scaleDownAt }) => ms(scaleDownAt) > now && hasPods(observed, revision),
+  );
   return union(
     [status.stableRevision, status.candidateRevision].filter((revision) => revision !== undefined),
     lingering.map(({ revision }) => revision),
@@ -224,12 +227,12 @@ function cleanUp(status: CanaryReleaseStatus, observed: Observed, now: number): 
   const idle = surplusBaseline(status, observed);
   if (idle !== undefined) return { kind: 'deleteBaseline', name: idle };
   const unused = (status.retired ?? []).filter(({ revision }) => isUnused(observed, revision));
-  const due = unused.filter(({ scaleDownAt }) => ms(scaleDownAt) <= now);
-  const running = due.find(({ revision }) => (observed.workloads[revision]?.replicas ?? 0) > 0);
+  const isDue = ({ scaleDownAt }: { readonly scaleDownAt: string }) => ms(scaleDownAt) <= now;
+  const running = unused.find((retired) => isDue(retired) && hasPods(observed, retired.revision));
   if (running !== undefined) return { kind: 'scaleDeployment', revision: running.revision, replicas: 0 };
   const surplus = unused
     .slice(observed.spec.revisionHistoryLimit)
-    .find(({ scaleDownAt }) => ms(scaleDownAt) <= now);
+    .find((retired) => isDue(retired) || !hasPods(observed, retired.revision));
   return surplus === undefined ? undefined : { kind: 'deleteDeployment', revision: surplus.revision };
 }
 

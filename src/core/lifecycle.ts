@@ -123,12 +123,21 @@ export function retireOthers(
   // Later than that is from before the delay was shortened, or the clock set back.
   const earlier = (status.retired ?? [])
     .filter(({ revision }) => others.includes(revision))
-    .map((retired) => (ms(retired.scaleDownAt) > last ? { ...retired, scaleDownAt } : retired));
+    .map((retired) =>
+      ms(retired.scaleDownAt) > last && hasPods(observed, retired.revision)
+        ? { ...retired, scaleDownAt }
+        : retired,
+    );
   const latest = others
     .filter((revision) => !earlier.some((retired) => retired.revision === revision))
     .sort()
     .map((revision) => ({ revision, scaleDownAt }));
   return { ...status, retired: [...latest, ...earlier] };
+}
+
+/** False once its Deployment was scaled down. */
+export function hasPods({ workloads }: Observed, revision: string): boolean {
+  return (workloads[revision]?.replicas ?? 0) > 0;
 }
 
 /** Clears what belongs to one release alone; its analysis stays to be read until the next one begins. */

@@ -82,8 +82,8 @@ export const TRAFFIC: readonly Mutant[] = [
     sentence: 'Pods of a version that went out are removed at once, while proxies still send to them.',
     peer: 'Argo Rollouts #3681: the old version is scaled down while it has traffic',
     file: 'core/effects.ts',
-    find: '  const due = unused.filter(({ scaleDownAt }) => ms(scaleDownAt) <= now);',
-    replace: '  const due = unused;',
+    find: 'isDue(retired) && hasPods(observed, retired.revision)',
+    replace: 'hasPods(observed, retired.revision)',
   },
   {
     name: 'pods-of-the-failing-removed-first',
