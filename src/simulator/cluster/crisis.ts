@@ -7,6 +7,7 @@ import {
   MISTAKES,
   type Plan,
   SECOND_AT_MS,
+  type SpecOfPlan,
   TELEMETRY_FAULTS,
   type TelemetryFault,
   type Version,
@@ -19,6 +20,7 @@ interface Happening {
   readonly edits?: readonly Edit[];
   readonly faults?: readonly Fault[];
   readonly versions?: Readonly<Record<string, Version>>;
+  readonly spec?: Partial<SpecOfPlan>;
   readonly operators?: 2;
   readonly meshTells?: true;
 }
@@ -117,17 +119,72 @@ const ANNOTATED: readonly EditedObject[] = [
   'Deployment of the candidate',
 ];
 
+/** What goes wrong only where several things come together at the second: they seldom do by chance. */
+const COINCIDENCES: readonly Maker[] = [
+  // Pods come while the release is paused.
+  (dice) => ({
+    versions: { [SECOND_IMAGE]: { errors: 0.001, readyMs: 12_000 } },
+    edits: [soon(dice, 1000, 11_000, { edit: 'command', action: 'pause', who: 'candidate' })],
+  }),
+  // Some of many pods cannot be read when a step ends.
+  (_, at) => ({
+    spec: { replicas: 5 },
+    faults: [{ at, forMs: 25_000, fault: 'telemetry', kind: 'partial' }],
+  }),
+  // Stable loses its pods while the last ones of the candidate are awaited.
+  (dice) => ({
+    spec: { replicas: 5, steps: [{ weight: 50 }, { weight: 100 }] },
+    versions: { [SECOND_IMAGE]: { errors: 0.001, readyMs: 8000 } },
+    faults: [soon(dice, 12_000, 22_000, { forMs: 25_000, fault: 'pods unready', who: 'stable' })],
+  }),
+  // The release changes while nobody hears of it, and something else is to be mended.
+  (dice, at) => ({
+    faults: [{ at: at - 500, forMs: 12_000, fault: 'watch frozen', plural: 'canaryreleases' }],
+    edits: [
+      dice.of<Edit>([
+        { at, edit: 'image', image: 'app:3' },
+        { at, edit: 'spec', change: { replicas: 4 } },
+        { at, edit: 'recreate', afterMs: 0 },
+      ]),
+      dice.of<Edit>([
+        { at: at + 4000, edit: 'weights', candidate: 10 },
+        { at: at + 4000, edit: 'remove', object: 'VirtualService' },
+      ]),
+    ],
+  }),
+  // Who lists commands anew gets them as they were before they were obeyed.
+  (dice, at) => ({
+    edits: [{ at, edit: 'command', action: dice.of(['pause', 'abort', 'promote']), who: 'candidate' }],
+    faults: [
+      {
+        at: at + dice.between(100, 900),
+        forMs: 5000,
+        fault: 'old list',
+        plural: 'releasecommands',
+        revisions: dice.between(1, 8),
+      },
+    ],
+  }),
+];
+
+/** So long (ms) after the second version came. */
+function soon<T>(dice: Throw, least: number, most: number, what: T): T & { readonly at: number } {
+  return { ...what, at: SECOND_AT_MS + dice.between(least, most) };
+}
+
 /** The same life with trouble in mid-release, as a rule while something happens that must be followed at once. */
 export function withCrisis(plan: Plan, dice: Throw): Plan {
   const at = SECOND_AT_MS + dice.between(500, 22_000);
   const trouble = (when: number) => dice.of(TROUBLES)(dice, when);
-  const happenings = dice.chance(0.6)
-    ? [dice.of(CAUSES)(dice, at), trouble(at + dice.between(-4000, 3000))]
-    : [trouble(at), trouble(SECOND_AT_MS + dice.between(1000, 20_000))];
+  const kind = dice.between(1, 10);
+  let happenings = [trouble(at), trouble(SECOND_AT_MS + dice.between(1000, 20_000))];
+  if (kind <= 2) happenings = [dice.of(COINCIDENCES)(dice, at)];
+  else if (kind <= 7) happenings = [dice.of(CAUSES)(dice, at), trouble(at + dice.between(-4000, 3000))];
   const edits = [...plan.edits, ...happenings.flatMap((one) => one.edits ?? [])];
   const operators = happenings.find((one) => one.operators !== undefined)?.operators ?? plan.operators;
   return {
     ...plan,
+    spec: happenings.reduce((spec, one) => ({ ...spec, ...one.spec }), plan.spec),
     operators,
     leaderElect: plan.leaderElect || operators === 2,
     meshTells: plan.meshTells || happenings.some((one) => one.meshTells),

@@ -166,17 +166,16 @@ export class Editors {
   async #apply(): Promise<void> {
     if (this.#deleted) return;
     const { image, ...spec } = this.#spec;
-    const whole = {
+    const least = {
       template: { spec: { containers: [{ name: 'app', image }] } },
       service: { name: RELEASE, port: 80, portName: 'http' },
       traffic: { istio: { hosts: [RELEASE] } },
-      ...spec,
     };
     const manifest = {
       apiVersion: API_VERSION,
       kind: 'CanaryRelease',
       metadata: { ...REF, annotations: { [NOTE]: 'ours' } },
-      spec: this.#mistakes.reduce<unknown>(merged, whole),
+      spec: [spec, ...this.#mistakes].reduce<unknown>(merged, least),
     };
     const options = { fieldManager: 'gitops', force: true };
     await this.#simulation.admin.patch(canaryReleases, REF, 'apply', manifest, options);

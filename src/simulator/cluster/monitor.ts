@@ -5,6 +5,7 @@ import type { ActiveFaults } from './active-faults.ts';
 import type { Mesh } from './mesh.ts';
 import type { MetricOfPlan } from './plan.ts';
 import type { Throw } from './throw.ts';
+import type { Truth } from './truth.ts';
 
 /** The largest share of failed requests with which a version is good enough for it (0–1). */
 const MOST = 0.02;
@@ -14,16 +15,27 @@ const BELIEVED = 100;
 
 const GAUGE = 'shop_errors';
 
-/** What a release's own metrics ask: how large a share of a version's requests fails, as somebody's monitoring has it. */
+type Count = ReadonlyMap<string, number>;
+
+const NOTHING = { attempt: 0, served: new Map(), failed: new Map() };
+
+/**
+ * What a release's own metrics ask: how large a share of a version's requests has failed since the release began, as
+ * somebody's monitoring has it.
+ */
 export class Monitor {
   readonly #mesh: Mesh;
+  readonly #truth: Truth;
   readonly #faults: ActiveFaults;
   readonly #clock: Clock;
   readonly #told: { readonly revision: string; readonly at: number }[] = [];
+  /** What had been counted by revision when the release began. */
+  #before: { readonly attempt: number; readonly served: Count; readonly failed: Count } = NOTHING;
 
   /** @param clock the world's */
-  constructor(mesh: Mesh, faults: ActiveFaults, clock: Clock) {
+  constructor(mesh: Mesh, truth: Truth, faults: ActiveFaults, clock: Clock) {
     this.#mesh = mesh;
+    this.#truth = truth;
     this.#faults = faults;
     this.#clock = clock;
   }
@@ -78,9 +90,14 @@ export class Monitor {
 
   #shareOf(revision: string): number | undefined {
     this.#mesh.serve();
-    const served = this.#mesh.served.get(revision) ?? 0;
-    if (served === 0) return undefined;
-    const share = (this.#mesh.failed.get(revision) ?? 0) / (served + BELIEVED);
+    const { served, failed } = this.#mesh;
+    const { attempt } = this.#truth.status;
+    if (attempt !== undefined && attempt.number !== this.#before.attempt)
+      this.#before = { attempt: attempt.number, served: new Map(served), failed: new Map(failed) };
+    const since = (now: Count, before: Count) => (now.get(revision) ?? 0) - (before.get(revision) ?? 0);
+    const all = since(served, this.#before.served);
+    if (all === 0) return undefined;
+    const share = since(failed, this.#before.failed) / (all + BELIEVED);
     return this.#faults.has('wrong') ? share / 3 : share;
   }
 }

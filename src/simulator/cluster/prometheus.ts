@@ -31,7 +31,7 @@ export class Prometheus {
     this.#truth = truth;
     this.#clock = clock;
     this.faults = new ActiveFaults(clock, (fault) => UNSEEN.has(fault));
-    this.monitor = new Monitor(mesh, this.faults, clock);
+    this.monitor = new Monitor(mesh, truth, this.faults, clock);
   }
 
   /** Begins to scrape; to be called once. */
