@@ -41,6 +41,10 @@ const COMMANDS: Readonly<Record<string, Entry>> = {
   abort: order('abort', 'takes the candidate back'),
   retry: order('retry', 'tries the revision that was rolled back again'),
   'rollback-to': order('rollback-to', 'returns to an earlier revision at once'),
+  lint: {
+    summary: 'what a cluster would refuse of manifests; needs none',
+    load: async () => (await import('./commands/lint.ts')).lint,
+  },
   simulate: {
     summary: 'how releases of a manifest will go, before anyone applies it',
     load: async () => (await import('./simulate.ts')).simulate,
