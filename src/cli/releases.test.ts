@@ -242,6 +242,23 @@ describe('an order', () => {
   });
 });
 
+describe('diff', () => {
+  it('tells what differs between two revisions, and nothing of what Songbird adds', async () => {
+    await midway();
+    const { status, out } = await cli('diff', stable, candidate.slice(0, 5));
+    expect(status).toBe(1);
+    const lines = out.split('\n');
+    expect(lines.slice(0, 2)).toEqual([`--- ${stable}`, `+++ ${candidate}`]);
+    expect(lines.filter((line) => /^[-+] /.test(line))).toEqual([
+      expect.stringMatching(/^- .*image: cart:1$/),
+      expect.stringMatching(/^\+ .*image: cart:2$/),
+    ]);
+    expect(await cli('diff', stable, stable)).toMatchObject({ status: 0 });
+    expect((await cli('diff', stable, 'zzz')).errors).toContain(`there are`);
+    expect(await cli('diff', stable)).toMatchObject({ status: 2 });
+  });
+});
+
 describe('history', () => {
   it('tells of the last releases', async () => {
     await midway();

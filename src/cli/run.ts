@@ -41,6 +41,14 @@ const COMMANDS: Readonly<Record<string, Entry>> = {
   abort: order('abort', 'takes the candidate back'),
   retry: order('retry', 'tries the revision that was rolled back again'),
   'rollback-to': order('rollback-to', 'returns to an earlier revision at once'),
+  diff: {
+    summary: 'what differs between the pod templates of two revisions',
+    load: async () => (await import('./commands/diff.ts')).diff,
+  },
+  explain: {
+    summary: 'what a manifest says, written out: steps, pods, times, defaults',
+    load: async () => (await import('./commands/explain.ts')).explain,
+  },
   lint: {
     summary: 'what a cluster would refuse of manifests; needs none',
     load: async () => (await import('./commands/lint.ts')).lint,
