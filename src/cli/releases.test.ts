@@ -1,7 +1,7 @@
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
 import { TestCluster, healthy } from '../controllers/cluster.testing.ts';
 import { releaseCommands } from '../api/resources.ts';
-import { events } from '../kube/well-known.ts';
+import { events, leases, namespaces } from '../kube/well-known.ts';
 import type { KubeObject } from '../kube/types.ts';
 import { type Ran, songbird } from './shell.testing.ts';
 
@@ -256,6 +256,42 @@ describe('diff', () => {
     expect(await cli('diff', stable, stable)).toMatchObject({ status: 0 });
     expect((await cli('diff', stable, 'zzz')).errors).toContain(`there are`);
     expect(await cli('diff', stable)).toMatchObject({ status: 2 });
+  });
+});
+
+describe('doctor', () => {
+  it('says what is there, what is missing, and how to mend it', async () => {
+    await midway();
+    const { status, out } = await cli('doctor');
+    expect(status).toBe(1);
+    expect(out).toContain('✔ the CRD canaryreleases.songbird.dev serves v1alpha1');
+    expect(out).toContain('✔ the CRD virtualservices.networking.istio.io serves v1');
+    expect(out).toContain('? nobody has ever held the lease songbird-system/songbird');
+    expect(out).toContain('✔ Service cart has port 80, which Istio takes for http');
+    expect(out).toMatch(/✘ \d+ of \d+ pods of cart have no sidecar/);
+    const json = JSON.parse((await cli('doctor', 'cart', '-o', 'json')).out) as { about: string }[];
+    expect(json.map(({ about }) => about)).toEqual(['cluster', 'shop/cart']);
+  });
+
+  it('misses Istio, and an operator that leads', async () => {
+    await test.stop();
+    test = await TestCluster.start((crd) => crd.startsWith('virtualservices'));
+    const lease = {
+      apiVersion: 'coordination.k8s.io/v1',
+      kind: 'Lease',
+      metadata: { name: 'songbird', namespace: 'songbird-system' },
+      spec: { holderIdentity: 'one', renewTime: '2029-12-31T00:00:00.000000Z', leaseDurationSeconds: 15 },
+    };
+    await test.admin.create(namespaces, {
+      apiVersion: 'v1',
+      kind: 'Namespace',
+      metadata: { name: 'songbird-system' },
+    });
+    await test.admin.create(leases, lease);
+    const { out } = await cli('doctor');
+    expect(out).toContain('✘ the CRD virtualservices.networking.istio.io is missing');
+    expect(out).toContain('→ install Istio');
+    expect(out).toContain('✘ no operator leads');
   });
 });
 

@@ -93,6 +93,11 @@ describe('a diff', () => {
         .map(({ sign }) => sign)
         .join(''),
     ).toBe(' -+ ');
-    expect(shortDiff(diffOf(Array.from('abcdefgh'), Array.from('abcdefgX')), 1)).toEqual(['…', '  g', '- h', '+ X']);
+    expect(shortDiff(diffOf(Array.from('abcdefgh'), Array.from('abcdefgX')), 1)).toEqual([
+      '…',
+      '  g',
+      '- h',
+      '+ X',
+    ]);
   });
 });
