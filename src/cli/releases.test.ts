@@ -295,6 +295,22 @@ describe('doctor', () => {
   });
 });
 
+describe('completion', () => {
+  it('knows commands, options, releases, revisions and namespaces', async () => {
+    await midway();
+    const words = async (...line: string[]) => (await cli('__complete', ...line)).out.split('\n');
+    expect(await words('pro')).toEqual(['promote', ':4']);
+    expect(await words('abort', '')).toEqual(['cart', ':4']);
+    expect(await words('status', '--w')).toEqual(['--watch', '--wait', ':4']);
+    expect(await words('diff', candidate.slice(0, 3))).toEqual([candidate, ':4']);
+    expect(await words('get', '-n', 'sh')).toEqual(['shop', ':4']);
+    expect(await words('lint', '-f', '')).toEqual([':0']);
+    expect((await songbird({}, '__complete', 'abort', '')).out).toBe(':4');
+    expect((await cli('completion', 'bash')).out).toContain('complete -F');
+    expect(await cli('completion', 'csh')).toMatchObject({ status: 2 });
+  });
+});
+
 describe('history', () => {
   it('tells of the last releases', async () => {
     await midway();

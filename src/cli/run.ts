@@ -57,6 +57,10 @@ const COMMANDS: Readonly<Record<string, Entry>> = {
     summary: 'what a cluster would refuse of manifests; needs none',
     load: async () => (await import('./commands/lint.ts')).lint,
   },
+  completion: {
+    summary: 'completes command lines in bash, zsh, fish and kubectl',
+    load: async () => (await import('./commands/completion.ts')).completion,
+  },
   simulate: {
     summary: 'how releases of a manifest will go, before anyone applies it',
     load: async () => (await import('./simulate.ts')).simulate,
@@ -99,6 +103,7 @@ export async function run(argv: readonly string[], shell: Shell): Promise<number
     output.print(HELP);
     return EXIT.done;
   }
+  if (name === '__complete') return completing(args, shell);
   const entry = COMMANDS[name];
   if (entry === undefined) {
     output.complain(`there is no command ${name}${meant(name)}\n\n${HELP}`);
@@ -116,6 +121,20 @@ export async function run(argv: readonly string[], shell: Shell): Promise<number
     output.complain(error.message);
     return EXIT.usage;
   }
+}
+
+/** Asked by shells, not by people. */
+async function completing(words: readonly string[], shell: Shell): Promise<number> {
+  const { complete } = await import('./commands/completion.ts');
+  const optionsOf = async (name: string) => {
+    const help: string[] = [];
+    const output = { ...shell.output, print: (line: string) => help.push(line) };
+    await (
+      await COMMANDS[name]?.load()
+    )?.(['--help'], { ...shell, output });
+    return [...new Set(help.join('\n').match(/--[a-z][a-z-]+/g) ?? [])];
+  };
+  return complete(words, Object.keys(COMMANDS), optionsOf, shell);
 }
 
 /** The command that somebody who misspelt it may have meant. */
