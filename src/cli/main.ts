@@ -27,9 +27,12 @@ process.exitCode = await run(process.argv.slice(2), {
     },
     color: isTerminal && wantsColor(process.env),
     redraw: isTerminal
-      ? redrawer((text) => {
-          stdout.write(text);
-        })
+      ? redrawer(
+          (text) => {
+            stdout.write(text);
+          },
+          () => stdout.rows,
+        )
       : undefined,
   },
   connect,

@@ -16,10 +16,18 @@ export function wantsColor(env: Readonly<Record<string, string | undefined>>): b
   return no === '' && term !== 'dumb';
 }
 
-/** `redraw` for a terminal: goes back over the lines that it wrote last. */
-export function redrawer(write: (text: string) => void): (lines: readonly string[]) => void {
+/**
+ * `redraw` for a terminal: goes back over the lines that it wrote last.
+ *
+ * @param rows how high the terminal is: nobody can go back over what has scrolled away
+ */
+export function redrawer(
+  write: (text: string) => void,
+  rows: () => number,
+): (lines: readonly string[]) => void {
   let drawn = 0;
-  return (lines) => {
+  return (all) => {
+    const lines = all.slice(0, Math.max(1, rows() - 1));
     const up = drawn === 0 ? '' : `\u001b[${drawn}A`;
     const text = lines.map((line) => `${line}\u001b[K\n`).join('');
     // What is left of a longer picture goes, too.

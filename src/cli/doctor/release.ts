@@ -1,5 +1,5 @@
 import type { CanaryReleaseSpec, Pod, Service } from '../../api/index.ts';
-import { LABELS } from '../../api/names.ts';
+import { ANNOTATIONS, LABELS } from '../../api/names.ts';
 import type { ApiClient, KubeObject } from '../../kube/types.ts';
 import { gateways, pods, services } from '../../kube/well-known.ts';
 import type { ReleaseView } from '../view/release.ts';
@@ -22,6 +22,8 @@ export async function releaseChecks(client: ApiClient, view: ReleaseView): Promi
 
 /** What the operator itself finds wrong. */
 function condition({ status, name, isSeen }: ReleaseView): Check[] {
+  // A version that was taken back is no fault of the cluster.
+  if (status.phase === 'RolledBack') return [];
   if (!isSeen) return [bad(`the operator has not seen ${name} as it is`, 'see above whether one leads')];
   const stalled = status.conditions?.find(({ type, status: is }) => type === 'Stalled' && is === 'True');
   if (stalled === undefined) return [];
@@ -70,8 +72,12 @@ async function sidecars(
   if ('denied' in looked) return unknown(`may not look at pods: ${looked.denied}`);
   const all = looked.found ?? [];
   if (all.length === 0) return unknown(`${name} has no pods yet`);
-  const without = all.filter(({ spec }) =>
-    [...(spec?.containers ?? []), ...(spec?.initContainers ?? [])].every((one) => one.name !== 'istio-proxy'),
+  const without = all.filter(
+    ({ metadata, spec }) =>
+      metadata.annotations?.[ANNOTATIONS.statsPort] === undefined &&
+      [...(spec?.containers ?? []), ...(spec?.initContainers ?? [])].every(
+        (one) => one.name !== 'istio-proxy',
+      ),
   );
   if (without.length === 0) return good(`all ${all.length} pods of ${name} have a sidecar`);
   const sentence = `${without.length} of ${all.length} pods of ${name} have no sidecar (istio-proxy)`;
