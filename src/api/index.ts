@@ -9,4 +9,5 @@ export * from './canary-release.ts';
 export * from './status.ts';
 export * from './release-command.ts';
 export * from './objects.ts';
+export * from './resources.ts';
 export * from './validate.ts';

@@ -6,7 +6,7 @@ import { lengthOf, startsOf } from '../simulator/history.ts';
 import { isOverLimit, moreRequests, tightSteps } from './advice.ts';
 import { type Outcomes, type Playable, notPlayed, notPlayedSentences, play, playable } from './forecast.ts';
 import { type Manifest, readManifest } from './manifest.ts';
-import type { Output } from './output.ts';
+import type { Shell } from './shell.ts';
 import { pickFrom, readHistory, summaryOf } from './recording.ts';
 import { often, rounded, undecidedText } from './text.ts';
 import { UsageError, period, positive } from './usage.ts';
@@ -49,7 +49,7 @@ interface Report {
 }
 
 /** @returns the exit status @throws UsageError */
-export async function backtest(args: readonly string[], { print }: Output): Promise<number> {
+export async function backtest(args: readonly string[], { output: { print } }: Shell): Promise<number> {
   const { values } = parseArgs({
     args: [...args],
     options: {

@@ -7,7 +7,7 @@ import { text } from 'node:stream/consumers';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { slowerThan } from './latency.ts';
 import { cumulative, curve } from './plot.ts';
-import { run } from './run.ts';
+import { songbird as runLine } from './shell.testing.ts';
 
 const EXAMPLE = join(import.meta.dirname, '../../examples/reviews.yaml');
 
@@ -18,18 +18,9 @@ beforeAll(async () => {
 });
 afterAll(() => rm(dir, { recursive: true }));
 
-function songbird(...args: string[]) {
-  return onTerminal(undefined, ...args);
-}
+const songbird = (...args: string[]) => onTerminal(undefined, ...args);
 
-async function onTerminal(columns: number | undefined, ...args: string[]) {
-  const out: string[] = [];
-  const errors: string[] = [];
-  const print = (line: string) => out.push(line);
-  const complain = (line: string) => errors.push(line);
-  const status = await run(args, { print, complain, columns });
-  return { status, out: out.join('\n'), errors: errors.join('\n') };
-}
+const onTerminal = (columns: number | undefined, ...args: string[]) => runLine({ columns }, ...args);
 
 async function file(content: string): Promise<string> {
   const path = join(dir, 'release.yaml');

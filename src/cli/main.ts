@@ -1,14 +1,44 @@
+import { setTimeout as wait } from 'node:timers/promises';
+import { connect } from './connect.ts';
+import { redrawer, wantsColor } from './output.ts';
 import { endWithReader } from './pipe.ts';
 import { run } from './run.ts';
 
-endWithReader(process.stdout, process.stderr);
+const { stdout, stderr } = process;
+endWithReader(stdout, stderr);
+
+const stopping = new AbortController();
+process.once('SIGINT', () => {
+  stopping.abort();
+});
+
+const isTerminal = stdout.isTTY;
 process.exitCode = await run(process.argv.slice(2), {
-  print: (line) => {
-    process.stdout.write(`${line}\n`);
+  output: {
+    print: (line) => {
+      stdout.write(`${line}\n`);
+    },
+    complain: (line) => {
+      stderr.write(`${line}\n`);
+    },
+    // A pipe or a file has none; a terminal may be made wider or narrower meanwhile.
+    get columns() {
+      return isTerminal ? stdout.columns : undefined;
+    },
+    color: isTerminal && wantsColor(process.env),
+    redraw: isTerminal
+      ? redrawer(
+          (text) => {
+            stdout.write(text);
+          },
+          () => stdout.rows,
+        )
+      : undefined,
   },
-  complain: (line) => {
-    process.stderr.write(`${line}\n`);
+  connect,
+  now: Date.now,
+  sleep: async (ms, signal) => {
+    await wait(ms, undefined, { signal }).catch(() => undefined);
   },
-  // A pipe or a file has none.
-  columns: process.stdout.isTTY ? process.stdout.columns : undefined,
+  stopping: stopping.signal,
 });

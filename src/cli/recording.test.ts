@@ -6,7 +6,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
 import { durationMs } from '../api/index.ts';
-import { run } from './run.ts';
+import { songbird as runLine } from './shell.testing.ts';
 
 const EXAMPLE = join(import.meta.dirname, '../../examples/reviews.yaml');
 const PODS = ['10.0.0.1:15020', '10.0.0.2:15020'];
@@ -92,13 +92,7 @@ function answer(form: URLSearchParams): unknown {
   return { resultType: 'matrix', result: result.filter(({ values }) => values.length > 0) };
 }
 
-async function songbird(...args: string[]) {
-  const out: string[] = [];
-  const errors: string[] = [];
-  const output = { print: (line: string) => out.push(line), complain: (line: string) => errors.push(line) };
-  const status = await run(args, output);
-  return { status, out: out.join('\n'), errors: errors.join('\n') };
-}
+const songbird = (...args: string[]) => runLine({}, ...args);
 
 /** Does something with the example, of which the analysis has one line more. */
 async function analysing<T>(line: string, use: (path: string) => Promise<T>): Promise<T> {

@@ -8,7 +8,7 @@ import { adviceFor, doubtAbout } from './advice.ts';
 import { type Outcomes, type Playable, notPlayed, notPlayedSentences, play, playable } from './forecast.ts';
 import { type Latency, parseLatency, slowerThan } from './latency.ts';
 import { type Manifest, readManifest } from './manifest.ts';
-import type { Output } from './output.ts';
+import type { Shell } from './shell.ts';
 import { cumulative, curve } from './plot.ts';
 import { pickFrom, readHistory, summaryOf } from './recording.ts';
 import { often, rounded, stepText, time, undecidedText } from './text.ts';
@@ -56,7 +56,8 @@ interface Options {
 }
 
 /** @returns the exit status @throws UsageError */
-export async function simulate(args: readonly string[], { print, columns }: Output): Promise<number> {
+export async function simulate(args: readonly string[], { output }: Shell): Promise<number> {
+  const { print, columns } = output;
   const { values } = parseArgs({
     args: [...args],
     options: {

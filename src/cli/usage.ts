@@ -31,3 +31,10 @@ export function period(option: string, text: string): number {
     `--${option} must be a length of time such as 90m, 12h or 7d, not ${JSON.stringify(text)}`,
   );
 }
+
+/** One of the words that an option may have. @throws UsageError that names them */
+export function oneOf<T extends string>(option: string, text: string, words: readonly T[]): T {
+  const found = words.find((word) => word === text);
+  if (found !== undefined) return found;
+  throw new UsageError(`--${option} must be ${words.join(' or ')}, not ${JSON.stringify(text)}`);
+}

@@ -8,7 +8,7 @@ import { customResourceDefinitions, namespaces, virtualServices } from '../kube/
 import { readCrds } from '../sandbox/demo/manifests.ts';
 import type { EventsQuery, Found } from '../telemetry/index.ts';
 import type { PassObserver } from './canary-release/controller.ts';
-import { canaryReleases } from './kinds.ts';
+import { canaryReleases } from '../api/resources.ts';
 import { Random } from '../sandbox/cluster/random.ts';
 import { OperatorMetrics } from './metrics.ts';
 import { SongbirdOperator } from './operator.ts';

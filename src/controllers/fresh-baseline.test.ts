@@ -4,7 +4,7 @@ import type { KubeObject } from '../kube/types.ts';
 import { deployments, pods } from '../kube/well-known.ts';
 import { TestCluster, healthy } from './cluster.testing.ts';
 import { operateWithCrash } from './crash.testing.ts';
-import { canaryReleases } from './kinds.ts';
+import { canaryReleases } from '../api/resources.ts';
 
 const BASELINE = 'songbird.dev/baseline';
 const FRESH = { analysis: { errorRate: { max: '1%' }, freshBaseline: true } };

@@ -8,7 +8,7 @@ import { VirtualClock } from '../kube/virtual-clock.ts';
 import { INDEX } from './canary-release/caches.ts';
 import { manifest } from './cluster.testing.ts';
 import { type Informers, createInformers } from './informers.ts';
-import { canaryReleases, releaseCommands } from './kinds.ts';
+import { canaryReleases, releaseCommands } from '../api/resources.ts';
 
 let clock: VirtualClock;
 let cluster: Cluster;

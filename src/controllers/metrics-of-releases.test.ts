@@ -4,7 +4,7 @@ import { ApiError, type KubeObject } from '../kube/types.ts';
 import { jobs, secrets } from '../kube/well-known.ts';
 import type { Found } from '../telemetry/index.ts';
 import { TestCluster, healthy } from './cluster.testing.ts';
-import { analysisTemplates, clusterAnalysisTemplates, releaseCommands } from './kinds.ts';
+import { analysisTemplates, clusterAnalysisTemplates, releaseCommands } from '../api/resources.ts';
 
 let test: TestCluster;
 

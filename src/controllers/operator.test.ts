@@ -4,7 +4,7 @@ import type { KubeObject } from '../kube/types.ts';
 import { deployments, services, virtualServices } from '../kube/well-known.ts';
 import { TestCluster, healthy } from './cluster.testing.ts';
 import { WRITES, operateWithCrash } from './crash.testing.ts';
-import { canaryReleases, releaseCommands } from './kinds.ts';
+import { canaryReleases, releaseCommands } from '../api/resources.ts';
 
 let test: TestCluster;
 

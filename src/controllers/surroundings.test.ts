@@ -3,7 +3,7 @@ import { ApiError, type KubeObject } from '../kube/types.ts';
 import { customResourceDefinitions } from '../kube/well-known.ts';
 import type { ApiRequest } from '../sandbox/cluster/request.ts';
 import { TestCluster, healthy } from './cluster.testing.ts';
-import { releaseCommands } from './kinds.ts';
+import { releaseCommands } from '../api/resources.ts';
 import { OperatorPod, type Outage } from './operator-pod.testing.ts';
 
 let test: TestCluster;

@@ -3,7 +3,7 @@ import type { CanaryReleaseStatus } from '../api/index.ts';
 import { ApiError, type KubeObject } from '../kube/types.ts';
 import { deployments, services } from '../kube/well-known.ts';
 import { TestCluster, healthy, manifest } from './cluster.testing.ts';
-import { canaryReleases } from './kinds.ts';
+import { canaryReleases } from '../api/resources.ts';
 
 let test: TestCluster;
 

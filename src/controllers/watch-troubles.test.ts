@@ -1,7 +1,7 @@
 import { beforeEach, describe, expect, it } from 'vitest';
 import { ApiError } from '../kube/types.ts';
 import { gateways, pods, virtualServices } from '../kube/well-known.ts';
-import { releaseCommands } from './kinds.ts';
+import { releaseCommands } from '../api/resources.ts';
 import { WatchTroubles } from './watch-troubles.ts';
 
 let said: string[];

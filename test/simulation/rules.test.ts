@@ -1,6 +1,6 @@
 import { readFile } from 'node:fs/promises';
 import { describe, expect, it } from 'vitest';
-import { canaryReleases, releaseCommands } from '../../src/controllers/kinds.ts';
+import { canaryReleases, releaseCommands } from '../../src/api/resources.ts';
 import type { ApiClient, KubeObject } from '../../src/kube/types.ts';
 import { deployments, virtualServices } from '../../src/kube/well-known.ts';
 import { readCrds } from '../../src/sandbox/demo/manifests.ts';

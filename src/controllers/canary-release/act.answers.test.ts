@@ -2,7 +2,7 @@ import { beforeEach, describe, expect, it } from 'vitest';
 import type { Effect } from '../../core/model.ts';
 import { ApiError, type KubeObject } from '../../kube/types.ts';
 import { services } from '../../kube/well-known.ts';
-import { releaseCommands } from '../kinds.ts';
+import { releaseCommands } from '../../api/resources.ts';
 import { Stage, failure } from './act.testing.ts';
 import { RefusedWrite } from './act.ts';
 import { isStale } from './controller.ts';

@@ -3,7 +3,7 @@ import type { Effect } from '../../core/model.ts';
 import type { KubeObject, ResourceType } from '../../kube/types.ts';
 import { deployments, destinationRules, services, virtualServices } from '../../kube/well-known.ts';
 import { manifest } from '../cluster.testing.ts';
-import { canaryReleases } from '../kinds.ts';
+import { canaryReleases } from '../../api/resources.ts';
 import { Stage, failure } from './act.testing.ts';
 import { RefusedWrite } from './act.ts';
 import { isStale } from './controller.ts';

@@ -15,7 +15,7 @@ import {
 import { readCrds } from '../../sandbox/demo/manifests.ts';
 import { type ApiRequest, Cluster, type InProcessClient } from '../../sandbox/index.ts';
 import { manifest } from '../cluster.testing.ts';
-import { canaryReleases, releaseCommands } from '../kinds.ts';
+import { canaryReleases, releaseCommands } from '../../api/resources.ts';
 import { Actor } from './act.ts';
 import { cachesOf } from './caches.testing.ts';
 import { type Gathered, gather } from './observe.ts';

@@ -28,7 +28,7 @@ import { istioRouter } from '../../traffic/istio/router.ts';
 import type { TrafficWrite } from '../../traffic/router.ts';
 import { measureOf } from '../../analysis/templates/render.ts';
 import { baselineDeployment, deploymentOf, jobOf, serviceOf } from '../../workloads/index.ts';
-import { canaryReleases, releaseCommands } from '../kinds.ts';
+import { canaryReleases, releaseCommands } from '../../api/resources.ts';
 import type { Gathered } from './observe.ts';
 
 const { group: ISTIO } = virtualServices;

@@ -3,7 +3,7 @@ import type { CanaryReleaseStatus } from '../../api/index.ts';
 import { ApiError, type KubeObject, type ResourceType, keyOf } from '../../kube/types.ts';
 import { customResourceDefinitions, services } from '../../kube/well-known.ts';
 import { manifest } from '../cluster.testing.ts';
-import { canaryReleases, releaseCommands } from '../kinds.ts';
+import { canaryReleases, releaseCommands } from '../../api/resources.ts';
 import { Stage, failure } from './act.testing.ts';
 import { Analyst } from './analyst.ts';
 import { cachesOf } from './caches.testing.ts';

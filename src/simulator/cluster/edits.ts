@@ -1,5 +1,5 @@
 import { API_VERSION } from '../../api/index.ts';
-import { canaryReleases, releaseCommands } from '../../controllers/kinds.ts';
+import { canaryReleases, releaseCommands } from '../../api/resources.ts';
 import { type Json, type KubeObject, type ResourceType, isApiError } from '../../kube/types.ts';
 import { deployments, destinationRules, services, virtualServices } from '../../kube/well-known.ts';
 import { mergePatch } from '../../sandbox/cluster/patch.ts';

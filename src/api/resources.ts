@@ -1,7 +1,15 @@
-import { GROUP, VERSION } from '../api/index.ts';
-import type { ResourceType } from '../kube/types.ts';
+import { GROUP, VERSION } from './names.ts';
 
-export const canaryReleases: ResourceType = {
+/** What a URL needs to know of a kind. */
+interface Resource {
+  readonly group: string;
+  readonly version: string;
+  readonly plural: string;
+  readonly kind: string;
+  readonly namespaced: boolean;
+}
+
+export const canaryReleases: Resource = {
   group: GROUP,
   version: VERSION,
   plural: 'canaryreleases',
@@ -9,7 +17,7 @@ export const canaryReleases: ResourceType = {
   namespaced: true,
 };
 
-export const analysisTemplates: ResourceType = {
+export const analysisTemplates: Resource = {
   group: GROUP,
   version: VERSION,
   plural: 'analysistemplates',
@@ -17,7 +25,7 @@ export const analysisTemplates: ResourceType = {
   namespaced: true,
 };
 
-export const clusterAnalysisTemplates: ResourceType = {
+export const clusterAnalysisTemplates: Resource = {
   group: GROUP,
   version: VERSION,
   plural: 'clusteranalysistemplates',
@@ -25,7 +33,7 @@ export const clusterAnalysisTemplates: ResourceType = {
   namespaced: false,
 };
 
-export const releaseCommands: ResourceType = {
+export const releaseCommands: Resource = {
   group: GROUP,
   version: VERSION,
   plural: 'releasecommands',

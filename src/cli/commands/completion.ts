@@ -1,0 +1,132 @@
+import type { CanaryReleaseObject } from '../../api/index.ts';
+import { canaryReleases } from '../../api/resources.ts';
+import { namespaces } from '../../kube/well-known.ts';
+import { EXIT, type Shell } from '../shell.ts';
+import { UsageError, oneOf } from '../usage.ts';
+import { viewOf } from '../view/release.ts';
+
+export const HELP = `kubectl songbird completion SHELL
+
+Prints what completes command lines: bash, zsh, fish, or kubectl.
+
+  bash     source <(kubectl songbird completion bash)
+  zsh      source <(kubectl songbird completion zsh)
+  fish     kubectl songbird completion fish | source
+  kubectl  kubectl songbird completion kubectl > ~/bin/kubectl_complete-songbird, and chmod +x it: kubectl's own
+           completion asks it`;
+
+const SCRIPTS = {
+  bash: `_songbird() {
+  mapfile -t COMPREPLY < <(kubectl songbird __complete "\${COMP_WORDS[@]:1:COMP_CWORD}" 2>/dev/null | sed '$d')
+}
+complete -F _songbird songbird kubectl-songbird`,
+  zsh: `_songbird() {
+  local -a found
+  found=("\${(@f)$(kubectl songbird __complete "\${words[@]:1:$((CURRENT - 1))}" 2>/dev/null | sed '$d')}")
+  compadd -a found
+}
+compdef _songbird songbird kubectl-songbird`,
+  fish: `for name in songbird kubectl-songbird
+  complete -c $name -f -a '(kubectl songbird __complete (commandline -opc)[2..] (commandline -ct) 2>/dev/null | sed \\$d)'
+end`,
+  kubectl: `#!/bin/sh
+exec kubectl songbird __complete "$@"`,
+} as const;
+
+/** @returns the exit status @throws UsageError */
+export async function completion(args: readonly string[], { output }: Shell): Promise<number> {
+  const [shell] = args;
+  if (shell === '--help' || shell === '-h') output.print(HELP);
+  else if (shell === undefined)
+    throw new UsageError(`for which shell? kubectl songbird completion ${Object.keys(SCRIPTS).join('|')}`);
+  else output.print(SCRIPTS[oneOf('shell', shell, ['bash', 'zsh', 'fish', 'kubectl'])]);
+  return EXIT.done;
+}
+
+/** Commands about one release. */
+const OF_RELEASE = new Set([
+  ...['get', 'status', 'why', 'history', 'doctor'],
+  ...['pause', 'resume', 'promote', 'abort', 'retry', 'rollback-to'],
+]);
+
+/** Words that a shell is told to add nothing to, as kubectl has it from cobra: \`ShellCompDirectiveNoFileComp\`. */
+const NO_FILES = ':4';
+/** After these a shell is to complete names of files. */
+const FILES = ':0';
+
+/**
+ * The words that may stand last on a command line, one a line, and at last what the shell is to make of them.
+ *
+ * @param commands by name; each prints its options when it is asked for help
+ */
+export async function complete(
+  words: readonly string[],
+  commands: readonly string[],
+  optionsOf: (command: string) => Promise<readonly string[]>,
+  shell: Shell,
+): Promise<number> {
+  const current = words.at(-1) ?? '';
+  const before = words.slice(0, -1);
+  const command = before.find((word) => commands.includes(word));
+  const previous = before.at(-1) ?? '';
+  const { output } = shell;
+  if (previous === '-f' || previous === '--file' || previous === '--kubeconfig') {
+    output.print(FILES);
+    return EXIT.done;
+  }
+  const found = await wordsFor({ current, previous, before, command }, commands, optionsOf, shell);
+  for (const word of found.filter((one) => one.startsWith(current))) output.print(word);
+  output.print(NO_FILES);
+  return EXIT.done;
+}
+
+interface Line {
+  readonly current: string;
+  readonly previous: string;
+  readonly before: readonly string[];
+  readonly command: string | undefined;
+}
+
+async function wordsFor(
+  { current, previous, before, command }: Line,
+  commands: readonly string[],
+  optionsOf: (command: string) => Promise<readonly string[]>,
+  shell: Shell,
+): Promise<readonly string[]> {
+  if (previous === '-n' || previous === '--namespace') return asked(shell, before, 'namespaces');
+  if (command === undefined) return commands;
+  if (current.startsWith('-')) return optionsOf(command);
+  const given = before.slice(before.indexOf(command) + 1).filter((word) => !word.startsWith('-'));
+  if (command === 'diff') return asked(shell, before, 'revisions');
+  if (command === 'rollback-to' && given.length > 0) return asked(shell, before, 'retired', given[0]);
+  if (command === 'completion') return Object.keys(SCRIPTS);
+  return OF_RELEASE.has(command) ? asked(shell, before, 'releases') : [];
+}
+
+/** What a cluster knows; nothing where it does not answer: a shell must not be disturbed. */
+async function asked(
+  shell: Shell,
+  before: readonly string[],
+  what: 'namespaces' | 'releases' | 'revisions' | 'retired',
+  release?: string,
+): Promise<readonly string[]> {
+  const at = before.findIndex((word) => word === '-n' || word === '--namespace');
+  const chosen = at < 0 ? undefined : before[at + 1];
+  try {
+    const { client, namespace } = await shell.connect({ namespace: chosen });
+    if (what === 'namespaces')
+      return (await client.list(namespaces)).items.map(({ metadata }) => metadata.name);
+    const { items } = await client.list<CanaryReleaseObject>(canaryReleases, { namespace });
+    if (what === 'releases') return items.map(({ metadata }) => metadata.name);
+    return items
+      .map(viewOf)
+      .filter(({ name }) => release === undefined || name === release)
+      .flatMap(({ status: { stableRevision, candidateRevision, retired = [] } }) => [
+        ...(what === 'retired' ? [] : [stableRevision, candidateRevision]),
+        ...retired.map(({ revision }) => revision),
+      ])
+      .filter((revision) => revision !== undefined);
+  } catch {
+    return [];
+  }
+}

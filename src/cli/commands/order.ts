@@ -1,0 +1,175 @@
+import { randomBytes } from 'node:crypto';
+import { parseArgs } from 'node:util';
+import { API_VERSION, type Action, type ReleaseCommand } from '../../api/index.ts';
+import { releaseCommands } from '../../api/resources.ts';
+import { oneName, releaseNamed } from '../releases.ts';
+import { CLUSTER_HELP, CLUSTER_OPTIONS, type Cluster, type Command, EXIT, type Shell } from '../shell.ts';
+import { statesOf } from '../states.ts';
+import { UsageError, period } from '../usage.ts';
+import { type ReleaseView, viewOf } from '../view/release.ts';
+
+/** A word of the command line that orders something of a release. */
+export interface Order {
+  readonly word: string;
+  readonly summary: string;
+  readonly about: (view: ReleaseView, revision: string | undefined) => Ordered;
+}
+
+/** What is ordered of which revision. @throws UsageError where there is none that it could be */
+interface Ordered {
+  readonly action: Action;
+  readonly revision: string;
+}
+
+const OF_CANDIDATE =
+  (action: Action) =>
+  ({ name, status }: ReleaseView, revision = status.candidateRevision): Ordered => {
+    if (revision !== undefined) return { action, revision };
+    throw new UsageError(
+      `no release of ${name} is in progress: ${status.message ?? 'the operator has not seen it'}`,
+    );
+  };
+
+export const ORDERS: readonly Order[] = [
+  { word: 'pause', summary: 'holds the candidate at its weight', about: OF_CANDIDATE('pause') },
+  { word: 'resume', summary: 'goes on from a pause', about: OF_CANDIDATE('resume') },
+  {
+    word: 'promote',
+    summary: 'passes the present step now; with --full all that remain',
+    about: OF_CANDIDATE('promote'),
+  },
+  { word: 'abort', summary: 'takes the candidate back', about: OF_CANDIDATE('abort') },
+  {
+    word: 'retry',
+    summary: 'tries the revision that was rolled back again',
+    about: ({ name, status }, revision = status.rejected?.revision) => {
+      if (revision !== undefined) return { action: 'retry', revision };
+      throw new UsageError(`no revision of ${name} was rolled back`);
+    },
+  },
+  {
+    word: 'rollback-to',
+    summary: 'returns to an earlier revision at once',
+    about: (view, revision) => ({ action: 'rollbackTo', revision: earlier(view, revision) }),
+  },
+];
+
+/** One of those whose Deployments are still there, by the beginning of its name. */
+function earlier({ name, status }: ReleaseView, wanted: string | undefined): string {
+  const known = (status.retired ?? []).map(({ revision }) => revision);
+  const there = known.length === 0 ? `${name} has none` : `${name} has ${known.join(', ')}`;
+  if (wanted === undefined)
+    throw new UsageError(`to which revision? kubectl songbird rollback-to ${name} REVISION; ${there}`);
+  const found = known.filter((revision) => revision.startsWith(wanted));
+  const [revision, ...others] = found;
+  if (revision === undefined) throw new UsageError(`there is no earlier revision ${wanted}: ${there}`);
+  if (others.length > 0) throw new UsageError(`${wanted} may be ${found.join(' or ')}: give more of it`);
+  return revision;
+}
+
+function helpOf({ word, summary }: Order): string {
+  const revision = word === 'rollback-to' ? ' REVISION' : '';
+  const option =
+    word === 'rollback-to'
+      ? ''
+      : '  --revision REV       only if it is this one (default: the one that it is about)\n';
+  const full =
+    word === 'promote'
+      ? '  --full               all steps that remain pass, and nothing is analysed any more\n'
+      : '';
+  return `kubectl songbird ${word} NAME${revision} [options]
+
+${summary[0]?.toUpperCase()}${summary.slice(1)}. Makes a ReleaseCommand, and waits until it is executed (exit status 0) or refused (1).
+
+${full}${option}  --no-wait            does not wait
+  --timeout PERIOD     waits no longer (default 30s), exit status 4
+${CLUSTER_HELP}`;
+}
+
+/** The command that gives this order. */
+export function ordering(order: Order): Command {
+  return async (args, shell) => {
+    const { values, positionals } = parseArgs({
+      args: [...args],
+      allowPositionals: true,
+      options: {
+        ...CLUSTER_OPTIONS,
+        full: { type: 'boolean', default: false },
+        revision: { type: 'string' },
+        'no-wait': { type: 'boolean', default: false },
+        timeout: { type: 'string', default: '30s' },
+      },
+    });
+    const { output } = shell;
+    const { word } = order;
+    if (values.help === true) {
+      output.print(helpOf(order));
+      return EXIT.done;
+    }
+    if (values.full && word !== 'promote') throw new UsageError(`--full is for promote, not for ${word}`);
+    const [named, ...rest] = positionals;
+    const takesRevision = word === 'rollback-to';
+    const name = oneName(
+      takesRevision && named !== undefined ? [named, ...rest.slice(1)] : positionals,
+      word,
+    );
+    const timeoutMs = period('timeout', values.timeout);
+    const cluster = await shell.connect(values);
+    const view = viewOf(await releaseNamed(cluster, name));
+    const { action, revision } = order.about(view, takesRevision ? rest[0] : values.revision);
+    const made = await make(cluster, name, values.full ? 'promoteFull' : action, revision);
+    if (!values['no-wait']) return outcomeOf(made, cluster, shell, timeoutMs);
+    output.print(`releasecommand.songbird.dev/${made.metadata.name} created`);
+    return EXIT.done;
+  };
+}
+
+async function make(
+  { client, namespace }: Cluster,
+  release: string,
+  action: Action,
+  revision: string,
+): Promise<ReleaseCommand> {
+  const suffix = randomBytes(4).toString('hex');
+  const name = `${release.slice(0, 200)}-${action.toLowerCase()}-${suffix}`;
+  const command = {
+    apiVersion: API_VERSION,
+    kind: 'ReleaseCommand',
+    metadata: { name, namespace },
+    spec: { release, revision, action },
+  };
+  // Defaults are the API server's to fill in.
+  return client.create<ReleaseCommand>(releaseCommands, command as ReleaseCommand);
+}
+
+async function outcomeOf(
+  { metadata: { name } }: ReleaseCommand,
+  { client, namespace }: Cluster,
+  shell: Shell,
+  timeoutMs: number,
+): Promise<number> {
+  const { output } = shell;
+  const ended = new AbortController();
+  const signal = AbortSignal.any([shell.stopping, ended.signal]);
+  const late = shell.sleep(timeoutMs, signal).then(() => {
+    ended.abort();
+  });
+  let exit: number | undefined;
+  const states = statesOf<ReleaseCommand>(client, releaseCommands, { name, namespace }, shell, signal);
+  for await (const command of states) {
+    const { phase, message = '' } = command?.status ?? {};
+    if (phase === undefined && command !== undefined) continue;
+    exit = phase === 'Executed' ? EXIT.done : EXIT.failed;
+    if (command === undefined) output.complain(`${name} was deleted before it was handled`);
+    else if (phase === 'Executed') output.print(message);
+    else output.complain(`refused: ${message}`);
+    break;
+  }
+  ended.abort();
+  await late;
+  if (exit !== undefined) return exit;
+  output.complain(
+    `nobody has handled ${name} within ${shell.stopping.aborted ? 'the time that it had' : `${timeoutMs / 1000} s`}: it stays, and is executed once the operator sees it; kubectl delete releasecommand ${name} takes it back; is the operator running? kubectl songbird doctor`,
+  );
+  return EXIT.timeout;
+}

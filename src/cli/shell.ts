@@ -1,0 +1,53 @@
+import type { ParseArgsOptionsConfig } from 'node:util';
+import type { ApiClient } from '../kube/types.ts';
+import type { Output } from './output.ts';
+
+/** Which cluster, as a person says it on the command line; what is left out is as kubectl has it. */
+export interface Where {
+  readonly kubeconfig?: string | undefined;
+  readonly context?: string | undefined;
+  readonly namespace?: string | undefined;
+}
+
+export interface Cluster {
+  readonly client: ApiClient;
+  /** The one that is asked for, or that of the context. */
+  readonly namespace: string;
+}
+
+/** What commands need of the world. */
+export interface Shell {
+  readonly output: Output;
+  /** @throws UsageError where no cluster is known */
+  readonly connect: (where: Where) => Promise<Cluster>;
+  /** ms since the epoch. */
+  readonly now: () => number;
+  /** Resolves after so long (ms), or when the signal aborts. */
+  readonly sleep: (ms: number, signal?: AbortSignal) => Promise<void>;
+  /** Aborts when the person wants an end. */
+  readonly stopping: AbortSignal;
+}
+
+/** Carries out one command. @returns the exit status @throws UsageError, ApiError */
+export type Command = (args: readonly string[], shell: Shell) => Promise<number>;
+
+/** Exit statuses that scripts go by. */
+export const EXIT = {
+  done: 0,
+  failed: 1,
+  usage: 2,
+  rolledBack: 3,
+  timeout: 4,
+} as const;
+
+/** Options of every command that asks a cluster. */
+export const CLUSTER_OPTIONS = {
+  namespace: { type: 'string', short: 'n' },
+  context: { type: 'string' },
+  kubeconfig: { type: 'string' },
+  help: { type: 'boolean', short: 'h' },
+} as const satisfies ParseArgsOptionsConfig;
+
+export const CLUSTER_HELP = `  -n, --namespace NS   another namespace than that of the context
+  --context NAME       another context of the kubeconfig
+  --kubeconfig FILE    another kubeconfig than KUBECONFIG or ~/.kube/config`;
