@@ -1,3 +1,4 @@
+import { KubeConfig } from '@kubernetes/client-node';
 import { HttpApiClient } from '../kube/client.ts';
 import type { Cluster, Where } from './shell.ts';
 import { UsageError } from './usage.ts';
@@ -10,9 +11,7 @@ const TIMEOUT_MS = 15_000;
  *
  * @throws UsageError that says what is wrong with the kubeconfig
  */
-export async function connect({ kubeconfig, context, namespace }: Where): Promise<Cluster> {
-  // Loaded only where a cluster is asked: it takes longer than all that lint or explain do.
-  const { KubeConfig } = await import('@kubernetes/client-node');
+export function connect({ kubeconfig, context, namespace }: Where): Cluster {
   const config = new KubeConfig();
   try {
     if (kubeconfig === undefined) config.loadFromDefault();

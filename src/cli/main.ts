@@ -1,5 +1,4 @@
 import { setTimeout as wait } from 'node:timers/promises';
-import { connect } from './connect.ts';
 import { redrawer, wantsColor } from './output.ts';
 import { endWithReader } from './pipe.ts';
 import { run } from './run.ts';
@@ -35,7 +34,8 @@ process.exitCode = await run(process.argv.slice(2), {
         )
       : undefined,
   },
-  connect,
+  // Loaded only where a cluster is asked: it takes longer than all that lint or explain do.
+  connect: async (where) => (await import('./connect.ts')).connect(where),
   now: Date.now,
   sleep: async (ms, signal) => {
     await wait(ms, undefined, { signal }).catch(() => undefined);
