@@ -1,12 +1,12 @@
 import { parseArgs } from 'node:util';
 import type { CanaryReleaseObject } from '../../api/index.ts';
 import { canaryReleases } from '../../api/resources.ts';
+import { type Course, courseAfter } from '../../core/course.ts';
 import { absence, oneName, releaseNamed } from '../releases.ts';
 import { CLUSTER_HELP, CLUSTER_OPTIONS, type Cluster, EXIT, type Shell } from '../shell.ts';
 import { statesOf } from '../states.ts';
 import { UsageError, period } from '../usage.ts';
 import { type ReleaseView, isUnderWay, viewOf } from '../view/release.ts';
-import { NO_SAMPLES, type Samples, sampled } from '../view/samples.ts';
 import { statusLines } from '../view/status.ts';
 import { styleFor } from '../view/style.ts';
 
@@ -50,13 +50,13 @@ export async function status(args: readonly string[], shell: Shell): Promise<num
   if (values.wait) return waitFor(name, cluster, shell, timeoutMs);
   if (values.watch) return watch(name, cluster, shell);
   const view = viewOf(await releaseNamed(cluster, name));
-  for (const line of picture(view, sampled(NO_SAMPLES, view.status), shell)) output.print(line);
+  for (const line of picture(view, courseAfter(undefined, view.status), shell)) output.print(line);
   return EXIT.done;
 }
 
-function picture(view: ReleaseView, samples: Samples, { output, now }: Shell): string[] {
+function picture(view: ReleaseView, course: Course | undefined, { output, now }: Shell): string[] {
   const columns = Math.max(20, output.columns ?? COLUMNS);
-  return statusLines(view, samples, { now: now(), columns, style: styleFor(output.color === true) });
+  return statusLines(view, course, { now: now(), columns, style: styleFor(output.color === true) });
 }
 
 async function watch(name: string, cluster: Cluster, shell: Shell): Promise<number> {
@@ -118,11 +118,11 @@ async function follow(
   const over = new AbortController();
   const either = AbortSignal.any([signal, over.signal]);
   let view: ReleaseView | undefined;
-  let samples = NO_SAMPLES;
+  let course: Course | undefined;
   let told: string | undefined;
   const draw = () => {
     if (view === undefined) return;
-    if (output.redraw !== undefined) output.redraw(picture(view, samples, shell));
+    if (output.redraw !== undefined) output.redraw(picture(view, course, shell));
     else if (view.status.message !== told) {
       told = view.status.message;
       output.print(`${view.status.phase ?? 'Unseen'}: ${told ?? ''}`);
@@ -133,7 +133,7 @@ async function follow(
     const states = statesOf<CanaryReleaseObject>(client, canaryReleases, { name, namespace }, shell, either);
     for await (const object of states) {
       view = object === undefined ? undefined : viewOf(object);
-      if (view !== undefined) samples = sampled(samples, view.status);
+      if (view !== undefined) course = courseAfter(course, view.status);
       draw();
       if (!goesOn(view)) break;
     }

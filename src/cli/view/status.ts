@@ -7,8 +7,8 @@ import {
   formatDuration,
   formatPercent,
 } from '../../api/index.ts';
+import { type Course, sharesBetween } from '../../core/course.ts';
 import { type ReleaseView, isUnderWay, revisionText } from './release.ts';
-import type { Samples } from './samples.ts';
 import { bar, sparkline } from './sparkline.ts';
 import { type Style, padded, shortened, widthOf, wrapped } from './style.ts';
 
@@ -27,13 +27,13 @@ const WIDE = 64;
 /**
  * One release at a glance: where it is, how traffic is split, what is counted on both sides, and why.
  *
- * @param samples how the metrics went while somebody watched; nothing of it is drawn where there is but one look
+ * @param course how it went while somebody watched; nothing of it is drawn where there is but one look
  */
-export function statusLines(view: ReleaseView, samples: Samples, frame: Frame): string[] {
+export function statusLines(view: ReleaseView, course: Course | undefined, frame: Frame): string[] {
   return [
     ...heading(view, frame),
     '',
-    ...(isUnderWay(view) ? underWay(view, samples, frame) : atRest(view, frame)),
+    ...(isUnderWay(view) ? underWay(view, course, frame) : atRest(view, frame)),
     ...(view.problems.length === 0 ? [] : ['', ...problemLines(view, frame)]),
   ];
 }
@@ -66,7 +66,7 @@ function phaseStyle(phase: Phase | 'Deleting' | 'Unseen', style: Style): Style['
   }
 }
 
-function underWay(view: ReleaseView, samples: Samples, frame: Frame): string[] {
+function underWay(view: ReleaseView, course: Course | undefined, frame: Frame): string[] {
   const { status } = view;
   const { candidateRevision: candidate = '', stableRevision: stable, attempt, message = '' } = status;
   const since = attempt === undefined ? '' : `, for ${ago(attempt.startedAt, frame.now)}`;
@@ -77,7 +77,7 @@ function underWay(view: ReleaseView, samples: Samples, frame: Frame): string[] {
     ...stepLines(view, frame),
     ...trafficLines(view, frame),
     '',
-    ...(status.analysis?.metrics ?? []).flatMap((metric) => metricLines(metric, samples, frame)),
+    ...(status.analysis?.metrics ?? []).flatMap((metric) => metricLines(metric, course, frame)),
     ...(status.analysis?.values ?? []).map((value) =>
       shortened(`${verdictMark(value.verdict)} ${value.message}`, frame.columns),
     ),
@@ -121,12 +121,12 @@ function trafficLines({ status }: ReleaseView, { columns, style }: Frame): strin
 const LABEL = 10;
 const CURVE = 16;
 
-function metricLines(metric: MetricStatus, samples: Samples, frame: Frame): string[] {
+function metricLines(metric: MetricStatus, course: Course | undefined, frame: Frame): string[] {
   const { columns, style } = frame;
   const { name, candidate, stable, evidence, needed = 2, verdict } = metric;
   const share = ({ all, bad }: { all: number; bad: number }) => (all === 0 ? '–' : formatPercent(bad / all));
   const of = ({ all, bad }: { all: number; bad: number }) => `${rounded(bad)} of ${rounded(all)}`;
-  const points = samples.points[name] ?? [];
+  const points = pointsOf(course, name);
   const shares = points.flatMap((point) => [point.candidate ?? 0, point.stable ?? 0]);
   const top = Math.max(0.01, ...shares);
   const curves = points.length > 1 && columns >= WIDE;
@@ -156,6 +156,12 @@ function metricLines(metric: MetricStatus, samples: Samples, frame: Frame): stri
 /** Evidence (log10 of an e-value) as what a bet against the candidate would have won. */
 export function odds(log10: number): string {
   return log10 < 3 ? `${Number((10 ** log10).toPrecision(2))}:1` : `10^${log10.toFixed(0)}:1`;
+}
+
+/** Shares of bad events from look to look. */
+function pointsOf(course: Course | undefined, name: string): ReturnType<typeof sharesBetween>[] {
+  const counts = (course?.points ?? []).flatMap(({ metrics }) => metrics[name] ?? []);
+  return counts.map((now, at) => sharesBetween(counts[at - 1], now));
 }
 
 /** Counts that were excused or weighed are no whole numbers. */

@@ -1,7 +1,6 @@
 import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
 import { diffOf, shortDiff } from './diff.ts';
-import { NO_SAMPLES, sampled } from './samples.ts';
 import { bar, sparkline } from './sparkline.ts';
 import { styleFor, widthOf, wrapped } from './style.ts';
 import { table } from './table.ts';
@@ -40,36 +39,6 @@ describe('curves', () => {
     expect(bar(0, 4)).toBe('░░░░');
     expect(bar(0.001, 4)).toBe('█░░░');
     expect(bar(7, 4)).toBe('████');
-  });
-
-  it('are of one attempt, and of what was counted since the last look', () => {
-    const metric = (all: number, bad: number) => ({
-      name: 'errors',
-      verdict: 'Pass' as const,
-      message: '',
-      candidate: { all, bad },
-      stable: { all: 0, bad: 0 },
-      window: { all, bad },
-      evidence: 1,
-      needed: 2,
-    });
-    const status = (number: number, through: string, all: number, bad: number) => ({
-      attempt: { number, startedAt: '2030-01-01T00:00:00Z' },
-      analysis: {
-        revision: 'a',
-        through,
-        verdict: 'Pass' as const,
-        message: '',
-        metrics: [metric(all, bad)],
-      },
-    });
-    const first = sampled(NO_SAMPLES, status(1, '1', 10, 1));
-    const second = sampled(sampled(first, status(1, '1', 10, 1)), status(1, '2', 20, 6));
-    expect(second.points['errors']).toEqual([
-      { candidate: 0.1, stable: undefined, evidence: 0.5 },
-      { candidate: 0.5, stable: undefined, evidence: 0.5 },
-    ]);
-    expect(sampled(second, status(2, '3', 4, 0)).points['errors']).toHaveLength(1);
   });
 });
 
