@@ -27,6 +27,7 @@ const ALLOWED: Readonly<Record<string, readonly string[]>> = {
     'sandbox',
   ],
   cli: ['api', 'core', 'analysis', 'telemetry', 'kube', 'simulator'],
+  dashboard: ['api', 'core', 'kube'],
   sandbox: ['api', 'kube'],
   'main.ts': ['api', 'controllers', 'kube', 'telemetry'],
 };

@@ -1,0 +1,226 @@
+import { type AddressInfo } from 'node:net';
+import type { Server } from 'node:http';
+import { once } from 'node:events';
+import { afterEach, beforeEach, describe, expect, it } from 'vitest';
+import type { CanaryReleaseObject } from '../../api/index.ts';
+import { canaryReleases, releaseCommands } from '../../api/resources.ts';
+import { TestCluster, healthy } from '../../controllers/cluster.testing.ts';
+import { systemClock } from '../../kube/clock.ts';
+import { ApiError, type ApiClient, type KubeObject } from '../../kube/types.ts';
+import { Access } from './access.ts';
+import { Board } from './board.ts';
+import { ClusterGate, type Gate, OwnGate } from './gate.ts';
+import { dashboardServer } from './server.ts';
+import type { Told } from '../wire.ts';
+
+let test: TestCluster;
+let board: Board;
+let server: Server | undefined;
+let url: string;
+
+beforeEach(async () => {
+  test = await TestCluster.start();
+  board = new Board();
+});
+
+afterEach(async () => {
+  server?.closeAllConnections();
+  server?.close();
+  await test.stop();
+});
+
+async function serve(gate: Gate, hosts?: ReadonlySet<string>): Promise<void> {
+  const asset = { type: 'text/html', body: Buffer.from('<p>'), etag: '"1"' };
+  const assets = new Map([['/', asset]]);
+  const onError = (error: unknown) => test.errors.push(String(error));
+  server = dashboardServer({ board, gate, assets, clock: systemClock, hosts, onError });
+  server.listen(0, '127.0.0.1');
+  await once(server, 'listening');
+  url = `http://127.0.0.1:${(server.address() as AddressInfo).port}`;
+}
+
+/** What the API server says of tokens and rights: `anna` may see all and command, `ben` may see `shop` alone. */
+function reviewing(): ApiClient {
+  const create = async (_type: unknown, object: KubeObject & { spec: Record<string, unknown> }) => {
+    const { spec } = object;
+    if (object.kind === 'TokenReview') {
+      const name = String(spec['token']);
+      return {
+        ...object,
+        status: { authenticated: ['anna', 'ben'].includes(name), user: { username: name } },
+      };
+    }
+    const { namespace, resource } = spec['resourceAttributes'] as { namespace?: string; resource: string };
+    const isBen = spec['user'] === 'ben';
+    const allowed = isBen ? namespace === 'shop' && resource === 'canaryreleases' : true;
+    return { ...object, status: { allowed } };
+  };
+  return { create } as unknown as ApiClient;
+}
+
+const clusterGate = () =>
+  new ClusterGate(new Access(reviewing(), systemClock), systemClock, () => test.admin);
+
+async function show(): Promise<CanaryReleaseObject> {
+  const object = await test.admin.get<CanaryReleaseObject>(canaryReleases, {
+    namespace: 'shop',
+    name: 'cart',
+  });
+  board.set(object);
+  return object;
+}
+
+/** The server-sent events of a page until there are so many of one kind. */
+async function listen(
+  path: string,
+  until: (told: [keyof Told, unknown][]) => boolean,
+  headers: Record<string, string> = {},
+): Promise<[keyof Told, unknown][]> {
+  const ended = new AbortController();
+  const response = await fetch(url + path, { headers, signal: ended.signal });
+  if (response.body === null || response.status !== 200) throw new Error(`HTTP ${response.status}`);
+  const told: [keyof Told, unknown][] = [];
+  let text = '';
+  for await (const chunk of response.body.pipeThrough(new TextDecoderStream())) {
+    text += chunk;
+    const parts = text.split('\n\n');
+    text = parts.pop() ?? '';
+    for (const part of parts) {
+      const [, event = '', data = ''] = /^event: (\w+)\ndata: (.*)$/.exec(part) ?? [];
+      told.push([event as keyof Told, JSON.parse(data)]);
+    }
+    if (until(told)) break;
+  }
+  ended.abort();
+  return told;
+}
+
+const post = (path: string, body: unknown, headers: Record<string, string> = {}) =>
+  fetch(url + path, {
+    method: 'POST',
+    headers: { 'content-type': 'application/json', 'x-songbird': '1', ...headers },
+    body: JSON.stringify(body),
+  });
+
+describe('the dashboard of one’s own', () => {
+  it('tells of all releases, of each change, and all of the one that is looked at', async () => {
+    await test.operate();
+    await test.apply('cart:1');
+    await test.until(healthy);
+    const object = await show();
+    await serve(new OwnGate(test.admin));
+    const listening = listen('/api/updates?release=shop/cart', (told) =>
+      told.some(
+        ([event, data]) => event === 'release' && (data as { phase: string }).phase === 'Progressing',
+      ),
+    );
+    await test.apply('cart:2');
+    await test.until(({ step }) => step?.observedWeight === 20);
+    await show();
+    const told = await listening;
+    expect(told[0]).toMatchObject(['list', [{ key: 'shop/cart', phase: 'Healthy' }]]);
+    expect(told.find(([event]) => event === 'detail')).toMatchObject([
+      'detail',
+      { key: 'shop/cart', stable: (object.status as { stableRevision: string }).stableRevision },
+    ]);
+    expect(JSON.stringify(told)).not.toContain('"state"');
+    expect(test.errors).toEqual([]);
+  });
+
+  it('gives commands, and refuses what is none', async () => {
+    await serve(new OwnGate(test.admin));
+    const made = await post('/api/commands', { key: 'shop/cart', action: 'abort', revision: 'abc' });
+    expect(made.status).toBe(201);
+    const { items } = await test.admin.list<KubeObject & { spec: unknown }>(releaseCommands, {
+      namespace: 'shop',
+    });
+    expect(items[0]?.spec).toMatchObject({ release: 'cart', action: 'abort', revision: 'abc' });
+    const wrong = await post('/api/commands', { key: 'shop/cart', action: 'explode', revision: 'abc' });
+    expect([wrong.status, ((await wrong.json()) as { message: string }).message]).toEqual([
+      400,
+      expect.stringContaining('spec.action must be one of'),
+    ]);
+    expect((await post('/api/commands', 'nonsense')).status).toBe(400);
+    expect((await fetch(`${url}/api/nothing`)).status).toBe(404);
+  });
+
+  it('takes no orders from other pages, and answers to no other name', async () => {
+    await serve(new OwnGate(test.admin), new Set(['127.0.0.1']));
+    const body = { key: 'shop/cart', action: 'abort', revision: 'abc' };
+    expect((await post('/api/commands', body, { origin: 'http://elsewhere.example' })).status).toBe(403);
+    const plain = await fetch(`${url}/api/commands`, { method: 'POST', body: JSON.stringify(body) });
+    expect(plain.status).toBe(403);
+    const { items } = await test.admin.list(releaseCommands, { namespace: 'shop' });
+    expect(items).toEqual([]);
+    const page = await fetch(url);
+    expect(page.headers.get('content-security-policy')).toContain("default-src 'none'");
+    expect((await fetch(url, { headers: { 'if-none-match': '"1"' } })).status).toBe(304);
+  });
+});
+
+describe('the dashboard of a cluster', () => {
+  beforeEach(async () => {
+    await test.apply('cart:1');
+    const object = await show();
+    board.set({ ...object, metadata: { ...object.metadata, namespace: 'bank', name: 'till', uid: 'other' } });
+    await serve(clusterGate());
+  });
+
+  it('lets nobody in without a token, and shows what kubectl would', async () => {
+    expect((await fetch(`${url}/api/updates`)).status).toBe(401);
+    expect((await post('/api/session', { token: 'nobody' })).status).toBe(401);
+    expect((await post('/api/session', {})).status).toBe(400);
+    const names = async (token: string) => {
+      const opened = await post('/api/session', { token });
+      const cookie = opened.headers.get('set-cookie') ?? '';
+      expect(cookie).toContain('HttpOnly; SameSite=Strict');
+      const told = await listen('/api/updates', (all) => all.length > 0, {
+        cookie: cookie.split(';')[0] ?? '',
+      });
+      return (told[0]?.[1] as { key: string }[]).map(({ key }) => key);
+    };
+    expect(await names('anna')).toEqual(['bank/till', 'shop/cart']);
+    expect(await names('ben')).toEqual(['shop/cart']);
+    const bearer = await listen(
+      '/api/updates?release=bank/till',
+      (all) => all.some(([event]) => event === 'detail'),
+      {
+        authorization: 'Bearer ben',
+      },
+    );
+    expect(bearer.at(-1)).toEqual(['detail', null]);
+  });
+
+  it('takes orders from who may give them', async () => {
+    const order = (token: string, key: string) =>
+      post('/api/commands', { key, action: 'abort', revision: 'abc' }, { authorization: `Bearer ${token}` });
+    const refused = await order('ben', 'shop/cart');
+    expect([refused.status, await refused.json()]).toEqual([
+      403,
+      { message: 'ben may not give commands in namespace shop' },
+    ]);
+    expect((await order('anna', 'shop/cart')).status).toBe(201);
+    expect((await order('nobody', 'shop/cart')).status).toBe(401);
+  });
+
+  it('ends a session at once when its person wants that', async () => {
+    const opened = await post('/api/session', { token: 'anna' });
+    const cookie = (opened.headers.get('set-cookie') ?? '').split(';')[0] ?? '';
+    const closed = await fetch(`${url}/api/session`, {
+      method: 'DELETE',
+      headers: { cookie, 'x-songbird': '1' },
+    });
+    expect(closed.status).toBe(204);
+    expect((await fetch(`${url}/api/updates`, { headers: { cookie } })).status).toBe(401);
+  });
+
+  it('says what the API server says', async () => {
+    server?.close();
+    const denied = { create: () => Promise.reject(new ApiError(503, 'ServiceUnavailable', 'etcd is away')) };
+    await serve(
+      new ClusterGate(new Access(denied as unknown as ApiClient, systemClock), systemClock, () => test.admin),
+    );
+    const answer = await post('/api/session', { token: 'anna' });
+    expect([answer.status, await answer.json()]).toEqual([503, { message: 'etcd is away' }]);
+  });
+});

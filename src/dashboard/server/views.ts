@@ -1,0 +1,65 @@
+import {
+  type CanaryReleaseObject,
+  type CanaryReleaseSpec,
+  type CanaryReleaseStatus,
+  durationMs,
+  parseRelease,
+} from '../../api/index.ts';
+import type { Course } from '../../core/course.ts';
+import { dwellMs } from '../../core/steps.ts';
+import type { Detail, StepView, Summary } from '../wire.ts';
+
+/** A release as the list shows it. */
+export function summaryOf({ metadata }: CanaryReleaseObject, status: CanaryReleaseStatus): Summary {
+  const { phase, step, message = '', conditions = [] } = status;
+  return {
+    key: `${metadata.namespace ?? ''}/${metadata.name}`,
+    phase,
+    step: step === undefined ? undefined : { index: step.index, of: step.of },
+    weight: step?.observedWeight ?? 0,
+    message,
+    stalled: conditions.some(({ type, status: is }) => type === 'Stalled' && is === 'True'),
+  };
+}
+
+/** A release as whoever chose it sees it. */
+export function detailOf(object: CanaryReleaseObject, course: Course | undefined): Detail {
+  const parsed = parseRelease(object);
+  const { status } = parsed;
+  const spec = parsed.ok ? parsed.spec : undefined;
+  const { analysis, step } = status;
+  return {
+    ...summaryOf(object, status),
+    stable: status.stableRevision,
+    candidate: status.candidateRevision,
+    rejected: status.rejected?.revision,
+    retired: (status.retired ?? []).map(({ revision }) => revision),
+    paused: status.paused !== undefined,
+    steps: (spec?.steps ?? []).map(stepView),
+    progress: step,
+    deadline: spec === undefined ? undefined : deadlineOf(spec, status),
+    metrics: (analysis?.metrics ?? []).map(({ state, ...metric }) => metric),
+    values: (analysis?.values ?? []).map(({ name, verdict, message, dryRun }) => ({
+      name,
+      verdict,
+      message,
+      ...(dryRun === undefined ? {} : { dryRun }),
+    })),
+    history: status.history ?? [],
+    course,
+    problems: parsed.ok ? [] : parsed.problems.map(({ message }) => message),
+  };
+}
+
+function stepView({ weight, for: dwell, pause }: CanaryReleaseSpec['steps'][number]): StepView {
+  return { weight, forMs: dwell === undefined ? 0 : durationMs(dwell), pause: pause === true };
+}
+
+function deadlineOf(
+  spec: CanaryReleaseSpec,
+  { step, paused, ending }: CanaryReleaseStatus,
+): number | undefined {
+  if (step === undefined || paused !== undefined || ending !== undefined) return undefined;
+  const dwell = step.observedAt === undefined ? 0 : dwellMs(spec, step.weight);
+  return Date.parse(step.progressAt) + dwell + durationMs(spec.progressDeadline);
+}
