@@ -41,6 +41,10 @@ const COMMANDS: Readonly<Record<string, Entry>> = {
   abort: order('abort', 'takes the candidate back'),
   retry: order('retry', 'tries the revision that was rolled back again'),
   'rollback-to': order('rollback-to', 'returns to an earlier revision at once'),
+  dashboard: {
+    summary: 'a page with all releases, on this machine',
+    load: async () => (await import('./commands/dashboard.ts')).dashboard,
+  },
   doctor: {
     summary: 'what releases need: what is there, what is missing, how to mend it',
     load: async () => (await import('./commands/doctor.ts')).doctor,

@@ -1,7 +1,6 @@
 /** What the dashboard's server tells its page. Plain data, so that both sides, and tests, can be held to it. */
 
 import type { HistoryEntry, MetricStatus, Phase, StepStatus, ValueStatus } from '../api/index.ts';
-import type { Course } from '../core/course.ts';
 
 /** One line of the list. */
 export interface Summary {
@@ -32,10 +31,27 @@ export interface Detail extends Summary {
   readonly metrics: readonly MetricView[];
   readonly values: readonly Pick<ValueStatus, 'name' | 'verdict' | 'message' | 'dryRun'>[];
   readonly history: readonly HistoryEntry[];
-  readonly course: Course | undefined;
+  /** How it went, as far as the server saw it. */
+  readonly curves: Curves;
   /** What breaks a rule of the manifest. */
   readonly problems: readonly string[];
 }
+
+/** Curves over time; times in ms since the epoch. */
+export interface Curves {
+  /** What the routes gave the candidate (percent), each until the next. */
+  readonly weight: readonly (readonly [at: number, percent: number])[];
+  /** By the metric's name: shares of bad events (0–1) since the point before, null where there were no events. */
+  readonly metrics: Readonly<Record<string, readonly CurvePoint[]>>;
+}
+
+export type CurvePoint = readonly [
+  at: number,
+  candidate: number | null,
+  stable: number | null,
+  /** log10 */
+  evidence: number,
+];
 
 export type MetricView = Omit<MetricStatus, 'state'>;
 

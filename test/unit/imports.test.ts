@@ -26,7 +26,7 @@ const ALLOWED: Readonly<Record<string, readonly string[]>> = {
     'controllers',
     'sandbox',
   ],
-  cli: ['api', 'core', 'analysis', 'telemetry', 'kube', 'simulator'],
+  cli: ['api', 'core', 'analysis', 'telemetry', 'kube', 'simulator', 'dashboard'],
   dashboard: ['api', 'core', 'kube'],
   sandbox: ['api', 'kube'],
   'main.ts': ['api', 'controllers', 'kube', 'telemetry'],

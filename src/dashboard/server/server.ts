@@ -9,9 +9,11 @@ import type { Asset } from './assets.ts';
 import type { Board } from './board.ts';
 import { COOKIE, type Gate, type Visitor } from './gate.ts';
 import { Stream } from './stream.ts';
+import type { Surroundings } from './surroundings.ts';
 
 export interface DashboardOptions {
   readonly board: Board;
+  readonly around: Surroundings;
   readonly gate: Gate;
   readonly assets: ReadonlyMap<string, Asset>;
   readonly clock: Clock;
@@ -133,15 +135,19 @@ async function stream(
   options: DashboardOptions,
 ): Promise<void> {
   const visitor = await letIn(request, options);
+  // Asked whether it would be let in.
+  if (request.method === 'HEAD') {
+    response.writeHead(204).end();
+    return;
+  }
   response.writeHead(200, { 'content-type': 'text/event-stream', 'x-accel-buffering': 'no' });
   const told = new Stream(
     {
       write: (text) => response.write(text),
       end: () => response.end(),
     },
-    options.board,
+    options,
     visitor,
-    options.clock,
     url.searchParams.get('release') ?? undefined,
   );
   response.once('close', () => {

@@ -1,6 +1,7 @@
 import type { Clock, Timer } from '../../kube/clock.ts';
 import type { Summary, Told } from '../wire.ts';
 import type { Board } from './board.ts';
+import type { Around, Surroundings } from './surroundings.ts';
 import type { Visitor } from './gate.ts';
 
 /** Where a stream writes: an answer of HTTP. */
@@ -14,12 +15,13 @@ const TOGETHER_MS = 100;
 /** Rights are asked again, and something is sent, so that nobody in between takes the stream for dead (ms). */
 const AGAIN_MS = 20_000;
 
-/** What one page is told: the releases that its person may see, and all of the one that is looked at. */
+/** What one page is told: the releases that its person may see; or, of one that is looked at, all. */
 export class Stream {
   readonly #sink: Sink;
   readonly #board: Board;
-  readonly #visitor: Visitor;
+  readonly #around: Surroundings;
   readonly #clock: Clock;
+  readonly #visitor: Visitor;
   readonly #looked: string | undefined;
   /** By namespace: whether the person may see it. */
   #rights = new Map<string, Promise<boolean>>();
@@ -27,14 +29,23 @@ export class Stream {
   #timer: Timer | undefined;
   #beat: Timer | undefined;
   #stop: (() => void) | undefined;
+  /** Ends the look at what is around the release. */
+  #away: (() => void) | undefined;
+  #latest: Around = { pods: [], events: [] };
   #isOver = false;
 
-  /** @param looked the key of the release that is looked at */
-  constructor(sink: Sink, board: Board, visitor: Visitor, clock: Clock, looked: string | undefined) {
+  /** @param looked the key of the release that is looked at; undefined for the list of all */
+  constructor(
+    sink: Sink,
+    { board, around, clock }: { readonly board: Board; readonly around: Surroundings; readonly clock: Clock },
+    visitor: Visitor,
+    looked: string | undefined,
+  ) {
     this.#sink = sink;
     this.#board = board;
-    this.#visitor = visitor;
+    this.#around = around;
     this.#clock = clock;
+    this.#visitor = visitor;
     this.#looked = looked;
   }
 
@@ -54,12 +65,14 @@ export class Stream {
   stop(): void {
     this.#isOver = true;
     this.#stop?.();
+    this.#away?.();
     this.#timer?.cancel();
     this.#beat?.cancel();
   }
 
   async #all(): Promise<void> {
     this.#rights = new Map();
+    if (this.#looked !== undefined) return this.#detail(this.#looked);
     const everywhere = await this.#visitor.maySee(undefined);
     const summaries = this.#board.summaries();
     const seen = everywhere
@@ -70,7 +83,6 @@ export class Stream {
     if (everywhere)
       for (const { key } of summaries) this.#rights.set(namespaceOf(key), Promise.resolve(true));
     this.#tell('list', seen);
-    await this.#detail();
   }
 
   /** Asks for the rights anew: what the person may no longer see goes. */
@@ -90,21 +102,37 @@ export class Stream {
   async #flush(): Promise<void> {
     const changes = [...this.#changed];
     this.#changed.clear();
+    if (this.#looked !== undefined) {
+      if (changes.some(([key]) => key === this.#looked)) await this.#detail(this.#looked);
+      return;
+    }
     for (const [key, summary] of changes) {
       if (!(await this.#maySee(key).catch(() => false))) continue;
       if (summary === undefined) this.#tell('gone', key);
       else this.#tell('release', summary);
     }
-    if (changes.some(([key]) => key === this.#looked)) await this.#detail();
   }
 
-  async #detail(): Promise<void> {
-    if (this.#looked === undefined) return;
-    const isSeen = await this.#maySee(this.#looked).catch(() => false);
-    const namespace = namespaceOf(this.#looked);
+  async #detail(key: string): Promise<void> {
+    const isSeen = await this.#maySee(key).catch(() => false);
+    const namespace = namespaceOf(key);
     const mayCommand = isSeen && (await this.#visitor.mayCommand(namespace).catch(() => false));
     this.#tell('person', { name: this.#visitor.name, mayCommand });
-    this.#tell('detail', isSeen ? (this.#board.detail(this.#looked) ?? null) : null);
+    this.#tell('detail', isSeen ? (this.#board.detail(key) ?? null) : null);
+    if (!isSeen) {
+      this.#away?.();
+      this.#away = undefined;
+    } else if (!this.#isOver)
+      this.#away ??= this.#around.look(key, (around) => {
+        this.#tellAround(around);
+      });
+  }
+
+  /** What has not changed is not told again. */
+  #tellAround({ pods, events }: Around): void {
+    if (JSON.stringify(pods) !== JSON.stringify(this.#latest.pods)) this.#tell('pods', pods);
+    if (JSON.stringify(events) !== JSON.stringify(this.#latest.events)) this.#tell('events', events);
+    this.#latest = { pods, events };
   }
 
   #maySee(key: string): Promise<boolean> {

@@ -5,9 +5,9 @@ import {
   durationMs,
   parseRelease,
 } from '../../api/index.ts';
-import type { Course } from '../../core/course.ts';
+import { type Course, sharesBetween } from '../../core/course.ts';
 import { dwellMs } from '../../core/steps.ts';
-import type { Detail, StepView, Summary } from '../wire.ts';
+import type { CurvePoint, Curves, Detail, StepView, Summary } from '../wire.ts';
 
 /** A release as the list shows it. */
 export function summaryOf({ metadata }: CanaryReleaseObject, status: CanaryReleaseStatus): Summary {
@@ -46,9 +46,29 @@ export function detailOf(object: CanaryReleaseObject, course: Course | undefined
       ...(dryRun === undefined ? {} : { dryRun }),
     })),
     history: status.history ?? [],
-    course,
+    curves: curvesOf(course),
     problems: parsed.ok ? [] : parsed.problems.map(({ message }) => message),
   };
+}
+
+function curvesOf(course: Course | undefined): Curves {
+  const points = course?.points ?? [];
+  const names = new Set(points.flatMap(({ metrics }) => Object.keys(metrics)));
+  return {
+    weight: points
+      .filter(({ weight }, index) => index === points.length - 1 || weight !== points[index - 1]?.weight)
+      .map(({ at, weight }) => [at, weight]),
+    metrics: Object.fromEntries([...names].map((name) => [name, curveOf(points, name)])),
+  };
+}
+
+function curveOf(points: Course['points'], name: string): CurvePoint[] {
+  return points.flatMap(({ at, metrics }, index) => {
+    const now = metrics[name];
+    if (now === undefined) return [];
+    const { candidate, stable } = sharesBetween(points[index - 1]?.metrics[name], now);
+    return [[at, candidate ?? null, stable ?? null, now.evidence]];
+  });
 }
 
 function stepView({ weight, for: dwell, pause }: CanaryReleaseSpec['steps'][number]): StepView {

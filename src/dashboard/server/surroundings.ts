@@ -1,0 +1,123 @@
+import { LABELS, type Pod } from '../../api/index.ts';
+import type { Clock } from '../../kube/clock.ts';
+import { Informer } from '../../kube/informer.ts';
+import type { ApiClient, KubeObject } from '../../kube/types.ts';
+import { events, pods } from '../../kube/well-known.ts';
+import type { EventView, PodView } from '../wire.ts';
+
+/** Pods and Events of a release, as they are now. */
+export interface Around {
+  readonly pods: readonly PodView[];
+  readonly events: readonly EventView[];
+}
+
+type Listener = (around: Around) => void;
+
+/** Events that are shown. */
+const SHOWN = 20;
+
+/** Pods and Events of those releases that somebody looks at: each is watched once, for as long as anybody does. */
+export class Surroundings {
+  readonly #client: ApiClient;
+  readonly #clock: Clock;
+  readonly #onError: (error: unknown) => void;
+  readonly #watched = new Map<string, Watched>();
+
+  constructor(client: ApiClient, clock: Clock, onError: (error: unknown) => void) {
+    this.#client = client;
+    this.#clock = clock;
+    this.#onError = onError;
+  }
+
+  /** Tells what is around a release, now and at each change. @returns what ends it */
+  look(key: string, listener: Listener): () => void {
+    let watched = this.#watched.get(key);
+    if (watched === undefined) {
+      watched = new Watched(key, this.#client, this.#clock, this.#onError);
+      this.#watched.set(key, watched);
+    }
+    watched.listeners.add(listener);
+    listener(watched.around());
+    return () => {
+      watched.listeners.delete(listener);
+      if (watched.listeners.size > 0 || this.#watched.get(key) !== watched) return;
+      this.#watched.delete(key);
+      watched.stop();
+    };
+  }
+}
+
+interface EventObject extends KubeObject {
+  readonly type?: string;
+  readonly reason?: string;
+  readonly note?: string;
+  readonly eventTime?: string | null;
+  readonly deprecatedLastTimestamp?: string;
+  readonly series?: { readonly lastObservedTime: string };
+}
+
+class Watched {
+  readonly listeners = new Set<Listener>();
+  readonly #pods: Informer<Pod>;
+  readonly #events: Informer<EventObject>;
+
+  constructor(key: string, client: ApiClient, clock: Clock, onError: (error: unknown) => void) {
+    const [namespace = '', name = ''] = key.split('/');
+    const tell = () => {
+      const around = this.around();
+      for (const listener of this.listeners) listener(around);
+    };
+    const handlers = { added: tell, updated: tell, deleted: tell };
+    const common = { client, clock, namespace, handlers, onError };
+    this.#pods = new Informer<Pod>({ ...common, type: pods, labelSelector: `${LABELS.release}=${name}` });
+    this.#events = new Informer<EventObject>({
+      ...common,
+      type: events,
+      fieldSelector: `regarding.kind=CanaryRelease,regarding.name=${name}`,
+    });
+    for (const informer of [this.#pods, this.#events]) informer.start();
+  }
+
+  around(): Around {
+    return {
+      pods: this.#pods
+        .list()
+        .map(podView)
+        .sort((a, b) => (a.name < b.name ? -1 : 1)),
+      events: this.#events
+        .list()
+        .map(eventView)
+        .sort((a, b) => (a.at < b.at ? 1 : -1))
+        .slice(0, SHOWN),
+    };
+  }
+
+  stop(): void {
+    for (const informer of [this.#pods, this.#events]) void informer.stop();
+  }
+}
+
+function podView({ metadata, status }: Pod): PodView {
+  const { conditions = [], containerStatuses = [], initContainerStatuses = [] } = status ?? {};
+  const ready = conditions.some(({ type, status: is }) => type === 'Ready' && is === 'True');
+  const waiting = [...initContainerStatuses, ...containerStatuses].find(
+    ({ state }) => state?.waiting !== undefined,
+  );
+  return {
+    name: metadata.name,
+    revision: metadata.labels?.[LABELS.revision] ?? '',
+    ready: ready && metadata.deletionTimestamp === undefined,
+    restarts: containerStatuses.reduce((sum, { restartCount = 0 }) => sum + restartCount, 0),
+    why: metadata.deletionTimestamp === undefined ? waiting?.state?.waiting?.reason : 'is ending',
+  };
+}
+
+function eventView({ type, reason = '', note = '', series, eventTime, ...event }: EventObject): EventView {
+  const { deprecatedLastTimestamp, metadata } = event;
+  return {
+    at: series?.lastObservedTime ?? eventTime ?? deprecatedLastTimestamp ?? metadata.creationTimestamp ?? '',
+    warning: type === 'Warning',
+    reason,
+    note,
+  };
+}
