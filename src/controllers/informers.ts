@@ -25,7 +25,12 @@ import {
 import { claimsOf } from '../workloads/index.ts';
 import { INDEX } from './canary-release/caches.ts';
 import { needsOf, releaseOfJob, releaseOfLabel, templatesOf } from './canary-release/triggers.ts';
-import { analysisTemplates, canaryReleases, clusterAnalysisTemplates, releaseCommands } from '../api/resources.ts';
+import {
+  analysisTemplates,
+  canaryReleases,
+  clusterAnalysisTemplates,
+  releaseCommands,
+} from '../api/resources.ts';
 
 export interface InformerDependencies {
   readonly client: ApiClient;
