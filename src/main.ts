@@ -7,10 +7,12 @@ import { OperatorMetrics } from './controllers/metrics.ts';
 import type { About } from './controllers/operator.ts';
 import { OperatorProcess } from './controllers/process.ts';
 import { PassReporter } from './controllers/reporter.ts';
+import { parseAddress } from './controllers/http-server.ts';
 import { serve } from './controllers/serve.ts';
+import type { RunningDashboard } from './dashboard/index.ts';
 import { HttpApiClient } from './kube/client.ts';
 import { systemClock as clock } from './kube/clock.ts';
-import { isApiError } from './kube/types.ts';
+import { type ApiClient, isApiError } from './kube/types.ts';
 import { createSources } from './telemetry/index.ts';
 
 /** Wiring only: flags, servers, the operator, leadership, signals. */
@@ -70,6 +72,8 @@ async function main(flags: Flags): Promise<void> {
       log.info({ port }, `serves ${paths}`);
     },
   });
+  const dashboard = await dashboardOf(flags, config, direct, onError);
+  if (dashboard !== undefined) log.info({ url: dashboard.url }, 'serves the dashboard');
   const outcome = await operator.run(stopping.signal);
   if (outcome === 'lost') {
     // Whoever leads now must not meet passes of ours: the process ends without waiting for anything, and its supervisor
@@ -77,8 +81,39 @@ async function main(flags: Flags): Promise<void> {
     log.error('the lease was lost: ends at once');
     process.exit(1);
   }
-  await Promise.all([closeServers(), sources.close()]);
+  await Promise.all([closeServers(), sources.close(), dashboard?.close()]);
   await operator.shutdown();
+}
+
+/** The dashboard, where a flag wants it. It shows and does what each person could by kubectl. */
+async function dashboardOf(
+  { dashboardAddress, namespace }: Flags,
+  config: KubeConfig,
+  client: ApiClient,
+  onError: (error: unknown, where: string) => void,
+): Promise<RunningDashboard | undefined> {
+  if (dashboardAddress === undefined) return undefined;
+  const address = parseAddress(dashboardAddress);
+  if ('error' in address) throw new Error(`--dashboard: ${address.error}`);
+  const cluster = config.getCurrentCluster();
+  if (cluster === null) throw new Error('no cluster is chosen');
+  // Loaded only where it is wanted.
+  const { Access, ClusterGate, startDashboard } = await import('./dashboard/index.ts');
+  const clientOf = (token: string) => {
+    const own = new KubeConfig();
+    own.loadFromClusterAndUser(cluster, { name: 'visitor', token });
+    return new HttpApiClient(own, { clock, userAgent: 'songbird-dashboard' });
+  };
+  return startDashboard({
+    client,
+    namespace,
+    gate: new ClusterGate(new Access(client, clock), clock, clientOf),
+    clock,
+    ...address,
+    onError: (error) => {
+      onError(error, 'dashboard');
+    },
+  });
 }
 
 /** What an API server answers, or that it does not, explains itself; a stack is for faults of this program. */

@@ -8,6 +8,8 @@ export interface Flags {
   readonly leaderElect: boolean;
   readonly leaderElectionNamespace: string;
   readonly prometheusAddress: string | undefined;
+  /** Where the dashboard is served; undefined for nowhere. */
+  readonly dashboardAddress: string | undefined;
   readonly namespace: string | undefined;
   readonly workers: number;
   /** Most writes a second to the API server, on average. */
@@ -25,6 +27,7 @@ export const USAGE = `Songbird, an operator for progressive delivery
   --health-address HOST:PORT         where /healthz and /readyz are served (0.0.0.0:8081)
   --leader-elect                     several replicas: only the one that holds the lease works
   --leader-election-namespace NS     namespace of the lease (songbird-system)
+  --dashboard HOST:PORT              serves the dashboard, for people with a token of the cluster (off)
   --prometheus-address URL           Prometheus for releases that name none themselves
   --namespace NS                     only this namespace (all)
   --workers N                        releases worked on at the same time (8)
@@ -49,6 +52,7 @@ export function parseFlags(args: readonly string[]): Flags | 'help' | { error: s
         'leader-elect': { type: 'boolean', default: false },
         'leader-election-namespace': { type: 'string', default: 'songbird-system' },
         'prometheus-address': { type: 'string' },
+        dashboard: { type: 'string' },
         namespace: { type: 'string' },
         workers: { type: 'string', default: '8' },
         'writes-per-second': { type: 'string', default: '50' },
@@ -68,6 +72,7 @@ export function parseFlags(args: readonly string[]): Flags | 'help' | { error: s
       leaderElect: values['leader-elect'],
       leaderElectionNamespace: filled('--leader-election-namespace', values['leader-election-namespace']),
       prometheusAddress: prometheus,
+      dashboardAddress: values.dashboard === undefined ? undefined : address('--dashboard', values.dashboard),
       namespace:
         values.namespace === undefined
           ? undefined

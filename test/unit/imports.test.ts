@@ -29,7 +29,7 @@ const ALLOWED: Readonly<Record<string, readonly string[]>> = {
   cli: ['api', 'core', 'analysis', 'telemetry', 'kube', 'simulator', 'dashboard'],
   dashboard: ['api', 'core', 'kube'],
   sandbox: ['api', 'kube'],
-  'main.ts': ['api', 'controllers', 'kube', 'telemetry'],
+  'main.ts': ['api', 'controllers', 'dashboard', 'kube', 'telemetry'],
 };
 
 /** Packages that pure folders may use beside Node's own modules; the others may use any that package.json names. */

@@ -13,7 +13,7 @@ export interface Visitor {
   /** Whether they may give commands there. */
   readonly mayCommand: (namespace: string) => Promise<boolean>;
   /** Writes as they would. */
-  readonly client: ApiClient;
+  readonly client: () => ApiClient;
 }
 
 /** Decides who is let in. */
@@ -33,7 +33,7 @@ export class OwnGate implements Gate {
   constructor(client: ApiClient) {
     const always = () => Promise.resolve(true);
     // What they may not do, the API server refuses.
-    this.#visitor = { name: 'you', maySee: always, mayCommand: always, client };
+    this.#visitor = { name: 'you', maySee: always, mayCommand: always, client: () => client };
   }
 
   visitor(): Promise<Visitor> {
@@ -124,7 +124,7 @@ export class ClusterGate implements Gate {
       name: person.name,
       maySee: may('list', 'canaryreleases'),
       mayCommand: may('create', 'releasecommands'),
-      client: this.#clientOf(token),
+      client: () => this.#clientOf(token),
     };
   }
 }

@@ -193,10 +193,9 @@ async function command(
   if (!parsed.ok) throw new Refused(400, parsed.problems.map(({ message }) => message).join('; '));
   if (!(await visitor.mayCommand(namespace)))
     throw new Refused(403, `${visitor.name} may not give commands in namespace ${namespace}`);
-  const made = await visitor.client.create<ReleaseCommand>(
-    releaseCommands,
-    object as unknown as ReleaseCommand,
-  );
+  const made = await visitor
+    .client()
+    .create<ReleaseCommand>(releaseCommands, object as unknown as ReleaseCommand);
   response.writeHead(201, { 'content-type': 'application/json' });
   response.end(JSON.stringify({ name: made.metadata.name }));
 }
