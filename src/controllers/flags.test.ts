@@ -71,7 +71,7 @@ describe('the command line', () => {
 
   it('and its usage name the same flags', () => {
     const inUsage = [...USAGE.matchAll(/^ {2}--([a-z-]+)/gm)].map(([, name]) => name);
-    expect(inUsage).toHaveLength(9);
+    expect(inUsage).toHaveLength(10);
     for (const name of inUsage) {
       const parsed = parseFlags([`--${name ?? ''}=@`]);
       expect(JSON.stringify(parsed), name).not.toMatch(/Unknown option/);
