@@ -15,8 +15,8 @@ const GUARD = `if (Number(process.versions.node.split('.')[0]) < ${OLDEST_NODE})
   process.exit(2);
 }`;
 
-await rm(OUT, { recursive: true, force: true });
-await mkdir(OUT);
+await rm(FILE, { force: true });
+await mkdir(OUT, { recursive: true });
 const bundle = await rolldown({
   input: new URL('../src/cli/main.ts', import.meta.url).pathname,
   platform: 'node',

@@ -61,10 +61,28 @@ describe('the operator as config/ runs it', () => {
     };
 
     expect(await read('config/kustomization.yaml')).toContain(`newTag: ${version}\n`);
-    const bases = [...(await read('Dockerfile')).matchAll(/^FROM node:(\S+)-slim/gm)].map(([, tag]) => tag);
-    expect(bases).toEqual([devDependencies.node, devDependencies.node]);
+    const dockerfile = await read('Dockerfile');
+    expect(/^ARG NODE_IMAGE=node:(\S+)-slim$/m.exec(dockerfile)?.[1]).toBe(devDependencies.node);
+    const bases = [...dockerfile.matchAll(/^FROM (?:--platform=\S+ )?(\S+)/gm)].map(([, base]) => base);
+    expect(bases).toEqual(['${NODE_IMAGE}', '${NODE_IMAGE}']);
+  });
+
+  it('is made of packages that run on every architecture, and that nothing needs to be built for', async () => {
+    const { packages } = JSON.parse(await read('package-lock.json')) as { packages: Record<string, Locked> };
+    const own = Object.entries(packages).filter(([path, { dev }]) => path !== '' && dev !== true);
+    const bound = own.filter(([, { os, cpu, hasInstallScript }]) => os ?? cpu ?? hasInstallScript);
+    expect(own.length).toBeGreaterThan(20);
+    expect(bound.map(([path]) => path)).toEqual([]);
   });
 });
+
+/** A package in package-lock.json. */
+interface Locked {
+  readonly dev?: boolean;
+  readonly os?: string[];
+  readonly cpu?: string[];
+  readonly hasInstallScript?: boolean;
+}
 
 describe('the example of the README', () => {
   it('has fewer than 30 lines', async () => {
