@@ -12,17 +12,16 @@ const OUT = new URL('dist/', ROOT);
 
 interface Bom {
   serialNumber?: string;
-  metadata: { timestamp?: string; component: { name: string } };
-  components: unknown[];
+  metadata: { timestamp?: string; component: { name: string; 'bom-ref': string } };
+  components: { readonly 'bom-ref': string }[];
+  dependencies: { readonly ref: string; dependsOn: string[] }[];
 }
 
-const args = [
-  'sbom',
-  '--sbom-format=cyclonedx',
-  '--sbom-type=application',
-  '--omit=dev',
-  '--package-lock-only',
-];
+interface Lock {
+  readonly packages: Readonly<Record<string, { readonly version?: string; readonly dev?: boolean }>>;
+}
+
+const args = ['sbom', '--sbom-format=cyclonedx', '--sbom-type=application', '--package-lock-only'];
 const { status, error, stdout, stderr } = spawnSync('npm', args, {
   cwd: fileURLToPath(ROOT),
   encoding: 'utf8',
@@ -33,6 +32,7 @@ if (error !== undefined || status !== 0) {
 }
 const bom = JSON.parse(stdout) as Bom;
 const { name } = JSON.parse(await readFile(new URL('package.json', ROOT), 'utf8')) as { name: string };
+await omitDevelopment(bom);
 // npm takes the directory's name, the time and a random number.
 bom.metadata.component.name = name;
 delete bom.metadata.timestamp;
@@ -44,6 +44,22 @@ bom.serialNumber = `urn:uuid:${uuidOf(JSON.stringify(bom))}`;
 await mkdir(OUT, { recursive: true });
 await writeFile(new URL('sbom.cdx.json', OUT), `${JSON.stringify(bom, undefined, 2)}\n`);
 process.stdout.write(`dist/sbom.cdx.json: ${bom.components.length} packages\n`);
+
+/** With `--omit=dev` npm leaves out what production needs, too, wherever development needs it as well. */
+async function omitDevelopment(bom: Bom): Promise<void> {
+  const { packages } = JSON.parse(await readFile(new URL('package-lock.json', ROOT), 'utf8')) as Lock;
+  const installed = Object.entries(packages).filter(([path, { dev }]) => path !== '' && dev !== true);
+  const refs = new Set(
+    installed.map(([path, { version = '' }]) => `${path.replace(/^.*node_modules[/]/, '')}@${version}`),
+  );
+  bom.components = bom.components.filter((component) => refs.has(component['bom-ref']));
+  refs.add(bom.metadata.component['bom-ref']);
+  bom.dependencies = bom.dependencies
+    .filter(({ ref }) => refs.has(ref))
+    .map(({ ref, dependsOn }) => ({ ref, dependsOn: dependsOn.filter((one) => refs.has(one)) }));
+  const missing = [...refs].filter((ref) => !bom.dependencies.some((one) => one.ref === ref));
+  if (missing.length > 0) throw new Error(`npm sbom leaves out ${missing.join(', ')}`);
+}
 
 /** A UUID of version 8, made from a text. */
 function uuidOf(text: string): string {
