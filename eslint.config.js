@@ -1,7 +1,17 @@
 import tseslint from 'typescript-eslint';
 
 export default tseslint.config(
-  { ignores: ['node_modules', 'coverage', 'dist', 'scripts/setup.cjs', 'eslint.config.js'] },
+  {
+    ignores: [
+      'node_modules',
+      'coverage',
+      'dist',
+      'scripts/setup.cjs',
+      'eslint.config.js',
+      'docs/site/.vitepress/config.ts',
+      'docs/site/.vitepress/.cache',
+    ],
+  },
   ...tseslint.configs.strictTypeChecked,
   {
     languageOptions: { parserOptions: { projectService: true, tsconfigRootDir: import.meta.dirname } },

@@ -1,7 +1,7 @@
 import { stringify } from 'yaml';
 import { crds } from '../src/api/crd.ts';
 import { chartFiles } from './chart-files.ts';
-import { kindPage, reasonsPage } from './reference.ts';
+import { kindPage, metricsPage, reasonsPage } from './reference.ts';
 
 const WARNING = '# Made from src/api by `npm run generate`: change the schemas there, not this file.\n';
 
@@ -14,6 +14,7 @@ export function generatedFiles(): Map<string, string> {
     files.set(`docs/reference/${crd.spec.names.singular}.md`, kindPage(crd));
   }
   files.set('docs/reference/errors.md', reasonsPage());
+  files.set('docs/reference/metrics.md', metricsPage());
   for (const [path, text] of chartFiles()) files.set(path, text);
   return files;
 }

@@ -1,4 +1,7 @@
-import { CATALOGUE } from '../src/api/errors.ts';
+import { CATALOGUE, type Reason } from '../src/api/errors.ts';
+import { GROUPS, MENDS } from '../src/api/mends.ts';
+import { Counter, Histogram } from 'prom-client';
+import { OperatorMetrics } from '../src/controllers/metrics.ts';
 import type { CustomResourceDefinition } from '../src/api/crd.ts';
 import type { StructuralSchema } from '../src/api/structural.ts';
 
@@ -51,16 +54,39 @@ function statusSection(status: StructuralSchema): string[] {
   ];
 }
 
-/** The page of all reasons that conditions, Events and log lines carry. */
+/** The page of all reasons that conditions, Events and log lines carry, with what to do. */
 export function reasonsPage(): string {
+  const reasons = Object.keys(CATALOGUE) as Reason[];
   return [
     `${WARNING}# Reasons\n`,
-    "Every condition, Event and log line of Songbird carries one of these words. The object's own message tells the particulars.\n",
-    table(
-      ['Reason', 'Meaning'],
-      Object.entries(CATALOGUE).map(([reason, meaning]) => [`\`${reason}\``, meaning]),
-    ),
+    "Every condition, Event and log line of Songbird carries one of these words. The object's own message tells the particulars: which field, which pod, which numbers. [Conditions](../conditions.md) says where to read them.\n",
+    ...Object.entries(GROUPS).flatMap(([group, title]) => [
+      `## ${title}\n`,
+      ...reasons.filter((reason) => MENDS[reason].group === group).map(reasonSection),
+    ]),
   ].join('\n');
+}
+
+function reasonSection(reason: Reason): string {
+  return `### ${reason}\n\n${CATALOGUE[reason]}\n\n**What to do:** ${MENDS[reason].mend}\n`;
+}
+
+/** The page of the operator's own metrics. */
+export function metricsPage(): string {
+  const rows = new OperatorMetrics().registry.getMetricsAsArray().map((metric) => {
+    const { name, help, labelNames } = metric as typeof metric & { labelNames: string[] };
+    return [`\`${name}\``, kindOf(metric), labelNames.map((label) => `\`${label}\``).join(', '), help];
+  });
+  return [
+    `${WARNING.replace('src/api', 'src/controllers').replace('the schemas', 'the metrics')}# Metrics of the operator\n`,
+    'Served at `/metrics` (`--metrics-address`), beside those of the process. [config/monitoring](../../config/monitoring) has alerts and a Grafana dashboard made of them.\n',
+    table(['Metric', 'Type', 'Labels', 'Meaning'], rows),
+  ].join('\n');
+}
+
+function kindOf(metric: unknown): string {
+  if (metric instanceof Counter) return 'counter';
+  return metric instanceof Histogram ? 'histogram' : 'gauge';
 }
 
 /** Path, type, default and meaning of each field. */
