@@ -1,3 +1,4 @@
+import { readFileSync } from 'node:fs';
 import { hostname } from 'node:os';
 import { KubeConfig } from '@kubernetes/client-node';
 import { type Logger, pino } from 'pino';
@@ -9,6 +10,7 @@ import { OperatorProcess } from './controllers/process.ts';
 import { PassReporter } from './controllers/reporter.ts';
 import { parseAddress } from './controllers/http-server.ts';
 import { serve } from './controllers/serve.ts';
+import { PassTraces } from './controllers/tracing/passes.ts';
 import type { RunningDashboard } from './dashboard/index.ts';
 import { HttpApiClient } from './kube/client.ts';
 import { systemClock as clock } from './kube/clock.ts';
@@ -35,6 +37,7 @@ async function main(flags: Flags): Promise<void> {
       },
     },
   });
+  const tracing = flags.tracing ? await startTracing(log) : undefined;
   const config = new KubeConfig();
   config.loadFromDefault();
   const direct = new HttpApiClient(config, {
@@ -42,6 +45,7 @@ async function main(flags: Flags): Promise<void> {
     userAgent: 'songbird',
     onRequest: (info) => {
       metrics.requested(info);
+      tracing?.passes.requested(info);
       if (info.code === 0) operator.doubtWatches();
     },
   });
@@ -57,7 +61,11 @@ async function main(flags: Flags): Promise<void> {
       prometheusAddress: flags.prometheusAddress,
     },
     metrics,
-    reporterOf: (events) => new PassReporter(log, events, metrics),
+    reporterOf: (events) => {
+      const reporter = new PassReporter(log, events, metrics);
+      return tracing?.passes.over(reporter) ?? reporter;
+    },
+    follow: tracing && ((key, pass) => tracing.passes.follow(key, pass)),
     onError,
     say: (level, sentence) => {
       log[level](sentence);
@@ -83,6 +91,22 @@ async function main(flags: Flags): Promise<void> {
   }
   await Promise.all([closeServers(), sources.close(), dashboard?.close()]);
   await operator.shutdown();
+  await tracing?.close();
+}
+
+/** Traces of passes, where a flag wants them. */
+async function startTracing(log: Logger): Promise<{ passes: PassTraces; close: () => Promise<void> }> {
+  // Loaded only where it is wanted.
+  const { exportSpans } = await import('./controllers/tracing/export.ts');
+  const { emit, close } = exportSpans(versionOf(), (sentence) => {
+    log.warn(sentence);
+  });
+  return { passes: new PassTraces(clock, emit), close };
+}
+
+function versionOf(): string {
+  const manifest = readFileSync(new URL('../package.json', import.meta.url), 'utf8');
+  return (JSON.parse(manifest) as { version: string }).version;
 }
 
 /** The dashboard, where a flag wants it. It shows and does what each person could by kubectl. */

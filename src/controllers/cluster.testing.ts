@@ -12,6 +12,7 @@ import { canaryReleases } from '../api/resources.ts';
 import { Random } from '../sandbox/cluster/random.ts';
 import { OperatorMetrics } from './metrics.ts';
 import { SongbirdOperator } from './operator.ts';
+import type { PassTraces } from './tracing/passes.ts';
 
 const REQUESTS_PER_SECOND = 100;
 
@@ -78,6 +79,8 @@ export class TestCluster {
   readonly blind: string[] = [];
   /** Every candidate weight that the routes had. */
   readonly route: number[] = [];
+  /** Follows the passes of operators that are made from now on. */
+  traces: PassTraces | undefined;
   readonly #images = new Map<string, string>();
   readonly #dice = new Random(SEED);
   readonly random = (): number => this.#dice.below(2 ** 30) / 2 ** 30;
@@ -136,7 +139,8 @@ export class TestCluster {
         prometheusAddress: undefined,
       },
       metrics: new OperatorMetrics(),
-      reporter: observer,
+      reporter: this.traces?.over(observer) ?? observer,
+      follow: this.traces && ((key, pass) => this.traces?.follow(key, pass) ?? pass()),
       onError: (error, where) => {
         this.errors.push(`${where}: ${String(error)}`);
       },

@@ -9,6 +9,8 @@ describe('the command line', () => {
       leaderElect: false,
       leaderElectionNamespace: 'songbird-system',
       prometheusAddress: undefined,
+      dashboardAddress: undefined,
+      tracing: false,
       namespace: undefined,
       workers: 8,
       writesPerSecond: 50,
@@ -29,6 +31,8 @@ describe('the command line', () => {
       '--workers=3',
       '--writes-per-second=200',
       '--log-level=debug',
+      '--dashboard=127.0.0.1:8082',
+      '--tracing',
     ];
     expect(parseFlags(args)).toEqual({
       metricsAddress: '127.0.0.1:0',
@@ -36,6 +40,8 @@ describe('the command line', () => {
       leaderElect: true,
       leaderElectionNamespace: 'ops',
       prometheusAddress: 'https://prometheus.example:9090/base',
+      dashboardAddress: '127.0.0.1:8082',
+      tracing: true,
       namespace: 'shop',
       workers: 3,
       writesPerSecond: 200,
@@ -71,7 +77,7 @@ describe('the command line', () => {
 
   it('and its usage name the same flags', () => {
     const inUsage = [...USAGE.matchAll(/^ {2}--([a-z-]+)/gm)].map(([, name]) => name);
-    expect(inUsage).toHaveLength(10);
+    expect(inUsage).toHaveLength(11);
     for (const name of inUsage) {
       const parsed = parseFlags([`--${name ?? ''}=@`]);
       expect(JSON.stringify(parsed), name).not.toMatch(/Unknown option/);

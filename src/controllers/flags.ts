@@ -10,6 +10,8 @@ export interface Flags {
   readonly prometheusAddress: string | undefined;
   /** Where the dashboard is served; undefined for nowhere. */
   readonly dashboardAddress: string | undefined;
+  /** Sends traces by OpenTelemetry, to where its own environment variables say. */
+  readonly tracing: boolean;
   readonly namespace: string | undefined;
   readonly workers: number;
   /** Most writes a second to the API server, on average. */
@@ -28,6 +30,7 @@ export const USAGE = `Songbird, an operator for progressive delivery
   --leader-elect                     several replicas: only the one that holds the lease works
   --leader-election-namespace NS     namespace of the lease (songbird-system)
   --dashboard HOST:PORT              serves the dashboard, for people with a token of the cluster (off)
+  --tracing                          sends traces by OTLP/HTTP to OTEL_EXPORTER_OTLP_ENDPOINT (off)
   --prometheus-address URL           Prometheus for releases that name none themselves
   --namespace NS                     only this namespace (all)
   --workers N                        releases worked on at the same time (8)
@@ -53,6 +56,7 @@ export function parseFlags(args: readonly string[]): Flags | 'help' | { error: s
         'leader-election-namespace': { type: 'string', default: 'songbird-system' },
         'prometheus-address': { type: 'string' },
         dashboard: { type: 'string' },
+        tracing: { type: 'boolean', default: false },
         namespace: { type: 'string' },
         workers: { type: 'string', default: '8' },
         'writes-per-second': { type: 'string', default: '50' },
@@ -73,6 +77,7 @@ export function parseFlags(args: readonly string[]): Flags | 'help' | { error: s
       leaderElectionNamespace: filled('--leader-election-namespace', values['leader-election-namespace']),
       prometheusAddress: prometheus,
       dashboardAddress: values.dashboard === undefined ? undefined : address('--dashboard', values.dashboard),
+      tracing: values.tracing,
       namespace:
         values.namespace === undefined
           ? undefined

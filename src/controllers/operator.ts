@@ -46,6 +46,8 @@ export interface OperatorOptions {
   readonly telemetry: TelemetryAccess;
   readonly metrics: OperatorMetrics;
   readonly reporter: PassObserver;
+  /** Runs each pass, and follows it; undefined where nobody traces. */
+  readonly follow?: (<T>(key: string, pass: () => Promise<T>) => Promise<T>) | undefined;
   /** Called with everything that goes wrong on the way; nothing stops because of it. */
   readonly onError: (error: unknown, where: string, about?: About) => void;
   /** Told in a sentence what the operator lacks or waits for, once, and once when that is over. */
@@ -269,11 +271,12 @@ export class SongbirdOperator extends OperatorShell {
   }
 
   async #work(key: string): Promise<void> {
-    const { clock, metrics } = this.#options;
+    const { clock, metrics, follow } = this.#options;
     const startedAt = clock.monotonic();
     let result = 'ok';
     try {
-      const next = await this.#controller.pass(key);
+      const pass = () => this.#controller.pass(key);
+      const next = await (follow === undefined ? pass() : follow(key, pass));
       if (next !== undefined) this.#queue.addAt(key, next.at);
     } catch (error) {
       result = isStale(error) ? 'stale' : 'error';

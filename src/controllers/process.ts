@@ -26,6 +26,8 @@ export interface ProcessOptions {
   readonly metrics: OperatorMetrics;
   /** Who tells people of passes; Events go to the sink. */
   readonly reporterOf: (events: EventSink) => PassObserver;
+  /** Runs each pass, and follows it; undefined where nobody traces. */
+  readonly follow?: (<T>(key: string, pass: () => Promise<T>) => Promise<T>) | undefined;
   readonly onError: (error: unknown, where: string, about?: About) => void;
   readonly say: (level: 'info' | 'warn', sentence: string) => void;
   readonly random?: () => number;

@@ -117,6 +117,8 @@ const EVERYTHING = [
   'extraEnv[0].value=--max-old-space-size=400',
   'dashboard.enabled=true',
   'dashboard.port=9090',
+  'tracing.enabled=true',
+  'tracing.endpoint=http://collector.observability:4318',
   'secrets.namespaces={shop,bookinfo}',
   'monitoring.prometheusRule=true',
   'monitoring.serviceMonitor=true',
@@ -141,6 +143,7 @@ describe('its values', () => {
       metricsAddress: '0.0.0.0:8080',
       healthAddress: '0.0.0.0:8081',
       dashboardAddress: '0.0.0.0:9090',
+      tracing: true,
       leaderElect: true,
       leaderElectionNamespace: 'songbird-system',
       logLevel: 'debug',
@@ -150,6 +153,8 @@ describe('its values', () => {
       writesPerSecond: 100,
     });
     expect(image).toBe(`registry.example.com/songbird@sha256:${'a'.repeat(64)}`);
+    const endpoint = 'http://collector.observability:4318';
+    expect(env).toContainEqual({ name: 'OTEL_EXPORTER_OTLP_ENDPOINT', value: endpoint });
     expect(env).toContainEqual({ name: 'NODE_OPTIONS', value: '--max-old-space-size=400' });
   });
 

@@ -108,6 +108,17 @@ describe('imports', async () => {
     expect(wrong.map(tell)).toEqual([]);
   });
 
+  it('of OpenTelemetry are in one file, which is loaded only where traces are wanted', async () => {
+    const users = imports.filter(({ specifier }) => specifier.startsWith('@opentelemetry/'));
+    const file = join('controllers', 'tracing', 'export.ts');
+    expect([...new Set(users.map((one) => one.file))]).toEqual([file]);
+    const loaders = imports.filter(({ specifier }) => specifier.endsWith('tracing/export.ts'));
+    expect(loaders.map((one) => one.file)).toEqual(['main.ts']);
+    expect(await readFile(join(SRC, 'main.ts'), 'utf8')).toContain(
+      "await import('./controllers/tracing/export.ts')",
+    );
+  });
+
   it('of what runs in production are production dependencies', async () => {
     const manifest = JSON.parse(await readFile(join(SRC, '../package.json'), 'utf8')) as {
       dependencies: Record<string, string>;

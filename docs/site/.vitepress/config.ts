@@ -38,6 +38,7 @@ const sidebar: DefaultTheme.SidebarItem[] = [
     items: [
       { text: 'Recipes', link: '/docs/recipes' },
       { text: 'Metrics of your own', link: '/docs/metrics' },
+      { text: 'Tracing', link: '/docs/tracing' },
       { text: 'Questions', link: '/docs/faq' },
     ],
   },
