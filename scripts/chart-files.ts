@@ -5,7 +5,7 @@ import { crds } from '../src/api/crd.ts';
 const CONFIG = new URL('../config/', import.meta.url);
 const INTO = 'charts/songbird/files';
 const WARNING = '# Made by `npm run generate`: change config/ or src/api, not this file.\n';
-const ROLES = ['operator-role.yaml', 'user-roles.yaml', 'secrets/cluster-role.yaml'];
+const ROLES = ['operator-role.yaml', 'user-roles.yaml', 'secrets/cluster-role.yaml', 'dashboard/role.yaml'];
 
 /**
  * What the chart has in common with config/, once: CRDs, rules of roles, alerts and the dashboard. Helm reads them as files,
