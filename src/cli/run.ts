@@ -1,5 +1,6 @@
 import { isApiError } from '../kube/types.ts';
-import { type Command, EXIT, type Shell } from './shell.ts';
+import type { Command } from './command.ts';
+import { EXIT, type Shell } from './shell.ts';
 import { UsageError } from './usage.ts';
 
 /** One word of the command line; what it needs is loaded when it is given. */
@@ -115,7 +116,7 @@ export async function run(argv: readonly string[], shell: Shell): Promise<number
   }
   try {
     const command = await entry.load();
-    return await command(args, shell);
+    return await command.run(args, shell);
   } catch (error) {
     if (isApiError(error)) {
       output.complain(error.message);
@@ -130,15 +131,8 @@ export async function run(argv: readonly string[], shell: Shell): Promise<number
 /** Asked by shells, not by people. */
 async function completing(words: readonly string[], shell: Shell): Promise<number> {
   const { complete } = await import('./commands/completion.ts');
-  const optionsOf = async (name: string) => {
-    const help: string[] = [];
-    const output = { ...shell.output, print: (line: string) => help.push(line) };
-    await (
-      await COMMANDS[name]?.load()
-    )?.(['--help'], { ...shell, output });
-    return [...new Set(help.join('\n').match(/--[a-z][a-z-]+/g) ?? [])];
-  };
-  return complete(words, Object.keys(COMMANDS), optionsOf, shell);
+  const helpOf = async (name: string) => (await COMMANDS[name]?.load())?.help ?? '';
+  return complete(words, Object.keys(COMMANDS), helpOf, shell);
 }
 
 /** The command that somebody who misspelt it may have meant. */

@@ -28,9 +28,6 @@ export interface Shell {
   readonly stopping: AbortSignal;
 }
 
-/** Carries out one command. @returns the exit status @throws UsageError, ApiError */
-export type Command = (args: readonly string[], shell: Shell) => Promise<number>;
-
 /** Exit statuses that scripts go by. */
 export const EXIT = {
   done: 0,
@@ -45,7 +42,6 @@ export const CLUSTER_OPTIONS = {
   namespace: { type: 'string', short: 'n' },
   context: { type: 'string' },
   kubeconfig: { type: 'string' },
-  help: { type: 'boolean', short: 'h' },
 } as const satisfies ParseArgsOptionsConfig;
 
 export const CLUSTER_HELP = `  -n, --namespace NS   another namespace than that of the context

@@ -1,11 +1,12 @@
 import type { CanaryReleaseObject } from '../../api/index.ts';
 import { canaryReleases } from '../../api/resources.ts';
 import { namespaces } from '../../kube/well-known.ts';
+import { commandOf } from '../command.ts';
 import { EXIT, type Shell } from '../shell.ts';
 import { UsageError, oneOf } from '../usage.ts';
 import { viewOf } from '../view/release.ts';
 
-export const HELP = `kubectl songbird completion SHELL
+const HELP = `kubectl songbird completion SHELL
 
 Prints what completes command lines: bash, zsh, fish, or kubectl.
 
@@ -33,15 +34,16 @@ end`,
 exec kubectl songbird __complete "$@"`,
 } as const;
 
-/** @returns the exit status @throws UsageError */
-export async function completion(args: readonly string[], { output }: Shell): Promise<number> {
-  const [shell] = args;
-  if (shell === '--help' || shell === '-h') output.print(HELP);
-  else if (shell === undefined)
-    throw new UsageError(`for which shell? kubectl songbird completion ${Object.keys(SCRIPTS).join('|')}`);
-  else output.print(SCRIPTS[oneOf('shell', shell, ['bash', 'zsh', 'fish', 'kubectl'])]);
-  return EXIT.done;
-}
+export const completion = commandOf(
+  HELP,
+  { options: {}, allowPositionals: true },
+  async ({ positionals: [shell] }, { output }) => {
+    if (shell === undefined)
+      throw new UsageError(`for which shell? kubectl songbird completion ${Object.keys(SCRIPTS).join('|')}`);
+    output.print(SCRIPTS[oneOf('shell', shell, ['bash', 'zsh', 'fish', 'kubectl'])]);
+    return EXIT.done;
+  },
+);
 
 /** Commands about one release. */
 const OF_RELEASE = new Set([
@@ -57,12 +59,12 @@ const FILES = ':0';
 /**
  * The words that may stand last on a command line, one a line, and at last what the shell is to make of them.
  *
- * @param commands by name; each prints its options when it is asked for help
+ * @param helpOf what a command prints when it is asked for help
  */
 export async function complete(
   words: readonly string[],
   commands: readonly string[],
-  optionsOf: (command: string) => Promise<readonly string[]>,
+  helpOf: (command: string) => Promise<string>,
   shell: Shell,
 ): Promise<number> {
   const current = words.at(-1) ?? '';
@@ -74,7 +76,7 @@ export async function complete(
     output.print(FILES);
     return EXIT.done;
   }
-  const found = await wordsFor({ current, previous, before, command }, commands, optionsOf, shell);
+  const found = await wordsFor({ current, previous, before, command }, commands, helpOf, shell);
   for (const word of found.filter((one) => one.startsWith(current))) output.print(word);
   output.print(NO_FILES);
   return EXIT.done;
@@ -90,17 +92,21 @@ interface Line {
 async function wordsFor(
   { current, previous, before, command }: Line,
   commands: readonly string[],
-  optionsOf: (command: string) => Promise<readonly string[]>,
+  helpOf: (command: string) => Promise<string>,
   shell: Shell,
 ): Promise<readonly string[]> {
   if (previous === '-n' || previous === '--namespace') return asked(shell, before, 'namespaces');
   if (command === undefined) return commands;
-  if (current.startsWith('-')) return optionsOf(command);
+  if (current.startsWith('-')) return optionsIn(await helpOf(command));
   const given = before.slice(before.indexOf(command) + 1).filter((word) => !word.startsWith('-'));
   if (command === 'diff') return asked(shell, before, 'revisions');
   if (command === 'rollback-to' && given.length > 0) return asked(shell, before, 'retired', given[0]);
   if (command === 'completion') return Object.keys(SCRIPTS);
   return OF_RELEASE.has(command) ? asked(shell, before, 'releases') : [];
+}
+
+function optionsIn(help: string): readonly string[] {
+  return [...new Set(help.match(/--[a-z][a-z-]+/g) ?? [])];
 }
 
 /** What a cluster knows; nothing where it does not answer: a shell must not be disturbed. */

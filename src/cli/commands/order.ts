@@ -1,9 +1,9 @@
 import { randomBytes } from 'node:crypto';
-import { parseArgs } from 'node:util';
 import { API_VERSION, type Action, type ReleaseCommand } from '../../api/index.ts';
 import { releaseCommands } from '../../api/resources.ts';
 import { oneName, releaseNamed } from '../releases.ts';
-import { CLUSTER_HELP, CLUSTER_OPTIONS, type Cluster, type Command, EXIT, type Shell } from '../shell.ts';
+import { type Command, commandOf } from '../command.ts';
+import { CLUSTER_HELP, CLUSTER_OPTIONS, type Cluster, EXIT, type Shell } from '../shell.ts';
 import { statesOf } from '../states.ts';
 import { UsageError, period } from '../usage.ts';
 import { type ReleaseView, viewOf } from '../view/release.ts';
@@ -88,9 +88,10 @@ ${CLUSTER_HELP}`;
 
 /** The command that gives this order. */
 export function ordering(order: Order): Command {
-  return async (args, shell) => {
-    const { values, positionals } = parseArgs({
-      args: [...args],
+  const { word } = order;
+  return commandOf(
+    helpOf(order),
+    {
       allowPositionals: true,
       options: {
         ...CLUSTER_OPTIONS,
@@ -99,29 +100,25 @@ export function ordering(order: Order): Command {
         'no-wait': { type: 'boolean', default: false },
         timeout: { type: 'string', default: '30s' },
       },
-    });
-    const { output } = shell;
-    const { word } = order;
-    if (values.help === true) {
-      output.print(helpOf(order));
+    },
+    async ({ values, positionals }, shell) => {
+      if (values.full && word !== 'promote') throw new UsageError(`--full is for promote, not for ${word}`);
+      const [named, ...rest] = positionals;
+      const takesRevision = word === 'rollback-to';
+      const name = oneName(
+        takesRevision && named !== undefined ? [named, ...rest.slice(1)] : positionals,
+        word,
+      );
+      const timeoutMs = period('timeout', values.timeout);
+      const cluster = await shell.connect(values);
+      const view = viewOf(await releaseNamed(cluster, name));
+      const { action, revision } = order.about(view, takesRevision ? rest[0] : values.revision);
+      const made = await make(cluster, name, values.full ? 'promoteFull' : action, revision);
+      if (!values['no-wait']) return outcomeOf(made, cluster, shell, timeoutMs);
+      shell.output.print(`releasecommand.songbird.dev/${made.metadata.name} created`);
       return EXIT.done;
-    }
-    if (values.full && word !== 'promote') throw new UsageError(`--full is for promote, not for ${word}`);
-    const [named, ...rest] = positionals;
-    const takesRevision = word === 'rollback-to';
-    const name = oneName(
-      takesRevision && named !== undefined ? [named, ...rest.slice(1)] : positionals,
-      word,
-    );
-    const timeoutMs = period('timeout', values.timeout);
-    const cluster = await shell.connect(values);
-    const view = viewOf(await releaseNamed(cluster, name));
-    const { action, revision } = order.about(view, takesRevision ? rest[0] : values.revision);
-    const made = await make(cluster, name, values.full ? 'promoteFull' : action, revision);
-    if (!values['no-wait']) return outcomeOf(made, cluster, shell, timeoutMs);
-    output.print(`releasecommand.songbird.dev/${made.metadata.name} created`);
-    return EXIT.done;
-  };
+    },
+  );
 }
 
 async function make(

@@ -1,8 +1,8 @@
-import { parseArgs } from 'node:util';
 import type { CanaryReleaseObject } from '../../api/index.ts';
 import { canaryReleases } from '../../api/resources.ts';
 import { type Course, courseAfter } from '../../core/course.ts';
 import { absence, oneName, releaseNamed } from '../releases.ts';
+import { commandOf } from '../command.ts';
 import { CLUSTER_HELP, CLUSTER_OPTIONS, type Cluster, EXIT, type Shell } from '../shell.ts';
 import { statesOf } from '../states.ts';
 import { UsageError, period } from '../usage.ts';
@@ -10,7 +10,7 @@ import { type ReleaseView, isUnderWay, viewOf } from '../view/release.ts';
 import { statusLines } from '../view/status.ts';
 import { styleFor } from '../view/style.ts';
 
-export const HELP = `kubectl songbird status NAME [options]
+const HELP = `kubectl songbird status NAME [options]
 
 One release at a glance: its steps, the split of traffic, what is counted on both sides, and why.
 
@@ -25,10 +25,9 @@ const COLUMNS = 80;
 /** Times are drawn anew so often (ms). */
 const TICK_MS = 1000;
 
-/** @returns the exit status */
-export async function status(args: readonly string[], shell: Shell): Promise<number> {
-  const { values, positionals } = parseArgs({
-    args: [...args],
+export const status = commandOf(
+  HELP,
+  {
     allowPositionals: true,
     options: {
       ...CLUSTER_OPTIONS,
@@ -36,23 +35,21 @@ export async function status(args: readonly string[], shell: Shell): Promise<num
       wait: { type: 'boolean', default: false },
       timeout: { type: 'string', default: '30m' },
     },
-  });
-  const { output } = shell;
-  if (values.help === true) {
-    output.print(HELP);
+  },
+  async ({ values, positionals }, shell) => {
+    const { output } = shell;
+    const name = oneName(positionals, 'status');
+    const timeoutMs = period('timeout', values.timeout);
+    if (values.watch && values.wait)
+      throw new UsageError('either --watch or --wait: --wait draws as it goes, too');
+    const cluster = await shell.connect(values);
+    if (values.wait) return waitFor(name, cluster, shell, timeoutMs);
+    if (values.watch) return watch(name, cluster, shell);
+    const view = viewOf(await releaseNamed(cluster, name));
+    for (const line of picture(view, courseAfter(undefined, view.status), shell)) output.print(line);
     return EXIT.done;
-  }
-  const name = oneName(positionals, 'status');
-  const timeoutMs = period('timeout', values.timeout);
-  if (values.watch && values.wait)
-    throw new UsageError('either --watch or --wait: --wait draws as it goes, too');
-  const cluster = await shell.connect(values);
-  if (values.wait) return waitFor(name, cluster, shell, timeoutMs);
-  if (values.watch) return watch(name, cluster, shell);
-  const view = viewOf(await releaseNamed(cluster, name));
-  for (const line of picture(view, courseAfter(undefined, view.status), shell)) output.print(line);
-  return EXIT.done;
-}
+  },
+);
 
 function picture(view: ReleaseView, course: Course | undefined, { output, now }: Shell): string[] {
   const columns = Math.max(20, output.columns ?? COLUMNS);
