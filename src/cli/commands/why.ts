@@ -4,7 +4,7 @@ import { oneName, releaseNamed } from '../releases.ts';
 import { commandOf } from '../command.ts';
 import { CLUSTER_HELP, CLUSTER_OPTIONS, type Cluster, EXIT } from '../shell.ts';
 import { events } from '../../kube/well-known.ts';
-import type { KubeObject } from '../../kube/types.ts';
+import { type ReadEvent, eventTimeOf } from '../../kube/event-time.ts';
 import { type ReleaseView, isUnderWay, viewOf } from '../view/release.ts';
 import { ago, odds } from '../view/status.ts';
 import { type Style, styleFor, wrapped } from '../view/style.ts';
@@ -95,30 +95,17 @@ function isUnknown({ atLeast, atMost }: NonNullable<MetricStatus['ratio']>): boo
   return atLeast === 0 && atMost === undefined;
 }
 
-interface EventObject extends KubeObject {
-  readonly type?: string;
-  readonly reason?: string;
-  readonly note?: string;
-  readonly eventTime?: string | null;
-  readonly deprecatedLastTimestamp?: string;
-  readonly series?: { readonly count: number; readonly lastObservedTime: string };
-}
-
-async function eventsOf({ client, namespace }: Cluster, name: string): Promise<EventObject[]> {
+async function eventsOf({ client, namespace }: Cluster, name: string): Promise<ReadEvent[]> {
   const fieldSelector = `regarding.kind=CanaryRelease,regarding.name=${name}`;
-  const { items } = await client.list<EventObject>(events, { namespace, fieldSelector });
-  return items.sort((a, b) => timeOf(a).localeCompare(timeOf(b))).slice(-SHOWN);
+  const { items } = await client.list<ReadEvent>(events, { namespace, fieldSelector });
+  return items.sort((a, b) => eventTimeOf(a).localeCompare(eventTimeOf(b))).slice(-SHOWN);
 }
 
-function timeOf({ series, eventTime, deprecatedLastTimestamp, metadata }: EventObject): string {
-  return series?.lastObservedTime ?? eventTime ?? deprecatedLastTimestamp ?? metadata.creationTimestamp ?? '';
-}
-
-function eventLines(told: readonly EventObject[], now: number, width: number, style: Style): string[] {
+function eventLines(told: readonly ReadEvent[], now: number, width: number, style: Style): string[] {
   if (told.length === 0) return [];
   const lines = told.flatMap((event) => {
     const often = event.series === undefined ? '' : ` (${event.series.count} times)`;
-    const text = `${ago(timeOf(event), now)} ago  ${event.reason ?? ''}: ${event.note ?? ''}${often}`;
+    const text = `${ago(eventTimeOf(event), now)} ago  ${event.reason ?? ''}: ${event.note ?? ''}${often}`;
     const paint = event.type === 'Warning' ? style.warn : (line: string) => line;
     return wrapped(text, width - 2).map((line, at) => `${at === 0 ? '  ' : '    '}${paint(line)}`);
   });
