@@ -39,44 +39,45 @@ export const completion = commandOf(
   { options: {}, allowPositionals: true },
   async ({ positionals: [shell] }, { output }) => {
     if (shell === undefined)
-      throw new UsageError(`for which shell? kubectl songbird completion ${Object.keys(SCRIPTS).join('|')}`);
-    output.print(SCRIPTS[oneOf('shell', shell, ['bash', 'zsh', 'fish', 'kubectl'])]);
+      throw new UsageError(`for which shell? kubectl songbird completion ${SHELLS.join('|')}`);
+    output.print(SCRIPTS[oneOf('shell', shell, SHELLS)]);
     return EXIT.done;
   },
 );
 
-/** Commands about one release. */
-const OF_RELEASE = new Set([
-  ...['get', 'status', 'why', 'history', 'doctor'],
-  ...['pause', 'resume', 'promote', 'abort', 'retry', 'rollback-to'],
-]);
+/** A command whose line may be completed. */
+interface Completable {
+  readonly name: string;
+  /** The first word after it names a release. */
+  readonly ofRelease: boolean;
+  readonly help: () => Promise<string>;
+}
 
-/** Words that a shell is told to add nothing to, as kubectl has it from cobra: \`ShellCompDirectiveNoFileComp\`. */
+const SHELLS = Object.keys(SCRIPTS) as (keyof typeof SCRIPTS)[];
+
+/** Words that a shell is told to add nothing to, as kubectl has it from cobra: `ShellCompDirectiveNoFileComp`. */
 const NO_FILES = ':4';
 /** After these a shell is to complete names of files. */
 const FILES = ':0';
 
-/**
- * The words that may stand last on a command line, one a line, and at last what the shell is to make of them.
- *
- * @param helpOf what a command prints when it is asked for help
- */
+/** The words that may stand last on a command line, one a line, and at last what the shell is to make of them. */
 export async function complete(
   words: readonly string[],
-  commands: readonly string[],
-  helpOf: (command: string) => Promise<string>,
+  commands: readonly Completable[],
   shell: Shell,
 ): Promise<number> {
   const current = words.at(-1) ?? '';
   const before = words.slice(0, -1);
-  const command = before.find((word) => commands.includes(word));
+  const command = before
+    .map((word) => commands.find(({ name }) => name === word))
+    .find((one) => one !== undefined);
   const previous = before.at(-1) ?? '';
   const { output } = shell;
   if (previous === '-f' || previous === '--file' || previous === '--kubeconfig') {
     output.print(FILES);
     return EXIT.done;
   }
-  const found = await wordsFor({ current, previous, before, command }, commands, helpOf, shell);
+  const found = await wordsFor({ current, previous, before, command }, commands, shell);
   for (const word of found.filter((one) => one.startsWith(current))) output.print(word);
   output.print(NO_FILES);
   return EXIT.done;
@@ -86,23 +87,23 @@ interface Line {
   readonly current: string;
   readonly previous: string;
   readonly before: readonly string[];
-  readonly command: string | undefined;
+  readonly command: Completable | undefined;
 }
 
 async function wordsFor(
   { current, previous, before, command }: Line,
-  commands: readonly string[],
-  helpOf: (command: string) => Promise<string>,
+  commands: readonly Completable[],
   shell: Shell,
 ): Promise<readonly string[]> {
   if (previous === '-n' || previous === '--namespace') return asked(shell, before, 'namespaces');
-  if (command === undefined) return commands;
-  if (current.startsWith('-')) return optionsIn(await helpOf(command));
-  const given = before.slice(before.indexOf(command) + 1).filter((word) => !word.startsWith('-'));
-  if (command === 'diff') return asked(shell, before, 'revisions');
-  if (command === 'rollback-to' && given.length > 0) return asked(shell, before, 'retired', given[0]);
-  if (command === 'completion') return Object.keys(SCRIPTS);
-  return OF_RELEASE.has(command) ? asked(shell, before, 'releases') : [];
+  if (command === undefined) return commands.map(({ name }) => name);
+  if (current.startsWith('-')) return optionsIn(await command.help());
+  const { name, ofRelease } = command;
+  const given = before.slice(before.indexOf(name) + 1).filter((word) => !word.startsWith('-'));
+  if (name === 'diff') return asked(shell, before, 'revisions');
+  if (name === 'rollback-to' && given.length > 0) return asked(shell, before, 'retired', given[0]);
+  if (name === 'completion') return SHELLS;
+  return ofRelease ? asked(shell, before, 'releases') : [];
 }
 
 function optionsIn(help: string): readonly string[] {

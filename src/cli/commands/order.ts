@@ -1,6 +1,7 @@
 import { randomBytes } from 'node:crypto';
 import { API_VERSION, type Action, type ReleaseCommand } from '../../api/index.ts';
 import { releaseCommands } from '../../api/resources.ts';
+import { ORDERS, type OrderWord } from '../orders.ts';
 import { oneName, releaseNamed } from '../releases.ts';
 import { type Command, commandOf } from '../command.ts';
 import { CLUSTER_HELP, CLUSTER_OPTIONS, type Cluster, EXIT, type Shell } from '../shell.ts';
@@ -8,51 +9,35 @@ import { statesOf } from '../states.ts';
 import { UsageError, period } from '../usage.ts';
 import { type ReleaseView, viewOf } from '../view/release.ts';
 
-/** A word of the command line that orders something of a release. */
-export interface Order {
-  readonly word: string;
-  readonly summary: string;
-  readonly about: (view: ReleaseView, revision: string | undefined) => Ordered;
-}
+/** What an order is about. @throws UsageError where there is nothing that it could be about */
+type About = (view: ReleaseView, revision: string | undefined) => Ordered;
 
-/** What is ordered of which revision. @throws UsageError where there is none that it could be */
+/** What is ordered of which revision. */
 interface Ordered {
   readonly action: Action;
   readonly revision: string;
 }
 
 const OF_CANDIDATE =
-  (action: Action) =>
-  ({ name, status }: ReleaseView, revision = status.candidateRevision): Ordered => {
+  (action: Action): About =>
+  ({ name, status }, revision = status.candidateRevision) => {
     if (revision !== undefined) return { action, revision };
     throw new UsageError(
       `no release of ${name} is in progress: ${status.message ?? 'the operator has not seen it'}`,
     );
   };
 
-export const ORDERS: readonly Order[] = [
-  { word: 'pause', summary: 'holds the candidate at its weight', about: OF_CANDIDATE('pause') },
-  { word: 'resume', summary: 'goes on from a pause', about: OF_CANDIDATE('resume') },
-  {
-    word: 'promote',
-    summary: 'passes the present step now; with --full all that remain',
-    about: OF_CANDIDATE('promote'),
+const ABOUT: Readonly<Record<OrderWord, About>> = {
+  pause: OF_CANDIDATE('pause'),
+  resume: OF_CANDIDATE('resume'),
+  promote: OF_CANDIDATE('promote'),
+  abort: OF_CANDIDATE('abort'),
+  retry: ({ name, status }, revision = status.rejected?.revision) => {
+    if (revision !== undefined) return { action: 'retry', revision };
+    throw new UsageError(`no revision of ${name} was rolled back`);
   },
-  { word: 'abort', summary: 'takes the candidate back', about: OF_CANDIDATE('abort') },
-  {
-    word: 'retry',
-    summary: 'tries the revision that was rolled back again',
-    about: ({ name, status }, revision = status.rejected?.revision) => {
-      if (revision !== undefined) return { action: 'retry', revision };
-      throw new UsageError(`no revision of ${name} was rolled back`);
-    },
-  },
-  {
-    word: 'rollback-to',
-    summary: 'returns to an earlier revision at once',
-    about: (view, revision) => ({ action: 'rollbackTo', revision: earlier(view, revision) }),
-  },
-];
+  'rollback-to': (view, revision) => ({ action: 'rollbackTo', revision: earlier(view, revision) }),
+};
 
 /** One of those whose Deployments are still there, by the beginning of its name. */
 function earlier({ name, status }: ReleaseView, wanted: string | undefined): string {
@@ -67,7 +52,8 @@ function earlier({ name, status }: ReleaseView, wanted: string | undefined): str
   return revision;
 }
 
-function helpOf({ word, summary }: Order): string {
+function helpOf(word: OrderWord): string {
+  const summary = ORDERS[word];
   const revision = word === 'rollback-to' ? ' REVISION' : '';
   const option =
     word === 'rollback-to'
@@ -79,7 +65,7 @@ function helpOf({ word, summary }: Order): string {
       : '';
   return `kubectl songbird ${word} NAME${revision} [options]
 
-${summary[0]?.toUpperCase()}${summary.slice(1)}. Makes a ReleaseCommand, and waits until it is executed (exit status 0) or refused (1).
+${summary.charAt(0).toUpperCase()}${summary.slice(1)}. Makes a ReleaseCommand, and waits until it is executed (exit status 0) or refused (1).
 
 ${full}${option}  --no-wait            does not wait
   --timeout PERIOD     waits no longer (default 30s), exit status 4
@@ -87,10 +73,9 @@ ${CLUSTER_HELP}`;
 }
 
 /** The command that gives this order. */
-export function ordering(order: Order): Command {
-  const { word } = order;
+export function ordering(word: OrderWord): Command {
   return commandOf(
-    helpOf(order),
+    helpOf(word),
     {
       allowPositionals: true,
       options: {
@@ -112,7 +97,7 @@ export function ordering(order: Order): Command {
       const timeoutMs = period('timeout', values.timeout);
       const cluster = await shell.connect(values);
       const view = viewOf(await releaseNamed(cluster, name));
-      const { action, revision } = order.about(view, takesRevision ? rest[0] : values.revision);
+      const { action, revision } = ABOUT[word](view, takesRevision ? rest[0] : values.revision);
       const made = await make(cluster, name, values.full ? 'promoteFull' : action, revision);
       if (!values['no-wait']) return outcomeOf(made, cluster, shell, timeoutMs);
       shell.output.print(`releasecommand.songbird.dev/${made.metadata.name} created`);
