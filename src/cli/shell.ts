@@ -1,4 +1,5 @@
 import type { ParseArgsOptionsConfig } from 'node:util';
+import type { Clock } from '../kube/clock.ts';
 import type { ApiClient } from '../kube/types.ts';
 import type { Output } from './output.ts';
 
@@ -20,10 +21,7 @@ export interface Shell {
   readonly output: Output;
   /** @throws UsageError where no cluster is known */
   readonly connect: (where: Where) => Promise<Cluster>;
-  /** ms since the epoch. */
-  readonly now: () => number;
-  /** Resolves after so long (ms), or when the signal aborts. */
-  readonly sleep: (ms: number, signal?: AbortSignal) => Promise<void>;
+  readonly clock: Clock;
   /** Aborts when the person wants an end. */
   readonly stopping: AbortSignal;
 }

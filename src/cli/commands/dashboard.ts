@@ -1,6 +1,5 @@
 import { canaryReleases } from '../../api/resources.ts';
 import { OwnGate, startDashboard } from '../../dashboard/index.ts';
-import { systemClock } from '../../kube/clock.ts';
 import { isApiError } from '../../kube/types.ts';
 import { commandOf } from '../command.ts';
 import { CLUSTER_HELP, CLUSTER_OPTIONS, type Cluster, EXIT } from '../shell.ts';
@@ -33,7 +32,7 @@ export const dashboard = commandOf(
       client: cluster.client,
       namespace,
       gate: new OwnGate(cluster.client),
-      clock: systemClock,
+      clock: shell.clock,
       host: '127.0.0.1',
       port,
       hosts: HOSTS,

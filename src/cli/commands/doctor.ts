@@ -32,7 +32,7 @@ export const doctor = commandOf(
     const format = formatOf(values.output, ['json']);
     const cluster = await shell.connect(values);
     const parts = [
-      { about: 'cluster', checks: await clusterChecks(cluster.client, cluster.namespace, shell.now()) },
+      { about: 'cluster', checks: await clusterChecks(cluster.client, cluster.namespace, shell.clock.now()) },
       ...(await Promise.all((await releasesOf(cluster, positionals)).map((one) => examined(one, cluster)))),
     ];
     if (format === 'json') output.print(JSON.stringify(parts, null, 2));

@@ -46,7 +46,11 @@ export const get = commandOf(
       output.complain(everywhere ? 'there is no CanaryRelease in this cluster' : await absence(cluster, ''));
       return EXIT.done;
     }
-    for (const line of linesOf(releases, format, { everywhere, now: shell.now(), columns: output.columns }))
+    for (const line of linesOf(releases, format, {
+      everywhere,
+      now: shell.clock.now(),
+      columns: output.columns,
+    }))
       output.print(line);
     return EXIT.done;
   },

@@ -37,7 +37,7 @@ export const history = commandOf(
     }
     const heading = ['FINISHED', 'REVISION', 'VERSION', 'OUTCOME', 'TOOK', 'REQUESTS', 'FAILED', 'WHY'];
     const rows = entries.map((entry) => [
-      `${ago(entry.finishedAt, shell.now())} ago`,
+      `${ago(entry.finishedAt, shell.clock.now())} ago`,
       entry.revision,
       entry.version ?? '',
       entry.outcome,

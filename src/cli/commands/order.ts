@@ -1,6 +1,7 @@
 import { randomBytes } from 'node:crypto';
 import { API_VERSION, type Action, type ReleaseCommand } from '../../api/index.ts';
 import { releaseCommands } from '../../api/resources.ts';
+import { within } from '../limit.ts';
 import { ORDERS, type OrderWord } from '../orders.ts';
 import { oneName, releaseNamed } from '../releases.ts';
 import { type Command, commandOf } from '../command.ts';
@@ -126,32 +127,34 @@ async function make(
 
 async function outcomeOf(
   { metadata: { name } }: ReleaseCommand,
-  { client, namespace }: Cluster,
+  cluster: Cluster,
   shell: Shell,
   timeoutMs: number,
 ): Promise<number> {
+  const exit = await within(shell, timeoutMs, (signal) => handling(name, cluster, shell, signal));
+  if (exit !== undefined) return exit;
+  shell.output.complain(
+    `nobody has handled ${name} within ${shell.stopping.aborted ? 'the time that it had' : `${timeoutMs / 1000} s`}: it stays, and is executed once the operator sees it; kubectl delete releasecommand ${name} takes it back; is the operator running? kubectl songbird doctor`,
+  );
+  return EXIT.timeout;
+}
+
+/** The exit status once a command was handled; undefined when the signal aborts before. */
+async function handling(
+  name: string,
+  { client, namespace }: Cluster,
+  shell: Shell,
+  signal: AbortSignal,
+): Promise<number | undefined> {
   const { output } = shell;
-  const ended = new AbortController();
-  const signal = AbortSignal.any([shell.stopping, ended.signal]);
-  const late = shell.sleep(timeoutMs, signal).then(() => {
-    ended.abort();
-  });
-  let exit: number | undefined;
   const states = statesOf<ReleaseCommand>(client, releaseCommands, { name, namespace }, shell, signal);
   for await (const command of states) {
     const { phase, message = '' } = command?.status ?? {};
     if (phase === undefined && command !== undefined) continue;
-    exit = phase === 'Executed' ? EXIT.done : EXIT.failed;
     if (command === undefined) output.complain(`${name} was deleted before it was handled`);
     else if (phase === 'Executed') output.print(message);
     else output.complain(`refused: ${message}`);
-    break;
+    return phase === 'Executed' ? EXIT.done : EXIT.failed;
   }
-  ended.abort();
-  await late;
-  if (exit !== undefined) return exit;
-  output.complain(
-    `nobody has handled ${name} within ${shell.stopping.aborted ? 'the time that it had' : `${timeoutMs / 1000} s`}: it stays, and is executed once the operator sees it; kubectl delete releasecommand ${name} takes it back; is the operator running? kubectl songbird doctor`,
-  );
-  return EXIT.timeout;
+  return undefined;
 }

@@ -1,6 +1,8 @@
 import type { CanaryReleaseObject } from '../../api/index.ts';
 import { canaryReleases } from '../../api/resources.ts';
+import { sleep } from '../../kube/clock.ts';
 import { type Course, courseAfter } from '../../core/course.ts';
+import { within } from '../limit.ts';
 import { absence, oneName, releaseNamed } from '../releases.ts';
 import { commandOf } from '../command.ts';
 import { CLUSTER_HELP, CLUSTER_OPTIONS, type Cluster, EXIT, type Shell } from '../shell.ts';
@@ -51,9 +53,9 @@ export const status = commandOf(
   },
 );
 
-function picture(view: ReleaseView, course: Course | undefined, { output, now }: Shell): string[] {
+function picture(view: ReleaseView, course: Course | undefined, { output, clock }: Shell): string[] {
   const columns = Math.max(20, output.columns ?? COLUMNS);
-  return statusLines(view, course, { now: now(), columns, style: styleFor(output.color === true) });
+  return statusLines(view, course, { now: clock.now(), columns, style: styleFor(output.color === true) });
 }
 
 async function watch(name: string, cluster: Cluster, shell: Shell): Promise<number> {
@@ -78,21 +80,16 @@ function endOf(view: ReleaseView): number | undefined {
 }
 
 async function waitFor(name: string, cluster: Cluster, shell: Shell, timeoutMs: number): Promise<number> {
-  const ended = new AbortController();
-  const signal = AbortSignal.any([shell.stopping, ended.signal]);
   let exit: number | undefined;
   let last: ReleaseView | undefined;
-  const late = shell.sleep(timeoutMs, signal).then(() => {
-    ended.abort();
-  });
-  await follow(name, cluster, shell, signal, (view) => {
-    if (view === undefined) return true;
-    last = view;
-    exit = endOf(view);
-    return exit === undefined;
-  });
-  ended.abort();
-  await late;
+  await within(shell, timeoutMs, (signal) =>
+    follow(name, cluster, shell, signal, (view) => {
+      if (view === undefined) return true;
+      last = view;
+      exit = endOf(view);
+      return exit === undefined;
+    }),
+  );
   const sentence = `${name}: ${last?.problems[0]?.message ?? last?.status.message ?? 'not there'}`;
   if (exit === EXIT.done) shell.output.print(sentence);
   else if (exit === undefined) shell.output.complain(`time is over. ${sentence}`);
@@ -140,10 +137,10 @@ async function follow(
   }
 }
 
-async function tick(draw: () => void, { sleep, output }: Shell, signal: AbortSignal): Promise<void> {
+async function tick(draw: () => void, { clock, output }: Shell, signal: AbortSignal): Promise<void> {
   if (output.redraw === undefined) return;
   for (;;) {
-    await sleep(TICK_MS, signal);
+    await sleep(clock, TICK_MS, signal);
     if (signal.aborted) return;
     draw();
   }

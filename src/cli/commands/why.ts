@@ -34,10 +34,10 @@ export const why = commandOf(
     const width = Math.min(COLUMNS, output.columns ?? COLUMNS);
     const style = styleFor(output.color === true);
     const paragraphs = [
-      wrapped(sentenceOf(view, shell.now()), width),
+      wrapped(sentenceOf(view, shell.clock.now()), width),
       ...(view.status.analysis?.metrics ?? []).map((metric) => metricLines(metric, width, style)),
       (view.status.analysis?.values ?? []).flatMap(({ message }) => wrapped(message, width)),
-      eventLines(told, shell.now(), width, style),
+      eventLines(told, shell.clock.now(), width, style),
       wrapped(adviceFor(view), width),
     ];
     paragraphs
