@@ -4,6 +4,7 @@ import { checkBaseline, checkBaselineGoes, isCompared } from './baseline-invaria
 import type { Decision, Effect, Observed } from '../../core/model.ts';
 import { ms } from '../../core/model.ts';
 import { LATEST_MS } from '../../core/window.ts';
+import { checkRecord } from './record-invariants.ts';
 import { unreadable } from './readable.ts';
 import { checkStandIn, isStandIn } from './stand-in-invariants.ts';
 import { dwellMs, podsFor, stepAfter } from '../../core/steps.ts';
@@ -53,6 +54,7 @@ export class Invariants {
     checkBaselineGoes(pass);
     if (observed.deleting) return;
     checkStatus(pass);
+    checkRecord(pass);
     checkBadManifest(pass);
     checkAbortFirst(pass);
     checkBaseline(pass);
