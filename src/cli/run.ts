@@ -39,6 +39,11 @@ const COMMANDS: Readonly<Record<string, Entry>> = {
     ofRelease: true,
     load: async () => (await import('./commands/history.ts')).history,
   },
+  report: {
+    summary: 'how a release went, as a page: timeline, curves, verdicts, orders',
+    ofRelease: true,
+    load: async () => (await import('./commands/report.ts')).report,
+  },
   pause: order('pause'),
   resume: order('resume'),
   promote: order('promote'),

@@ -1,4 +1,4 @@
-import type { CanaryReleaseObject } from '../../api/index.ts';
+import type { CanaryReleaseObject, CanaryReleaseStatus } from '../../api/index.ts';
 import { canaryReleases } from '../../api/resources.ts';
 import { namespaces } from '../../kube/well-known.ts';
 import { commandOf } from '../command.ts';
@@ -59,6 +59,8 @@ const SHELLS = Object.keys(SCRIPTS) as (keyof typeof SCRIPTS)[];
 const NO_FILES = ':4';
 /** After these a shell is to complete names of files. */
 const FILES = ':0';
+/** Options whose value is the name of a file. */
+const OF_FILES = new Set(['-f', '--file', '--kubeconfig', '--output-file']);
 
 /** The words that may stand last on a command line, one a line, and at last what the shell is to make of them. */
 export async function complete(
@@ -73,7 +75,7 @@ export async function complete(
     .find((one) => one !== undefined);
   const previous = before.at(-1) ?? '';
   const { output } = shell;
-  if (previous === '-f' || previous === '--file' || previous === '--kubeconfig') {
+  if (OF_FILES.has(previous)) {
     output.print(FILES);
     return EXIT.done;
   }
@@ -102,6 +104,7 @@ async function wordsFor(
   const given = before.slice(before.indexOf(name) + 1).filter((word) => !word.startsWith('-'));
   if (name === 'diff') return asked(shell, before, 'revisions');
   if (name === 'rollback-to' && given.length > 0) return asked(shell, before, 'retired', given[0]);
+  if (name === 'report' && given.length > 0) return asked(shell, before, 'released', given[0]);
   if (name === 'completion') return SHELLS;
   return ofRelease ? asked(shell, before, 'releases') : [];
 }
@@ -114,7 +117,7 @@ function optionsIn(help: string): readonly string[] {
 async function asked(
   shell: Shell,
   before: readonly string[],
-  what: 'namespaces' | 'releases' | 'revisions' | 'retired',
+  what: 'namespaces' | 'releases' | 'revisions' | 'retired' | 'released',
   release?: string,
 ): Promise<readonly string[]> {
   const at = before.findIndex((word) => word === '-n' || word === '--namespace');
@@ -128,12 +131,18 @@ async function asked(
     return items
       .map(viewOf)
       .filter(({ name }) => release === undefined || name === release)
-      .flatMap(({ status: { stableRevision, candidateRevision, retired = [] } }) => [
-        ...(what === 'retired' ? [] : [stableRevision, candidateRevision]),
-        ...retired.map(({ revision }) => revision),
-      ])
+      .flatMap(({ status }) => revisionsIn(status, what))
       .filter((revision) => revision !== undefined);
   } catch {
     return [];
   }
+}
+
+function revisionsIn(
+  { stableRevision, candidateRevision, retired = [], history = [] }: CanaryReleaseStatus,
+  what: 'revisions' | 'retired' | 'released',
+): readonly (string | undefined)[] {
+  if (what === 'released') return [...new Set(history.map(({ revision }) => revision))];
+  const earlier = retired.map(({ revision }) => revision);
+  return what === 'retired' ? earlier : [stableRevision, candidateRevision, ...earlier];
 }

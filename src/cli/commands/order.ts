@@ -1,6 +1,7 @@
 import { randomBytes } from 'node:crypto';
 import { API_VERSION, type Action, type ReleaseCommand } from '../../api/index.ts';
 import { releaseCommands } from '../../api/resources.ts';
+import { whoAmI } from '../../kube/who.ts';
 import { within } from '../limit.ts';
 import { ORDERS, type OrderWord } from '../orders.ts';
 import { oneName, releaseNamed } from '../releases.ts';
@@ -97,9 +98,10 @@ export function ordering(word: OrderWord): Command {
       );
       const timeoutMs = period('timeout', values.timeout);
       const cluster = await shell.connect(values);
-      const view = viewOf(await releaseNamed(cluster, name));
+      const [release, by] = await Promise.all([releaseNamed(cluster, name), whoAmI(cluster.client)]);
+      const view = viewOf(release);
       const { action, revision } = ABOUT[word](view, takesRevision ? rest[0] : values.revision);
-      const made = await make(cluster, name, values.full ? 'promoteFull' : action, revision);
+      const made = await make(cluster, name, { action: values.full ? 'promoteFull' : action, revision, by });
       if (!values['no-wait']) return outcomeOf(made, cluster, shell, timeoutMs);
       shell.output.print(`releasecommand.songbird.dev/${made.metadata.name} created`);
       return EXIT.done;
@@ -110,8 +112,7 @@ export function ordering(word: OrderWord): Command {
 async function make(
   { client, namespace }: Cluster,
   release: string,
-  action: Action,
-  revision: string,
+  { action, revision, by }: Ordered & { readonly by: string | undefined },
 ): Promise<ReleaseCommand> {
   const suffix = randomBytes(4).toString('hex');
   const name = `${release.slice(0, 200)}-${action.toLowerCase()}-${suffix}`;
@@ -119,7 +120,7 @@ async function make(
     apiVersion: API_VERSION,
     kind: 'ReleaseCommand',
     metadata: { name, namespace },
-    spec: { release, revision, action },
+    spec: { release, revision, action, ...(by === undefined ? {} : { by: by.slice(0, 256) }) },
   };
   // Defaults are the API server's to fill in.
   return client.create<ReleaseCommand>(releaseCommands, command as ReleaseCommand);
