@@ -54,9 +54,9 @@ function short(value: number): string {
 
 /** The points of a packed course; those that cannot be read, as after a downgrade, are left out. */
 export function unpackedPoints({ startedAt, metrics, points }: Packed): CoursePoint[] {
-  if (points === '') return [];
-  const sums = new Map<string, number[]>();
   let at = ms(startedAt);
+  if (points === '' || !Number.isFinite(at)) return [];
+  const sums = new Map<string, number[]>();
   return points.split(';').flatMap((row) => {
     const [ticks = NaN, weight = NaN, ...rest] = row.split(',').map(numberIn);
     if (!Number.isFinite(ticks) || !Number.isFinite(weight)) return [];

@@ -36,6 +36,7 @@ describe('the record of a release', () => {
     expect(revision).toBe('v2');
     expect(report.release).toEqual(world.status.history?.[0]);
     expect(report.course.events.at(-1)?.reason).toBe('Promoted');
+    expect(unpackedPoints(report.course).at(-1)?.weight).toBe(100);
     expect(report.metrics.map(({ name }) => name)).toEqual(
       world.status.analysis?.metrics.map(({ name }) => name),
     );
@@ -65,11 +66,24 @@ describe('the record of a release', () => {
     const world = World.healthy();
     world.release('v2');
     world.run(12);
+    // Pods of the next one take their time, in which its candidate has no traffic.
+    world.slow = true;
     world.release('v3');
-    world.run(1);
-    world.settle();
+    world.run(10);
     expect(kept(world)).toMatchObject({ revision: 'v2', report: { release: { outcome: 'Superseded' } } });
     expect(world.status.course).toMatchObject({ revision: 'v3' });
+  });
+
+  it('is not kept while the next candidate has traffic, which may have to be taken back', () => {
+    const world = World.healthy();
+    world.release('v2');
+    world.run(12);
+    world.release('v3');
+    world.run(5);
+    expect(world.status.report?.release.revision).toBe('v2');
+    expect(world.effects.some(({ kind }) => kind === 'keepReport')).toBe(false);
+    world.run(60);
+    expect(kept(world).revision).toBe('v3');
   });
 
   it('stays small, however often something happens', () => {

@@ -50,13 +50,17 @@ export function recorded(
   return course === undefined ? status : { ...status, course };
 }
 
-/** Writes the report of a release that is over to the Deployment of its revision, while there is one. */
+/**
+ * Writes the report of a release that is over to the Deployment of its revision, while there is one. Not while the next
+ * candidate has traffic: whoever must be able to take that back at once has no time for a write that may hang.
+ */
 export function keepReport(
-  { report }: CanaryReleaseStatus,
+  { report, candidateRevision: candidate = '' }: CanaryReleaseStatus,
   observed: Observed,
   now: number,
 ): Effect | undefined {
   if (report === undefined || observed.problems.length > 0) return undefined;
+  if ((observed.traffic.weights?.[candidate] ?? 0) > 0) return undefined;
   const { revision, finishedAt } = report.release;
   if (observed.workloads[revision] === undefined || now >= ms(finishedAt) + KEEP_WITHIN_MS) return undefined;
   return { kind: 'keepReport', revision, report };
@@ -122,7 +126,10 @@ function pointsAfter(
   if (analysis === undefined || analysis === before.analysis || analysis.revision !== course.revision)
     return {};
   const { step } = after.step === undefined ? before : after;
-  const isNews = analysis.verdict !== before.analysis?.verdict || after.ending !== before.ending;
+  const isNews =
+    analysis.verdict !== before.analysis?.verdict ||
+    after.ending !== before.ending ||
+    after.candidateRevision !== before.candidateRevision;
   const told = { ...analysis, metrics: analysis.metrics.slice(0, MOST_TOLD.metrics) };
   const known: Course = {
     ...begun(0, course.revision),

@@ -32,7 +32,9 @@ export async function findReport(
   if (live !== undefined) return live;
   const entry = entryOf(release, wanted);
   const kept = await keptOf(cluster, release, entry);
-  return typeof kept === 'string' ? bareView(named, entry, kept) : reportView(named, kept);
+  return typeof kept === 'string'
+    ? bareView(named, entry, kept)
+    : reportView(named, { ...kept, release: entry });
 }
 
 function entryOf({ name, status }: ReleaseView, wanted: string | undefined): HistoryEntry {

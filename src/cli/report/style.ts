@@ -56,6 +56,8 @@ caption { text-align: left; color: var(--quiet); padding: 0 0 4px; }
 th, td { text-align: left; vertical-align: top; padding: 4px 12px 4px 0; border-bottom: 1px solid var(--line); font-weight: 400; }
 thead th { font-weight: 600; }
 tr { break-inside: avoid; }
+td:last-child { min-width: 200px; }
+.numbers td:last-child { min-width: 0; }
 .numbers { margin-bottom: 24px; font-variant-numeric: tabular-nums; }
 @media (max-width: 520px) {
   .timeline li { grid-template-columns: 1fr; gap: 0; }

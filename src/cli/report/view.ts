@@ -160,11 +160,17 @@ function courseView(
   };
 }
 
+/** A point at which nothing new was counted is no gap yet, where it is so near the one before (ms). */
+const GAP_MS = 10_000;
+
 function curveOf(points: readonly CoursePoint[], name: string): CurvePoint[] {
   return points.flatMap(({ at, metrics }, index) => {
     const now = metrics[name];
     if (now === undefined) return [];
-    const shares = sharesBetween(points[index - 1]?.metrics[name], now);
+    const before = points[index - 1];
+    const shares = sharesBetween(before?.metrics[name], now);
+    const isEmpty = shares.candidate === undefined && shares.stable === undefined;
+    if (isEmpty && before !== undefined && at - before.at < GAP_MS) return [];
     return [{ at: iso(at), ...shares, evidence: now.evidence }];
   });
 }

@@ -73,7 +73,7 @@ export function evidenceText({
 
 /** An e-value (log10) as it stands beside an axis: `1,000:1`. */
 export function oddsTick(log10: number): string {
-  return `${Number((10 ** log10).toPrecision(2)).toLocaleString('en')}:1`;
+  return log10 < 5 ? `${Number((10 ** log10).toPrecision(2)).toLocaleString('en')}:1` : `10^${log10}:1`;
 }
 
 /** `abort by jane` */

@@ -46,6 +46,9 @@ export class RefusedWrite extends Error {
   }
 }
 
+/** So long (ms) the write of a report may take: no release waits for it longer. */
+const REPORT_MS = 2000;
+
 /** Carries out what `decide` ordered. Every write is noted, so that the next pass waits until the caches show it. */
 export class Actor {
   readonly #client: ApiClient;
@@ -268,7 +271,7 @@ export class Actor {
       deployment.metadata,
       'merge',
       { metadata: { uid, resourceVersion, annotations } },
-      { fieldManager: FIELD_MANAGER },
+      { fieldManager: FIELD_MANAGER, timeoutMs: REPORT_MS },
     );
     this.#writes.wrote(keyOf(release.metadata), deployments, kept);
   }
