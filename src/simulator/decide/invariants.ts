@@ -388,7 +388,9 @@ function checkEvidence({ observed, before, now }: Pass, since: number, dwell: nu
   const isHarmless = analysis?.metrics.every(({ harmless }) => harmless === true) === true;
   const isThisWindow = analysis?.windowFrom === before.step?.observedAt;
   const isEarly = observed.spec.analysis.advance === 'onEvidence' && isHarmless && isThisWindow;
-  const dwellEnd = since + dwell + (analysis?.uncountedMs ?? 0);
+  // Time that nobody counted is told from the window's begin, which may lie before what was seen here.
+  const from = Math.min(since, ms(analysis?.windowFrom ?? ''));
+  const dwellEnd = dwell + Math.max(since, from + (analysis?.uncountedMs ?? 0));
   holds('fresh-evidence', isEarly || now >= dwellEnd, () => `goes on ${dwellEnd - now} ms before its time`);
   // Who goes on early has the data up to now but for what a source needs to tell them.
   const needed = Math.min(dwellEnd, isEarly ? now - LATEST_MS[observed.spec.analysis.source] : Infinity);
