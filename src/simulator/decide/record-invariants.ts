@@ -1,5 +1,5 @@
 import { isDeepStrictEqual } from 'node:util';
-import { type Pass, holds } from './invariants.ts';
+import { type Pass, holds } from './pass.ts';
 
 /** A course is written every few seconds: it stays smaller than this. */
 const MOST_BYTES = 16_384;
