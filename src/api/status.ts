@@ -17,7 +17,8 @@ export type Phase = (typeof PHASES)[number];
 export const VERDICTS = ['Pass', 'Fail', 'Inconclusive'] as const;
 export type Verdict = (typeof VERDICTS)[number];
 
-const condition = z.object({
+/** A condition as kstatus reads it. */
+export const condition = z.object({
   type: z.string().describe('`Ready` always; `Reconciling` and `Stalled` only while they are true.'),
   status: z.enum(['True', 'False', 'Unknown']).describe('Whether the condition holds.'),
   reason: z.string().describe('One word of the catalogue of reasons.'),
