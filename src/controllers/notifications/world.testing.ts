@@ -63,13 +63,22 @@ export class NotifyingWorld {
   readonly metrics = new OperatorMetrics();
   readonly events: string[] = [];
   readonly errors: string[] = [];
-  #stopping = new AbortController();
-  #running: Promise<unknown> = Promise.resolve();
+  #processes: {
+    readonly user: string;
+    readonly stopping: AbortController;
+    readonly running: Promise<unknown>;
+  }[] = [];
+  readonly #dead = new Set<string>();
   #started = 0;
 
   private constructor(test: TestCluster) {
     this.test = test;
     this.services = new Services(test);
+    const never = new Promise<void>(() => undefined);
+    test.cluster.intercept({
+      before: ({ user }) => (this.#dead.has(user) ? never : undefined),
+      event: ({ user }) => (this.#dead.has(user) ? 'drop' : 'deliver'),
+    });
   }
 
   static async start(lacks?: (crd: string) => boolean): Promise<NotifyingWorld> {
@@ -77,13 +86,15 @@ export class NotifyingWorld {
   }
 
   /** Starts an operator, as after a crash: it knows nothing but what is in the cluster. */
-  async operate(): Promise<void> {
+  async operate(leaderElect = false): Promise<void> {
     const { clock, cluster, traffic } = this.test;
     this.#started++;
     const user = `songbird-${this.#started}`;
+    const http: Http = (request) =>
+      this.#dead.has(user) ? new Promise(() => undefined) : this.services.http(request);
     const process = new OperatorProcess({
       flags: {
-        leaderElect: false,
+        leaderElect,
         leaderElectionNamespace: 'shop',
         namespace: undefined,
         workers: 4,
@@ -102,7 +113,7 @@ export class NotifyingWorld {
         prometheusAddress: undefined,
       },
       metrics: this.metrics,
-      notifications: { http: this.services.http, clusterName: 'eu-1', dashboardUrl: undefined },
+      notifications: { http, clusterName: 'eu-1', dashboardUrl: undefined },
       reporterOf: (events) => ({
         decided: (_key, { observed }, { status }) => {
           this.test.noteDecision(observed, status);
@@ -119,15 +130,23 @@ export class NotifyingWorld {
       say: () => undefined,
       random: this.test.random,
     });
-    this.#stopping = new AbortController();
-    this.#running = process.run(this.#stopping.signal);
+    const stopping = new AbortController();
+    this.#processes.push({ user, stopping, running: process.run(stopping.signal) });
     await clock.advance(1000);
   }
 
   async stop(): Promise<void> {
-    this.#stopping.abort();
+    const processes = this.#processes;
+    this.#processes = [];
+    for (const { stopping } of processes) stopping.abort();
     await this.test.clock.advance(1000);
-    await this.#running;
+    await Promise.all(processes.map(({ running }) => running));
+  }
+
+  /** Ends the process of this user as SIGKILL does. */
+  kill(user: string): void {
+    this.#dead.add(user);
+    this.#processes = this.#processes.filter((process) => process.user !== user);
   }
 
   async restart(): Promise<void> {
@@ -161,7 +180,7 @@ export class NotifyingWorld {
   async statusOf(name = 'team'): Promise<NotificationPolicyStatus> {
     const ref = { namespace: 'shop', name };
     const object = await this.test.admin.get<NotificationPolicyObject>(notificationPolicies, ref);
-    return (object.status ?? {}) as NotificationPolicyStatus;
+    return object.status ?? {};
   }
 }
 
