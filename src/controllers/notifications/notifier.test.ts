@@ -1,5 +1,5 @@
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
-import { canaryReleases } from '../../api/resources.ts';
+import { canaryReleases, notificationPolicies } from '../../api/resources.ts';
 import { events } from '../../kube/well-known.ts';
 import type { KubeObject } from '../../kube/types.ts';
 import { healthy, manifest } from '../cluster.testing.ts';
@@ -32,6 +32,13 @@ const firstVersion = async () => {
 
 /** The texts that a webhook had, by their moments. */
 const moments = (to = 'hooks.example.com') => world.services.to(to).map(({ body }) => body['moment']);
+
+/** Reasons of the Events about policies. */
+async function reasons(): Promise<string[]> {
+  type Event = KubeObject & { reason: string; regarding: { kind: string } };
+  const { items } = await world.test.admin.list<Event>(events, { namespace: 'shop' });
+  return items.filter(({ regarding }) => regarding.kind === 'NotificationPolicy').map(({ reason }) => reason);
+}
 
 describe('a NotificationPolicy', () => {
   it('tells of a release that goes through in one message of Slack, which is updated', async () => {
@@ -96,6 +103,77 @@ describe('a NotificationPolicy', () => {
 
     expect(moments()).toEqual(['started', 'promoted']);
     expect([...world.services.messages.values()]).toEqual([expect.stringContaining('replaced')]);
+  });
+
+  it('repeats a message that was delivered and could not be noted, and says by its id that it is the same', async () => {
+    await firstVersion();
+    await world.policy({ on: ['promoted'], targets: [hook] });
+    let isLost = false;
+    world.test.cluster.intercept({
+      before: ({ verb, plural, user }) => {
+        if (isLost || verb !== 'update' || plural !== 'notificationpolicies') return undefined;
+        isLost = true;
+        world.kill(user);
+        return new Promise<void>(() => undefined);
+      },
+    });
+    await world.test.apply('cart:2');
+    await world.test.until(() => isLost);
+    await world.operate();
+    await world.test.clock.advance(30_000);
+    expect(moments()).toEqual(['promoted', 'promoted']);
+    const ids = world.services.sent.map(({ headers }) => headers['idempotency-key']);
+    expect(new Set(ids).size).toBe(1);
+  });
+
+  it('is told by whoever leads alone, and the next one goes on from there', async () => {
+    await world.stop();
+    await world.operate(true);
+    await world.operate(true);
+    await world.test.clock.advance(20_000);
+    await firstVersion();
+    await world.policy({ targets: [hook] });
+    await world.test.apply('cart:2');
+    await world.test.until(({ step }) => step?.observedWeight === 20);
+    const had = moments();
+    world.kill('songbird-2');
+    await world.test.until(({ history }) => history?.[0]?.outcome === 'Promoted', 120);
+    await world.test.clock.advance(10_000);
+    expect(had).toEqual(['started']);
+    expect(moments()).toEqual(['started', 'promoted']);
+  });
+
+  it('gives up what could not be told for a day, and says so', async () => {
+    await firstVersion();
+    await world.policy({ on: ['promoted'], targets: [hook] });
+    world.services.answer = () => ({ status: 500 });
+    await world.test.apply('cart:2');
+    await world.test.until(() => world.services.sent.length > 0);
+    await world.stop();
+    await world.test.clock.advance(25 * 3_600_000);
+    world.services.answer = () => undefined;
+    world.services.sent.length = 0;
+    await world.operate();
+    await world.test.clock.advance(60_000);
+    expect(world.services.sent).toEqual([]);
+    expect(await reasons()).toContain('NotificationDropped');
+    const text = await world.metrics.registry.metrics();
+    expect(text).toContain('songbird_notifications_total{service="webhook",result="dropped"} 1');
+    expect(text).toContain('songbird_notifications_waiting 0');
+  });
+
+  it('that is deleted has nobody told any more', async () => {
+    await firstVersion();
+    await world.policy({ targets: [hook] });
+    world.services.answer = () => ({ status: 500 });
+    await world.test.apply('cart:2');
+    await world.test.until(() => world.services.sent.length > 0);
+    await world.test.admin.delete(notificationPolicies, { namespace: 'shop', name: 'team' });
+    await world.test.clock.advance(1000);
+    const tries = world.services.sent.length;
+    await world.test.clock.advance(600_000);
+    expect(world.services.sent).toHaveLength(tries);
+    expect(world.errors).toEqual([]);
   });
 
   it('writes nothing and asks nobody at rest', async () => {
@@ -186,11 +264,7 @@ describe('a NotificationPolicy', () => {
     await world.policy({ targets: [{ ...slack, slack: { ...slack.slack, channel: 'C2' } }] });
     await world.test.clock.advance(5000);
     expect([...world.services.messages.values()]).toEqual([expect.stringContaining('replaced')]);
-    const { items } = await world.test.admin.list<
-      KubeObject & { reason: string; regarding: { kind: string } }
-    >(events, { namespace: 'shop' });
-    const ofPolicies = items.filter(({ regarding }) => regarding.kind === 'NotificationPolicy');
-    expect(ofPolicies.map(({ reason }) => reason).sort()).toEqual(['DeliveryRefused']);
+    expect(await reasons()).toEqual(['DeliveryRefused']);
   });
 
   it('posts anew when the message to update was deleted', async () => {
