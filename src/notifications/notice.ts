@@ -103,11 +103,10 @@ function held({ attempt, key, step }: Standing, revision: string): string {
 /** The numbers of a release in words; '' where nothing was served yet. */
 export function numbersOf({ standing, moment }: Notice): string {
   const { requests, tookMs } = standing;
+  if (requests === undefined || requests.all === 0) return '';
   const isOver = moment === 'promoted' || moment === 'rolledBack' || moment === 'replaced';
-  if (!isOver || requests === undefined) return '';
-  const { all, failed } = requests;
-  const took = tookMs === undefined ? '' : ` in ${formatDuration(tookMs)}`;
-  return `${count(all)} requests${took}, ${count(failed)} failed`;
+  const took = tookMs === undefined ? '' : `${isOver ? ' in' : ' so far, in'} ${formatDuration(tookMs)}`;
+  return `${count(requests.all)} requests${took}, ${count(requests.failed)} failed`;
 }
 
 /** What stands for each placeholder. */

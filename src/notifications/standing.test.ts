@@ -52,6 +52,16 @@ describe('how a release stands', () => {
     expect(standingOf(status, seconds)).toMatchObject(expected);
   });
 
+  it('has the version of the manifest, unless it returns to an earlier revision', () => {
+    const named = (status: CanaryReleaseStatus) =>
+      latestOf({ ...subject(status), version: 'v2' }, at(2031))?.standing;
+    const status = going(2, 40, 2030);
+    expect(named(status)).toMatchObject({ version: 'v2' });
+    const returning = { ...status, attempt: { number: 2, startedAt: iso(at(2000)), returning: true } };
+    expect(named(returning)).toMatchObject({ moment: 'step', version: undefined });
+    expect(named({ ...status, ending: ending('Superseded') })).toMatchObject({ version: undefined });
+  });
+
   it('says nothing of a weight that is only wanted, or was lost', () => {
     const { step, ...status } = going(2, 40, 2030);
     expect(latestOf(subject({ ...status, step }), at(2031))?.standing).toBeDefined();

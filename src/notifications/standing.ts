@@ -14,6 +14,8 @@ export interface Subject {
   readonly namespace: string;
   readonly name: string;
   readonly uid: string;
+  /** `spec.version`. */
+  readonly version?: string | undefined;
   readonly status: CanaryReleaseStatus;
 }
 
@@ -75,10 +77,13 @@ export function isEnd(key: string): boolean {
 }
 
 /** How the latest attempt stands; undefined before the first one. */
-export function latestOf({ status }: Subject, now: number): Latest | undefined {
-  const { attempt, candidateRevision: revision, step, history = [] } = status;
+export function latestOf({ status, version }: Subject, now: number): Latest | undefined {
+  const { attempt, candidateRevision: revision, step, ending, history = [] } = status;
   if (attempt !== undefined && revision !== undefined && step !== undefined) {
-    return inProgress({ number: attempt.number, id: attempt.startedAt, revision }, status, now);
+    // What returns to an earlier revision, or makes room for another one, is not what the manifest describes.
+    const isOther = attempt.returning === true || (ending !== undefined && ending.outcome !== 'RolledBack');
+    const going = { number: attempt.number, id: attempt.startedAt, revision };
+    return inProgress(going, isOther ? undefined : version, status, now);
   }
   const stuck = stuckAtRest(status, now);
   if (stuck?.standing !== undefined) return stuck;
@@ -123,11 +128,17 @@ function endedBy(entry: HistoryEntry, attempt: Attempt, status: CanaryReleaseSta
   };
 }
 
-function inProgress(attempt: Attempt, status: CanaryReleaseStatus, now: number): Latest {
+function inProgress(
+  attempt: Attempt,
+  version: string | undefined,
+  status: CanaryReleaseStatus,
+  now: number,
+): Latest {
   const { ending, paused, stableRevision: previous, analysis } = status;
   const common = {
     attempt,
     previous,
+    version,
     step: stepOf(status),
     requests: requestsOf(attempt.revision, analysis),
     tookMs: Math.max(0, now - ms(attempt.id)),
@@ -171,13 +182,15 @@ function inProgress(attempt: Attempt, status: CanaryReleaseStatus, now: number):
 
 /** Undefined where a weight is only wanted, or was lost: it is told of when it is there. */
 function onItsWay(
-  common: Pick<Standing, 'attempt' | 'previous' | 'step' | 'requests' | 'tookMs'>,
+  common: Omit<Standing, 'moment' | 'key' | 'at' | 'reason' | 'verdict'>,
   status: CanaryReleaseStatus,
 ): Standing | undefined {
   const { step, stableRevision, analysis } = status;
   // The first revision of all has nothing to step over: it is told of when it is up.
   if (step === undefined || stableRevision === undefined) return undefined;
-  const verdict = analysis?.revision === common.attempt.revision ? analysis.message : '';
+  const isJudged = analysis?.revision === common.attempt.revision && analysis.verdict !== 'Inconclusive';
+  // That a weight which was just reached has no verdict yet goes without saying.
+  const verdict = isJudged ? analysis.message : '';
   const base = { ...common, reason: 'Progressing', verdict };
   if (step.observedAt !== undefined) {
     return { ...base, moment: 'step', key: `step/${step.weight}`, at: ms(step.observedAt) };

@@ -324,7 +324,14 @@ function targetsFor({ spec }: Known, { metadata }: CanaryReleaseObject): readonl
 
 function subjectOf(release: CanaryReleaseObject): Subject {
   const { namespace = '', name, uid = '' } = release.metadata;
-  return { namespace, name, uid, status: statusOfRelease(release) };
+  const { version } = (release.spec ?? {}) as { version?: unknown };
+  return {
+    namespace,
+    name,
+    uid,
+    version: typeof version === 'string' ? version : undefined,
+    status: statusOfRelease(release),
+  };
 }
 
 function resultOf(delivery: Delivery): 'delivered' | 'failed' | 'refused' {
