@@ -13,6 +13,7 @@ import type { RunningDashboard } from './dashboard/index.ts';
 import { HttpApiClient } from './kube/client.ts';
 import { systemClock as clock } from './kube/clock.ts';
 import { type ApiClient, isApiError } from './kube/types.ts';
+import { createHttp } from './telemetry/http.ts';
 import { createSources } from './telemetry/index.ts';
 
 /** Wiring only: flags, servers, the operator, leadership, signals. */
@@ -35,6 +36,8 @@ async function main(flags: Flags): Promise<void> {
       },
     },
   });
+  // Connections of their own: what targets do with theirs is nothing to telemetry.
+  const notifications = createHttp();
   const config = new KubeConfig();
   config.loadFromDefault();
   const direct = new HttpApiClient(config, {
@@ -57,6 +60,11 @@ async function main(flags: Flags): Promise<void> {
       prometheusAddress: flags.prometheusAddress,
     },
     metrics,
+    notifications: {
+      http: notifications.http,
+      clusterName: flags.clusterName,
+      dashboardUrl: flags.dashboardUrl,
+    },
     reporterOf: (events) => new PassReporter(log, events, metrics),
     onError,
     say: (level, sentence) => {
@@ -83,6 +91,7 @@ async function main(flags: Flags): Promise<void> {
   }
   await Promise.all([closeServers(), sources.close(), dashboard?.close()]);
   await operator.shutdown();
+  await notifications.close();
 }
 
 /** The dashboard, where a flag wants it. It shows and does what each person could by kubectl. */

@@ -18,7 +18,8 @@ export type Phase = (typeof PHASES)[number];
 export const VERDICTS = ['Pass', 'Fail', 'Inconclusive'] as const;
 export type Verdict = (typeof VERDICTS)[number];
 
-const condition = z.object({
+/** A condition as kstatus reads it. */
+export const condition = z.object({
   type: z.string().describe('`Ready` always; `Reconciling` and `Stalled` only while they are true.'),
   status: z.enum(['True', 'False', 'Unknown']).describe('Whether the condition holds.'),
   reason: z.string().describe('One word of the catalogue of reasons.'),
@@ -206,12 +207,12 @@ export type HistoryEntry = z.output<typeof historyEntry>;
 /** How many of each list a course keeps, and how long their sentences are at most. */
 export const MOST_TOLD = { events: 32, orders: 16, metrics: 8, values: 16, letters: 300 } as const;
 
-const told = z.object({
+const releaseEvent = z.object({
   at: time.describe('When it happened.'),
   reason: z.string().describe('One word of the catalogue of reasons.'),
   message: z.string().describe('What happened, in one sentence.'),
 });
-export type Told = z.output<typeof told>;
+export type ReleaseEvent = z.output<typeof releaseEvent>;
 
 const order = z.object({
   at: time.describe('When it was handled.'),
@@ -237,7 +238,7 @@ const releaseCourse = z.object({
       'Counts and weights over time, packed. Not for people: `kubectl songbird report` draws them.',
   }),
   events: z
-    .array(told)
+    .array(releaseEvent)
     .describe('What happened; where it was too much, what lies between the first and the last is left out.')
     .meta({ 'x-kubernetes-list-type': 'atomic' }),
   orders: z

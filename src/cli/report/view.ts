@@ -8,7 +8,7 @@ import {
   type Outcome,
   type ReleaseCourse,
   type ReleaseReport,
-  type Told,
+  type ReleaseEvent,
 } from '../../api/index.ts';
 import { type CoursePoint, sharesBetween } from '../../core/course.ts';
 import { unpackedPoints } from '../../core/packed-course.ts';
@@ -47,7 +47,7 @@ export interface ReportView {
   readonly failed: number;
   /** The weight of the candidate (percent) from each of these times on. */
   readonly weights: readonly { readonly at: string; readonly weight: number }[];
-  readonly events: readonly Told[];
+  readonly events: readonly ReleaseEvent[];
   readonly orders: readonly GivenOrder[];
   readonly metrics: readonly MetricView[];
   readonly values: readonly JudgedValue[];
