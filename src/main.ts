@@ -15,6 +15,7 @@ import type { RunningDashboard } from './dashboard/index.ts';
 import { HttpApiClient } from './kube/client.ts';
 import { systemClock as clock } from './kube/clock.ts';
 import { type ApiClient, isApiError } from './kube/types.ts';
+import { createHttp } from './telemetry/http.ts';
 import { createSources } from './telemetry/index.ts';
 
 /** Wiring only: flags, servers, the operator, leadership, signals. */
@@ -38,6 +39,8 @@ async function main(flags: Flags): Promise<void> {
     },
   });
   const tracing = flags.tracing ? await startTracing(log) : undefined;
+  // Connections of their own: what targets do with theirs is nothing to telemetry.
+  const notifications = createHttp();
   const config = new KubeConfig();
   config.loadFromDefault();
   const direct = new HttpApiClient(config, {
@@ -61,6 +64,11 @@ async function main(flags: Flags): Promise<void> {
       prometheusAddress: flags.prometheusAddress,
     },
     metrics,
+    notifications: {
+      http: notifications.http,
+      clusterName: flags.clusterName,
+      dashboardUrl: flags.dashboardUrl,
+    },
     reporterOf: (events) => {
       const reporter = new PassReporter(log, events, metrics);
       return tracing?.passes.over(reporter) ?? reporter;
@@ -91,6 +99,7 @@ async function main(flags: Flags): Promise<void> {
   }
   await Promise.all([closeServers(), sources.close(), dashboard?.close()]);
   await operator.shutdown();
+  await notifications.close();
   await tracing?.close();
 }
 

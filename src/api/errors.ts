@@ -43,12 +43,22 @@ export const CATALOGUE = {
   ArgumentMissing: 'A template needs an argument that the release does not give.',
   ArgumentInvalid:
     'An argument of a template does not fit its type or its place, or is not one of its arguments.',
-  SecretUnreadable: 'A Secret that the analysis needs does not exist, lacks the key, or may not be read.',
+  SecretUnreadable:
+    'A Secret that the analysis or a notification needs does not exist, lacks the key, or may not be read.',
   TelemetryUnreachable: 'The source of request counts cannot be read.',
   TelemetryInvalid: 'The source of request counts answered something that cannot be used.',
   // Faults of the surroundings.
   ApiWriteFailed: 'The API server refused a write; it is tried again.',
   PermissionDenied: 'The operator lacks a permission; its ClusterRole must allow it.',
+  // Notifications.
+  NotificationsReady: 'The targets of a NotificationPolicy can be written to, as far as is known.',
+  DeliveryFailed:
+    'A target of a NotificationPolicy did not take a message: it does not answer, or answers that it is busy or broken. It is tried again.',
+  DeliveryRefused:
+    'A target of a NotificationPolicy refuses messages: a token, a channel or an address is wrong. It is tried again, more seldom.',
+  DeliveryRecovered: 'A target of a NotificationPolicy takes messages again.',
+  NotificationDropped:
+    'A message was given up: its target did not take it for a day, or too many waited for it. The release is not concerned.',
   // Commands.
   CommandExecuted: 'A ReleaseCommand was executed.',
   CommandRefused: 'A ReleaseCommand was refused; its message says why.',

@@ -8,6 +8,7 @@ export * from './analysis-template.ts';
 export * from './canary-release.ts';
 export * from './status.ts';
 export * from './release-command.ts';
+export * from './notification-policy.ts';
 export * from './objects.ts';
 export * from './resources.ts';
 export * from './validate.ts';

@@ -2,6 +2,7 @@ import type { z } from 'zod';
 import { analysisTemplateSpec } from './analysis-template.ts';
 import { canaryReleaseSpec } from './canary-release.ts';
 import { releaseCommandSpec, releaseCommandStatus } from './release-command.ts';
+import { notificationPolicySpec, notificationPolicyStatus } from './notification-policy.ts';
 import type { Rule } from './rules.ts';
 import { canaryReleaseStatus } from './status.ts';
 
@@ -135,9 +136,34 @@ export const CLUSTER_ANALYSIS_TEMPLATE: Kind = {
   description: 'Metrics with arguments, for the CanaryReleases of all namespaces.',
 };
 
+export const NOTIFICATION_POLICY: Kind = {
+  kind: 'NotificationPolicy',
+  plural: 'notificationpolicies',
+  scope: 'Namespaced',
+  shortName: 'npol',
+  categories: ['songbird'],
+  description: 'Who is told of what happens to the CanaryReleases of a namespace, and how.',
+  spec: notificationPolicySpec,
+  specMissing: 'spec is missing: give targets',
+  status: notificationPolicyStatus,
+  rules: [],
+  columns: [
+    { name: 'Ready', type: 'string', jsonPath: ".status.conditions[?(@.type=='Ready')].status" },
+    { name: 'Message', type: 'string', jsonPath: '.status.message' },
+    {
+      name: 'Delivered',
+      type: 'date',
+      jsonPath: '.status.deliveredAt',
+      description: 'The last delivery to any target.',
+    },
+    { name: 'Age', type: 'date', jsonPath: '.metadata.creationTimestamp' },
+  ],
+};
+
 export const KINDS: readonly Kind[] = [
   CANARY_RELEASE,
   RELEASE_COMMAND,
   ANALYSIS_TEMPLATE,
   CLUSTER_ANALYSIS_TEMPLATE,
+  NOTIFICATION_POLICY,
 ];

@@ -8,6 +8,7 @@ export const GROUPS = {
   manifest: 'What stalls a release until it is mended',
   telemetry: 'Faults of what is measured',
   cluster: 'Faults of the cluster',
+  notification: 'Notifications',
   command: 'Commands',
 } as const;
 
@@ -145,6 +146,20 @@ export const MENDS = {
   PermissionDenied: {
     group: 'cluster',
     mend: 'Bring the roles of the operator up to date: `kubectl apply -k config/`, or `helm upgrade`.',
+  },
+  NotificationsReady: { group: 'notification', mend: NOTHING },
+  DeliveryFailed: {
+    group: 'notification',
+    mend: 'Nothing, if it passes: it is tried again. If it stays, see whether the target can be reached from the pod of the operator.',
+  },
+  DeliveryRefused: {
+    group: 'notification',
+    mend: 'Mend the token, the channel or the address in the Secret or the NotificationPolicy that the message names.',
+  },
+  DeliveryRecovered: { group: 'notification', mend: NOTHING },
+  NotificationDropped: {
+    group: 'notification',
+    mend: 'See why the target took nothing for so long. What happened to the release is in its status and Events.',
   },
   CommandExecuted: { group: 'command', mend: NOTHING },
   CommandRefused: {

@@ -12,14 +12,18 @@ export function isBuiltIn(name: string): boolean {
   return BUILT_IN.test(name);
 }
 
-/** One key of a Secret in the namespace of the CanaryRelease. */
-export function secretKeyRef(description: string) {
+/** One key of a Secret in the namespace of the object that names it. */
+export function secretKeyRef(description: string, owner = 'the CanaryRelease') {
   return z
     .object({
-      name: z.string().min(1).max(253).meta({
-        description: 'Name of the Secret, in the namespace of the CanaryRelease.',
-        requiredMessage: 'a reference to a Secret has no name: name a Secret of this namespace',
-      }),
+      name: z
+        .string()
+        .min(1)
+        .max(253)
+        .meta({
+          description: `Name of the Secret, in the namespace of ${owner}.`,
+          requiredMessage: 'a reference to a Secret has no name: name a Secret of this namespace',
+        }),
       key: z.string().min(1).max(253).meta({
         description: 'A key of its data.',
         requiredMessage: 'a reference to a Secret has no key: name one of the keys of its data',

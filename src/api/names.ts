@@ -20,6 +20,8 @@ export const LABELS = {
 export const ANNOTATIONS = {
   /** On a pod: the port at which its proxy serves statistics, where that is not Istio's 15090. */
   statsPort: 'songbird.dev/stats-port',
+  /** On the Deployment of a revision: the report of its last release, packed, after the time at which that began. */
+  report: 'songbird.dev/report',
 } as const;
 
 /** Keeps a CanaryRelease until its traffic is back on one version. */

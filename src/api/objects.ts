@@ -57,6 +57,12 @@ export interface AnalysisTemplateObject extends Typed {
   spec?: unknown;
 }
 
+/** A NotificationPolicy as the API server gives it, before {@link parsePolicy}. */
+export interface NotificationPolicyObject extends Typed {
+  spec?: unknown;
+  status?: unknown;
+}
+
 /** A Job of batch/v1. */
 export interface Job extends Typed {
   spec: { [field: string]: unknown };

@@ -23,6 +23,10 @@ export const releaseCommandSpec = ruled(
         '`pause`, `resume`, `promote` (to the next step now), `promoteFull` (to the end now), `abort` (take the candidate back), `retry` (try a rolled-back revision again), `rollbackTo` (return to an earlier revision at once).',
       requiredMessage: `spec.action is missing: one of ${ACTIONS.join(', ')}`,
     }),
+    by: ruled(z.string().min(1).max(256).optional(), {
+      description:
+        'Who orders it, for reports: the command line and the dashboard fill it in. It is what the command says of itself, and proves nothing.',
+    }),
     ttl: ruled(durationField().default('1h'), {
       description: 'How long the object is kept once it was executed or refused.',
     }),

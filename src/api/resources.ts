@@ -40,3 +40,11 @@ export const releaseCommands: Resource = {
   kind: 'ReleaseCommand',
   namespaced: true,
 };
+
+export const notificationPolicies: Resource = {
+  group: GROUP,
+  version: VERSION,
+  plural: 'notificationpolicies',
+  kind: 'NotificationPolicy',
+  namespaced: true,
+};

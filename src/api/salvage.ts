@@ -1,4 +1,5 @@
 import { z } from 'zod';
+import { type NotificationPolicyStatus, notificationPolicyStatus } from './notification-policy.ts';
 import { type ReleaseCommandStatus, releaseCommandStatus } from './release-command.ts';
 import { type CanaryReleaseStatus, canaryReleaseStatus } from './status.ts';
 
@@ -43,6 +44,12 @@ export function salvageReleaseStatus(raw: unknown): Salvaged<CanaryReleaseStatus
 export function salvageCommandStatus(raw: unknown): Salvaged<ReleaseCommandStatus> {
   const { kept, lost } = readable(releaseCommandStatus.shape, raw);
   return { value: releaseCommandStatus.parse(kept), lost };
+}
+
+/** The same for a NotificationPolicy. */
+export function salvagePolicyStatus(raw: unknown): Salvaged<NotificationPolicyStatus> {
+  const { kept, lost } = readable(notificationPolicyStatus.shape, raw);
+  return { value: notificationPolicyStatus.parse(kept), lost };
 }
 
 /** A release whose place in the steps is lost begins afresh, unless it was given up: then its revision is rejected. */

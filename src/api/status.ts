@@ -1,4 +1,5 @@
 import { z } from 'zod';
+import { ACTIONS } from './release-command.ts';
 
 const time = z.string().meta({ format: 'date-time' });
 
@@ -17,7 +18,8 @@ export type Phase = (typeof PHASES)[number];
 export const VERDICTS = ['Pass', 'Fail', 'Inconclusive'] as const;
 export type Verdict = (typeof VERDICTS)[number];
 
-const condition = z.object({
+/** A condition as kstatus reads it. */
+export const condition = z.object({
   type: z.string().describe('`Ready` always; `Reconciling` and `Stalled` only while they are true.'),
   status: z.enum(['True', 'False', 'Unknown']).describe('Whether the condition holds.'),
   reason: z.string().describe('One word of the catalogue of reasons.'),
@@ -202,6 +204,76 @@ const historyEntry = z.object({
 });
 export type HistoryEntry = z.output<typeof historyEntry>;
 
+/** How many of each list a course keeps, and how long their sentences are at most. */
+export const MOST_TOLD = { events: 32, orders: 16, metrics: 8, values: 16, letters: 300 } as const;
+
+const releaseEvent = z.object({
+  at: time.describe('When it happened.'),
+  reason: z.string().describe('One word of the catalogue of reasons.'),
+  message: z.string().describe('What happened, in one sentence.'),
+});
+export type ReleaseEvent = z.output<typeof releaseEvent>;
+
+const order = z.object({
+  at: time.describe('When it was handled.'),
+  command: z.string().describe('Name of the ReleaseCommand.'),
+  action: z.enum(ACTIONS).describe('What it ordered.'),
+  by: z.string().optional().describe('Who ordered it, as the command itself says.'),
+  phase: z.enum(['Executed', 'Refused']).describe('What became of it.'),
+  message: z.string().describe('What was done, or why not.'),
+});
+export type GivenOrder = z.output<typeof order>;
+
+const releaseCourse = z.object({
+  revision: z.string().describe('The candidate.'),
+  stable: z.string().describe('The revision that it was compared with.'),
+  startedAt: time.describe('When the release began.'),
+  metrics: z
+    .array(z.string())
+    .describe('Names of the metrics whose counts are in `points`, in their order.')
+    .meta({ 'x-kubernetes-list-type': 'atomic' }),
+  everyMs: z.int().meta({ description: 'Points lie at least so far apart (milliseconds).' }),
+  points: z.string().meta({
+    description:
+      'Counts and weights over time, packed. Not for people: `kubectl songbird report` draws them.',
+  }),
+  events: z
+    .array(releaseEvent)
+    .describe('What happened; where it was too much, what lies between the first and the last is left out.')
+    .meta({ 'x-kubernetes-list-type': 'atomic' }),
+  orders: z
+    .array(order)
+    .describe('ReleaseCommands to this release, in the order in which they were handled.')
+    .meta({ 'x-kubernetes-list-type': 'atomic' }),
+});
+export type ReleaseCourse = z.output<typeof releaseCourse>;
+
+const judged = metric
+  .pick({ name: true, limit: true, verdict: true, message: true, candidate: true, stable: true })
+  .extend({
+    evidence: z.number().meta({ description: 'The evidence of harm at the end (log10).' }),
+    needed: z.number().optional().meta({ description: 'The evidence at which the metric fails (log10).' }),
+  });
+export type JudgedMetric = z.output<typeof judged>;
+
+const judgedValue = value.pick({ name: true, verdict: true, message: true, dryRun: true });
+export type JudgedValue = z.output<typeof judgedValue>;
+
+/** What a report tells of a release that is over: kept as an annotation of its revision's Deployment. */
+export const releaseReport = z.object({
+  release: historyEntry.describe('How it ended.'),
+  course: releaseCourse.describe('How it went.'),
+  metrics: z
+    .array(judged)
+    .describe('The last verdict by each limit of spec.analysis.')
+    .meta({ 'x-kubernetes-list-type': 'atomic' }),
+  values: z
+    .array(judgedValue)
+    .describe('The last verdict by each metric that gives a value.')
+    .meta({ 'x-kubernetes-list-type': 'atomic' }),
+});
+export type ReleaseReport = z.output<typeof releaseReport>;
+
 const retired = z.object({
   revision: z.string().describe('A revision without traffic.'),
   scaleDownAt: time.meta({ description: 'Its pods stay until then.' }),
@@ -279,6 +351,13 @@ export const canaryReleaseStatus = z.object({
   history: z.array(historyEntry).optional().meta({
     description: 'The last releases, the latest first.',
     'x-kubernetes-list-type': 'atomic',
+  }),
+  course: releaseCourse.optional().meta({
+    description: 'How the release in progress went up to now. It is never the reason of a write.',
+  }),
+  report: releaseReport.optional().meta({
+    description:
+      "The report of the last release, until it is kept with that revision's Deployment. `kubectl songbird report` shows it.",
   }),
   replicas: z
     .int()

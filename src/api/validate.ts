@@ -7,10 +7,16 @@ import {
   CANARY_RELEASE,
   CLUSTER_ANALYSIS_TEMPLATE,
   type Kind,
+  NOTIFICATION_POLICY,
   RELEASE_COMMAND,
 } from './kinds.ts';
+import {
+  type NotificationPolicySpec,
+  type NotificationPolicyStatus,
+  notificationPolicySpec,
+} from './notification-policy.ts';
 import { type ReleaseCommandSpec, type ReleaseCommandStatus, releaseCommandSpec } from './release-command.ts';
-import { salvageCommandStatus, salvageReleaseStatus } from './salvage.ts';
+import { salvageCommandStatus, salvagePolicyStatus, salvageReleaseStatus } from './salvage.ts';
 import type { CanaryReleaseStatus } from './status.ts';
 
 /** An object that passed all rules, or what is wrong with it. The status is there either way. */
@@ -39,6 +45,18 @@ export function parseCommand(object: unknown): Parsed<ReleaseCommandSpec, Releas
   const { value, lost } = salvageCommandStatus(fieldOf(object, 'status'));
   const checked = check(RELEASE_COMMAND, releaseCommandSpec, object);
   return { ...checked, status: value, statusLost: lost };
+}
+
+/** The same for a NotificationPolicy. */
+export function parsePolicy(object: unknown): Parsed<NotificationPolicySpec, NotificationPolicyStatus> {
+  const { value, lost } = salvagePolicyStatus(fieldOf(object, 'status'));
+  const checked = check(NOTIFICATION_POLICY, notificationPolicySpec, object);
+  return { ...checked, status: value, statusLost: lost };
+}
+
+/** The status of a CanaryRelease alone, as far as it can be read. Takes anything and never throws. */
+export function statusOfRelease(object: unknown): CanaryReleaseStatus {
+  return salvageReleaseStatus(fieldOf(object, 'status')).value;
 }
 
 /** Checks an AnalysisTemplate or ClusterAnalysisTemplate; every problem is about a field of the template. */

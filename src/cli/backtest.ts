@@ -1,4 +1,3 @@
-import { parseArgs } from 'node:util';
 import { type CanaryReleaseSpec, formatDuration, formatPercent } from '../api/index.ts';
 import { dwellMs } from '../core/steps.ts';
 import type { Dice } from '../simulator/dice.ts';
@@ -6,7 +5,7 @@ import { lengthOf, startsOf } from '../simulator/history.ts';
 import { isOverLimit, moreRequests, tightSteps } from './advice.ts';
 import { type Outcomes, type Playable, notPlayed, notPlayedSentences, play, playable } from './forecast.ts';
 import { type Manifest, readManifest } from './manifest.ts';
-import type { Shell } from './shell.ts';
+import { commandOf } from './command.ts';
 import { pickFrom, readHistory, summaryOf } from './recording.ts';
 import { often, rounded, undecidedText } from './text.ts';
 import { UsageError, period, positive } from './usage.ts';
@@ -48,10 +47,9 @@ interface Report {
   readonly advice: readonly string[];
 }
 
-/** @returns the exit status @throws UsageError */
-export async function backtest(args: readonly string[], { output: { print } }: Shell): Promise<number> {
-  const { values } = parseArgs({
-    args: [...args],
+export const backtest = commandOf(
+  HELP,
+  {
     options: {
       file: { type: 'string', short: 'f' },
       release: { type: 'string' },
@@ -60,30 +58,27 @@ export async function backtest(args: readonly string[], { output: { print } }: S
       runs: { type: 'string', default: '500' },
       seed: { type: 'string', default: '1' },
       json: { type: 'boolean', default: false },
-      help: { type: 'boolean', default: false },
     },
-  });
-  if (values.help) {
-    print(HELP);
-    return 0;
-  }
-  if (values.file === undefined || values.prometheus === undefined) {
-    throw new UsageError(
-      'give the manifest and the Prometheus: songbird backtest -f release.yaml --prometheus http://prometheus:9090',
-    );
-  }
-  const manifest = await readManifest(values.file, values.release);
-  const played = playable(manifest.spec, true);
-  const report = await replay(manifest, played, {
-    address: values.prometheus,
-    sinceMs: period('since', values.since),
-    runs: Math.ceil(positive('runs', values.runs)),
-    seed: Math.floor(positive('seed', values.seed)),
-  });
-  if (values.json) print(JSON.stringify(report));
-  else for (const line of describe(report, played)) print(line);
-  return isTooOften(report.outcomes) ? 1 : 0;
-}
+  },
+  async ({ values }, { output: { print } }) => {
+    if (values.file === undefined || values.prometheus === undefined) {
+      throw new UsageError(
+        'give the manifest and the Prometheus: songbird backtest -f release.yaml --prometheus http://prometheus:9090',
+      );
+    }
+    const manifest = await readManifest(values.file, values.release);
+    const played = playable(manifest.spec, true);
+    const report = await replay(manifest, played, {
+      address: values.prometheus,
+      sinceMs: period('since', values.since),
+      runs: Math.ceil(positive('runs', values.runs)),
+      seed: Math.floor(positive('seed', values.seed)),
+    });
+    if (values.json) print(JSON.stringify(report));
+    else for (const line of describe(report, played)) print(line);
+    return isTooOften(report.outcomes) ? 1 : 0;
+  },
+);
 
 async function replay(
   manifest: Manifest,

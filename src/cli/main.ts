@@ -1,4 +1,4 @@
-import { setTimeout as wait } from 'node:timers/promises';
+import { systemClock } from '../kube/clock.ts';
 import { redrawer, wantsColor } from './output.ts';
 import { endWithReader } from './pipe.ts';
 import { run } from './run.ts';
@@ -36,9 +36,6 @@ process.exitCode = await run(process.argv.slice(2), {
   },
   // Loaded only where a cluster is asked: it takes longer than all that lint or explain do.
   connect: async (where) => (await import('./connect.ts')).connect(where),
-  now: Date.now,
-  sleep: async (ms, signal) => {
-    await wait(ms, undefined, { signal }).catch(() => undefined);
-  },
+  clock: systemClock,
   stopping: stopping.signal,
 });

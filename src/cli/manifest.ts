@@ -1,7 +1,7 @@
-import { readFile } from 'node:fs/promises';
-import { text as streamText } from 'node:stream/consumers';
 import { parseAllDocuments } from 'yaml';
 import { API_VERSION, type CanaryReleaseSpec, parseRelease } from '../api/index.ts';
+import { isObject } from '../kube/json.ts';
+import { contentOf } from './files.ts';
 import { UsageError } from './usage.ts';
 
 /** A CanaryRelease of a file, complete with its defaults. */
@@ -45,28 +45,16 @@ interface Named {
   readonly metadata?: { readonly name?: string; readonly namespace?: string };
 }
 
-async function contentOf(file: string): Promise<string> {
-  try {
-    return await (file === '-' ? streamText(process.stdin) : readFile(file, 'utf8'));
-  } catch (error) {
-    throw new UsageError(`cannot read ${file}: ${error instanceof Error ? error.message : String(error)}`);
-  }
-}
-
 function objectsOf(content: string, file: string): unknown[] {
   return parseAllDocuments(content).flatMap((document) => {
     const [error] = document.errors;
     if (error !== undefined) throw new UsageError(`${file} is no YAML: ${error.message}`);
     const object: unknown = document.toJS();
-    const isList = isRecord(object) && object['kind'] === 'List' && Array.isArray(object['items']);
+    const isList = isObject(object) && object['kind'] === 'List' && Array.isArray(object['items']);
     return isList ? object['items'] : [object];
   });
 }
 
 function isRelease(object: unknown): object is Named {
-  return isRecord(object) && object['kind'] === 'CanaryRelease' && object['apiVersion'] === API_VERSION;
-}
-
-function isRecord(value: unknown): value is Record<string, unknown> {
-  return typeof value === 'object' && value !== null;
+  return isObject(object) && object['kind'] === 'CanaryRelease' && object['apiVersion'] === API_VERSION;
 }

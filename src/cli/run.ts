@@ -1,52 +1,62 @@
 import { isApiError } from '../kube/types.ts';
-import { type Command, EXIT, type Shell } from './shell.ts';
+import type { Command } from './command.ts';
+import { ORDERS, type OrderWord } from './orders.ts';
+import { EXIT, type Shell } from './shell.ts';
 import { UsageError } from './usage.ts';
 
 /** One word of the command line; what it needs is loaded when it is given. */
 interface Entry {
   readonly summary: string;
+  /** The first word after it names a release. */
+  readonly ofRelease?: true;
   readonly load: () => Promise<Command>;
 }
 
-const order = (word: string, summary: string): Entry => ({
-  summary,
-  load: async () => {
-    const { ORDERS, ordering } = await import('./commands/order.ts');
-    const found = ORDERS.find((one) => one.word === word);
-    if (found === undefined) throw new Error(`there is no order ${word}`);
-    return ordering(found);
-  },
+const order = (word: OrderWord): Entry => ({
+  summary: ORDERS[word],
+  ofRelease: true,
+  load: async () => (await import('./commands/order.ts')).ordering(word),
 });
 
 const COMMANDS: Readonly<Record<string, Entry>> = {
   get: {
     summary: 'lists releases: where each is, and why',
+    ofRelease: true,
     load: async () => (await import('./commands/get.ts')).get,
   },
   status: {
     summary: 'one release at a glance; -w draws it as it goes, --wait is for pipelines',
+    ofRelease: true,
     load: async () => (await import('./commands/status.ts')).status,
   },
   why: {
     summary: 'the verdict in numbers, what happened, and what to do',
+    ofRelease: true,
     load: async () => (await import('./commands/why.ts')).why,
   },
   history: {
     summary: 'the last releases, and how each ended',
+    ofRelease: true,
     load: async () => (await import('./commands/history.ts')).history,
   },
-  pause: order('pause', 'holds the candidate at its weight'),
-  resume: order('resume', 'goes on from a pause'),
-  promote: order('promote', 'passes the present step now; --full all that remain'),
-  abort: order('abort', 'takes the candidate back'),
-  retry: order('retry', 'tries the revision that was rolled back again'),
-  'rollback-to': order('rollback-to', 'returns to an earlier revision at once'),
+  report: {
+    summary: 'how a release went, as a page: timeline, curves, verdicts, orders',
+    ofRelease: true,
+    load: async () => (await import('./commands/report.ts')).report,
+  },
+  pause: order('pause'),
+  resume: order('resume'),
+  promote: order('promote'),
+  abort: order('abort'),
+  retry: order('retry'),
+  'rollback-to': order('rollback-to'),
   dashboard: {
     summary: 'a page with all releases, on this machine',
     load: async () => (await import('./commands/dashboard.ts')).dashboard,
   },
   doctor: {
     summary: 'what releases need: what is there, what is missing, how to mend it',
+    ofRelease: true,
     load: async () => (await import('./commands/doctor.ts')).doctor,
   },
   diff: {
@@ -115,7 +125,7 @@ export async function run(argv: readonly string[], shell: Shell): Promise<number
   }
   try {
     const command = await entry.load();
-    return await command(args, shell);
+    return await command.run(args, shell);
   } catch (error) {
     if (isApiError(error)) {
       output.complain(error.message);
@@ -130,15 +140,12 @@ export async function run(argv: readonly string[], shell: Shell): Promise<number
 /** Asked by shells, not by people. */
 async function completing(words: readonly string[], shell: Shell): Promise<number> {
   const { complete } = await import('./commands/completion.ts');
-  const optionsOf = async (name: string) => {
-    const help: string[] = [];
-    const output = { ...shell.output, print: (line: string) => help.push(line) };
-    await (
-      await COMMANDS[name]?.load()
-    )?.(['--help'], { ...shell, output });
-    return [...new Set(help.join('\n').match(/--[a-z][a-z-]+/g) ?? [])];
-  };
-  return complete(words, Object.keys(COMMANDS), optionsOf, shell);
+  const commands = Object.entries(COMMANDS).map(([name, { ofRelease, load }]) => ({
+    name,
+    ofRelease: ofRelease === true,
+    help: async () => (await load()).help,
+  }));
+  return complete(words, commands, shell);
 }
 
 /** The command that somebody who misspelt it may have meant. */

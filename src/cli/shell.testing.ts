@@ -40,19 +40,7 @@ export async function songbird(options: ShellOptions, ...args: string[]): Promis
       if (client === undefined) throw new UsageError('no cluster is chosen');
       return { client, namespace };
     },
-    now: () => clock.now(),
-    sleep: (ms, signal) =>
-      new Promise((resolve) => {
-        if (signal?.aborted === true) {
-          resolve();
-          return;
-        }
-        const timer = clock.after(ms, resolve);
-        signal?.addEventListener('abort', () => {
-          timer.cancel();
-          resolve();
-        });
-      }),
+    clock,
     stopping,
   };
   const status = await run(args, shell);

@@ -1,4 +1,5 @@
 import type { ParseArgsOptionsConfig } from 'node:util';
+import type { Clock } from '../kube/clock.ts';
 import type { ApiClient } from '../kube/types.ts';
 import type { Output } from './output.ts';
 
@@ -20,16 +21,10 @@ export interface Shell {
   readonly output: Output;
   /** @throws UsageError where no cluster is known */
   readonly connect: (where: Where) => Promise<Cluster>;
-  /** ms since the epoch. */
-  readonly now: () => number;
-  /** Resolves after so long (ms), or when the signal aborts. */
-  readonly sleep: (ms: number, signal?: AbortSignal) => Promise<void>;
+  readonly clock: Clock;
   /** Aborts when the person wants an end. */
   readonly stopping: AbortSignal;
 }
-
-/** Carries out one command. @returns the exit status @throws UsageError, ApiError */
-export type Command = (args: readonly string[], shell: Shell) => Promise<number>;
 
 /** Exit statuses that scripts go by. */
 export const EXIT = {
@@ -45,7 +40,6 @@ export const CLUSTER_OPTIONS = {
   namespace: { type: 'string', short: 'n' },
   context: { type: 'string' },
   kubeconfig: { type: 'string' },
-  help: { type: 'boolean', short: 'h' },
 } as const satisfies ParseArgsOptionsConfig;
 
 export const CLUSTER_HELP = `  -n, --namespace NS   another namespace than that of the context

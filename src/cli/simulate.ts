@@ -1,4 +1,3 @@
-import { parseArgs } from 'node:util';
 import { eventMetrics } from '../analysis/event-metric.ts';
 import { type CanaryReleaseSpec, formatPercent } from '../api/index.ts';
 import type { Dice } from '../simulator/dice.ts';
@@ -8,7 +7,7 @@ import { adviceFor, doubtAbout } from './advice.ts';
 import { type Outcomes, type Playable, notPlayed, notPlayedSentences, play, playable } from './forecast.ts';
 import { type Latency, parseLatency, slowerThan } from './latency.ts';
 import { type Manifest, readManifest } from './manifest.ts';
-import type { Shell } from './shell.ts';
+import { commandOf } from './command.ts';
 import { cumulative, curve } from './plot.ts';
 import { pickFrom, readHistory, summaryOf } from './recording.ts';
 import { often, rounded, stepText, time, undecidedText } from './text.ts';
@@ -55,11 +54,9 @@ interface Options {
   readonly seed: number;
 }
 
-/** @returns the exit status @throws UsageError */
-export async function simulate(args: readonly string[], { output }: Shell): Promise<number> {
-  const { print, columns } = output;
-  const { values } = parseArgs({
-    args: [...args],
+export const simulate = commandOf(
+  HELP,
+  {
     options: {
       file: { type: 'string', short: 'f' },
       release: { type: 'string' },
@@ -73,36 +70,35 @@ export async function simulate(args: readonly string[], { output }: Shell): Prom
       runs: { type: 'string', default: '200' },
       seed: { type: 'string', default: '1' },
       json: { type: 'boolean', default: false },
-      help: { type: 'boolean', default: false },
     },
-  });
-  if (values.help) {
-    print(HELP);
-    return 0;
-  }
-  if (values.file === undefined) throw new UsageError('give the manifest: songbird simulate -f release.yaml');
-  const options: Options = {
-    perSecond: positive('rps', values.rps),
-    errorRate: share('error-rate', values['error-rate']),
-    latency: values.latency === undefined ? undefined : parseLatency(values.latency),
-    badRatio: positive('bad-ratio', values['bad-ratio']),
-    scrapeMs: values.scrape === undefined ? undefined : period('scrape', values.scrape),
-    runs: Math.ceil(positive('runs', values.runs)),
-    seed: Math.floor(positive('seed', values.seed)),
-  };
-  const manifest = await readManifest(values.file, values.release);
-  const { prometheus } = values;
-  const played = playable(manifest.spec, prometheus !== undefined || options.latency !== undefined);
-  const world =
-    prometheus === undefined
-      ? imagined(played, options)
-      : await recorded(manifest, prometheus, period('since', values.since));
-  const report = forecast(manifest, played, world, options);
-  const width = Math.min(COLUMNS, Math.max(LEAST_COLUMNS, (columns ?? Infinity) - MARGIN));
-  if (values.json) print(JSON.stringify(report));
-  else for (const line of describe(report, played, width)) print(line);
-  return report.advice.length === 0 ? 0 : 1;
-}
+  },
+  async ({ values }, { output }) => {
+    const { print, columns } = output;
+    if (values.file === undefined)
+      throw new UsageError('give the manifest: songbird simulate -f release.yaml');
+    const options: Options = {
+      perSecond: positive('rps', values.rps),
+      errorRate: share('error-rate', values['error-rate']),
+      latency: values.latency === undefined ? undefined : parseLatency(values.latency),
+      badRatio: positive('bad-ratio', values['bad-ratio']),
+      scrapeMs: values.scrape === undefined ? undefined : period('scrape', values.scrape),
+      runs: Math.ceil(positive('runs', values.runs)),
+      seed: Math.floor(positive('seed', values.seed)),
+    };
+    const manifest = await readManifest(values.file, values.release);
+    const { prometheus } = values;
+    const played = playable(manifest.spec, prometheus !== undefined || options.latency !== undefined);
+    const world =
+      prometheus === undefined
+        ? imagined(played, options)
+        : await recorded(manifest, prometheus, period('since', values.since));
+    const report = forecast(manifest, played, world, options);
+    const width = Math.min(COLUMNS, Math.max(LEAST_COLUMNS, (columns ?? Infinity) - MARGIN));
+    if (values.json) print(JSON.stringify(report));
+    else for (const line of describe(report, played, width)) print(line);
+    return report.advice.length === 0 ? 0 : 1;
+  },
+);
 
 /** What callers do, and how it was found out. */
 interface World {

@@ -38,3 +38,11 @@ export function oneOf<T extends string>(option: string, text: string, words: rea
   if (found !== undefined) return found;
   throw new UsageError(`--${option} must be ${words.join(' or ')}, not ${JSON.stringify(text)}`);
 }
+
+/** `-o`, of commands that print for programs as well. */
+export const OUTPUT_OPTION = { output: { type: 'string', short: 'o' } } as const;
+
+/** The form that `-o` asks for; undefined where people read. @throws UsageError that names those that there are */
+export function formatOf<T extends string>(asked: string | undefined, formats: readonly T[]): T | undefined {
+  return asked === undefined ? undefined : oneOf('output', asked, formats);
+}

@@ -1,5 +1,6 @@
 import type { Counts, Interval, Reading, TelemetryQuery, TelemetrySource } from '../analysis/telemetry.ts';
 import type { CanaryReleaseStatus, VirtualService } from '../api/index.ts';
+import type { Observed } from '../core/model.ts';
 import type { InProcessClient } from '../sandbox/index.ts';
 import { Cluster } from '../sandbox/index.ts';
 import { VirtualClock } from '../kube/virtual-clock.ts';
@@ -108,10 +109,7 @@ export class TestCluster {
   operatorWith(client: ApiClient): SongbirdOperator {
     const observer: PassObserver = {
       decided: (_key, { observed }, { status }) => {
-        if (observed.telemetry.state === 'failing') this.blind.push(observed.telemetry.problem.reason);
-        this.#images.set(observed.target, imageIn(observed.spec.template));
-        const weight = status.step?.observedWeight ?? 0;
-        if (status.candidateRevision !== undefined && this.route.at(-1) !== weight) this.route.push(weight);
+        this.noteDecision(observed, status);
       },
       event: (_release, { reason, message }) => {
         this.events.push(`${reason}: ${message}`);
@@ -149,6 +147,14 @@ export class TestCluster {
       },
       random: this.random,
     });
+  }
+
+  /** Notes what a pass saw and decided. */
+  noteDecision(observed: Observed, status: CanaryReleaseStatus): void {
+    if (observed.telemetry.state === 'failing') this.blind.push(observed.telemetry.problem.reason);
+    this.#images.set(observed.target, imageIn(observed.spec.template));
+    const weight = status.step?.observedWeight ?? 0;
+    if (status.candidateRevision !== undefined && this.route.at(-1) !== weight) this.route.push(weight);
   }
 
   /** Installs those of the CRDs whose names are wanted. */

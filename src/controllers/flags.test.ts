@@ -26,6 +26,8 @@ describe('the command line', () => {
       '--leader-elect',
       '--leader-election-namespace=ops',
       '--prometheus-address=https://prometheus.example:9090/base',
+      '--cluster-name=eu-1',
+      '--dashboard-url=https://songbird.example.com',
       '--namespace',
       'shop',
       '--workers=3',
@@ -42,6 +44,8 @@ describe('the command line', () => {
       prometheusAddress: 'https://prometheus.example:9090/base',
       dashboardAddress: '127.0.0.1:8082',
       tracing: true,
+      clusterName: 'eu-1',
+      dashboardUrl: 'https://songbird.example.com',
       namespace: 'shop',
       workers: 3,
       writesPerSecond: 200,
@@ -59,6 +63,8 @@ describe('the command line', () => {
     [['--writes-per-second=1.5'], '--writes-per-second must be a whole number above 0, not 1.5'],
     [['--log-level=loud'], '--log-level must be one of debug, info, warn, error'],
     [['--prometheus-address=prometheus:9090'], '--prometheus-address must be a URL with http:// or https://'],
+    [['--dashboard-url=songbird.example.com'], '--dashboard-url must be a URL with http:// or https://'],
+    [['--cluster-name='], '--cluster-name must not be empty'],
     [['--prometheus-address=http://'], '--prometheus-address must be a URL with http:// or https://'],
     [['--metrics-address=8080'], /^--metrics-address: "8080" is no address .* host:port/],
     [['--health-address=0.0.0.0:99999'], /^--health-address: "0\.0\.0\.0:99999" is no address/],
@@ -77,7 +83,7 @@ describe('the command line', () => {
 
   it('and its usage name the same flags', () => {
     const inUsage = [...USAGE.matchAll(/^ {2}--([a-z-]+)/gm)].map(([, name]) => name);
-    expect(inUsage).toHaveLength(11);
+    expect(inUsage).toHaveLength(13);
     for (const name of inUsage) {
       const parsed = parseFlags([`--${name ?? ''}=@`]);
       expect(JSON.stringify(parsed), name).not.toMatch(/Unknown option/);

@@ -12,6 +12,10 @@ export interface Flags {
   readonly dashboardAddress: string | undefined;
   /** Sends traces by OpenTelemetry, to where its own environment variables say. */
   readonly tracing: boolean;
+  /** What messages call this cluster. */
+  readonly clusterName: string | undefined;
+  /** Where people find the dashboard, for links in messages. */
+  readonly dashboardUrl: string | undefined;
   readonly namespace: string | undefined;
   readonly workers: number;
   /** Most writes a second to the API server, on average. */
@@ -31,6 +35,8 @@ export const USAGE = `Songbird, an operator for progressive delivery
   --leader-election-namespace NS     namespace of the lease (songbird-system)
   --dashboard HOST:PORT              serves the dashboard, for people with a token of the cluster (off)
   --tracing                          sends traces by OTLP/HTTP to OTEL_EXPORTER_OTLP_ENDPOINT (off)
+  --cluster-name NAME                what notifications call this cluster
+  --dashboard-url URL                where people find the dashboard, for links in notifications
   --prometheus-address URL           Prometheus for releases that name none themselves
   --namespace NS                     only this namespace (all)
   --workers N                        releases worked on at the same time (8)
@@ -57,6 +63,8 @@ export function parseFlags(args: readonly string[]): Flags | 'help' | { error: s
         'prometheus-address': { type: 'string' },
         dashboard: { type: 'string' },
         tracing: { type: 'boolean', default: false },
+        'cluster-name': { type: 'string' },
+        'dashboard-url': { type: 'string' },
         namespace: { type: 'string' },
         workers: { type: 'string', default: '8' },
         'writes-per-second': { type: 'string', default: '50' },
@@ -70,6 +78,10 @@ export function parseFlags(args: readonly string[]): Flags | 'help' | { error: s
     if (prometheus !== undefined && !/^https?:\/\/[^/ ]+/.test(prometheus)) {
       return { error: '--prometheus-address must be a URL with http:// or https://' };
     }
+    const dashboardUrl = values['dashboard-url'];
+    if (dashboardUrl !== undefined && !/^https?:\/\/[^/ ]+/.test(dashboardUrl)) {
+      return { error: '--dashboard-url must be a URL with http:// or https://' };
+    }
     return {
       metricsAddress: address('--metrics-address', values['metrics-address']),
       healthAddress: address('--health-address', values['health-address']),
@@ -78,6 +90,9 @@ export function parseFlags(args: readonly string[]): Flags | 'help' | { error: s
       prometheusAddress: prometheus,
       dashboardAddress: values.dashboard === undefined ? undefined : address('--dashboard', values.dashboard),
       tracing: values.tracing,
+      clusterName:
+        values['cluster-name'] === undefined ? undefined : filled('--cluster-name', values['cluster-name']),
+      dashboardUrl,
       namespace:
         values.namespace === undefined
           ? undefined

@@ -22,7 +22,7 @@ import {
   services,
   virtualServices,
 } from '../kube/well-known.ts';
-import { claimsOf } from '../workloads/index.ts';
+import { claimsOf, withoutReport } from '../workloads/index.ts';
 import { INDEX } from './canary-release/caches.ts';
 import { needsOf, releaseOfJob, releaseOfLabel, templatesOf } from './canary-release/triggers.ts';
 import {
@@ -62,7 +62,11 @@ export function createInformers(dependencies: InformerDependencies): Informers {
   const { client, clock, namespace, random, onError, onRecovery } = dependencies;
   const make = <T extends KubeObject>(
     type: ResourceType,
-    more: { labelSelector?: string; indexers?: Record<string, (object: T) => readonly string[]> } = {},
+    more: {
+      labelSelector?: string;
+      indexers?: Record<string, (object: T) => readonly string[]>;
+      transform?: (object: T) => T;
+    } = {},
   ) =>
     new Informer<T>({
       client,
@@ -91,7 +95,12 @@ export function createInformers(dependencies: InformerDependencies): Informers {
         ],
       },
     }),
-    deployments: make<Deployment>(deployments, { labelSelector: LABELS.release, indexers: byLabel }),
+    deployments: make<Deployment>(deployments, {
+      labelSelector: LABELS.release,
+      indexers: byLabel,
+      // Nothing here reads reports, and each release has several.
+      transform: (deployment) => withoutReport(dropManagedFields(deployment)),
+    }),
     pods: make<Pod>(pods, { labelSelector: LABELS.release, indexers: byLabel }),
     services: make<Service>(services),
     virtualServices: make<VirtualService>(virtualServices, { labelSelector: LABELS.release }),

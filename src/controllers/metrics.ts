@@ -3,6 +3,7 @@ import type { CanaryReleaseStatus, Phase, Verdict } from '../api/index.ts';
 import type { RequestInfo } from '../kube/client.ts';
 import { refOf } from '../kube/types.ts';
 import { EvidenceMetrics } from './evidence-metrics.ts';
+import { NotificationMetrics } from './notifications/metrics.ts';
 
 const WRITES = new Set<RequestInfo['verb']>(['create', 'update', 'patch', 'apply', 'delete']);
 
@@ -62,6 +63,7 @@ export class OperatorMetrics {
     registers: [this.registry],
   });
   readonly leader = this.#gauge('songbird_leader', '1 while this process holds the lease', []);
+  readonly notifications = new NotificationMetrics(this.registry);
   readonly #evidence = new EvidenceMetrics(this.registry);
   readonly #phases = new Map<string, Phase>();
 

@@ -157,12 +157,14 @@ export class SongbirdOperator extends OperatorShell {
   /**
    * To be called when a request to the API server had no answer, or caches lag behind what it says: then the connections of
    * watches may be dead without anybody having heard of it, and the caches out of date for as long.
+   * @returns false where they were opened anew a moment ago
    */
-  doubtWatches(): void {
+  doubtWatches(): boolean {
     const now = this.#options.clock.monotonic();
-    if (now - this.#doubtedAt < DOUBT_EVERY_MS) return;
+    if (now - this.#doubtedAt < DOUBT_EVERY_MS) return false;
     this.#doubtedAt = now;
     for (const { cache } of WATCHES) this.informers[cache].rewatch();
+    return true;
   }
 
   /** Starts the passes; the caches must be there. */

@@ -2,11 +2,14 @@ import type { Clock } from '../kube/clock.ts';
 import { EventRecorder } from '../kube/events.ts';
 import { type Rate, RateLimitedClient } from '../kube/rate-limit.ts';
 import type { ApiClient } from '../kube/types.ts';
+import type { Surroundings } from '../notifications/notice.ts';
+import type { Http } from '../telemetry/http.ts';
 import type { PassObserver } from './canary-release/controller.ts';
 import type { TelemetryAccess } from './canary-release/progress.ts';
 import type { Flags } from './flags.ts';
 import { type Identity, type Leadership, lead } from './lead.ts';
 import type { OperatorMetrics } from './metrics.ts';
+import { Notifier } from './notifications/notifier.ts';
 import { type About, SongbirdOperator } from './operator.ts';
 import type { EventSink } from './reporter.ts';
 
@@ -28,6 +31,8 @@ export interface ProcessOptions {
   readonly reporterOf: (events: EventSink) => PassObserver;
   /** Runs each pass, and follows it; undefined where nobody traces. */
   readonly follow?: (<T>(key: string, pass: () => Promise<T>) => Promise<T>) | undefined;
+  /** How messages of NotificationPolicies are sent; undefined for none. */
+  readonly notifications?: (Surroundings & { readonly http: Http }) | undefined;
   readonly onError: (error: unknown, where: string, about?: About) => void;
   readonly say: (level: 'info' | 'warn', sentence: string) => void;
   readonly random?: () => number;
@@ -39,6 +44,7 @@ export interface ProcessOptions {
  */
 export class OperatorProcess {
   readonly #operator: SongbirdOperator;
+  readonly #notifier: Notifier | undefined;
   readonly #leadership: Leadership;
   readonly #say: ProcessOptions['say'];
 
@@ -65,6 +71,23 @@ export class OperatorProcess {
       workers: flags.workers,
       reporter: options.reporterOf(events),
     });
+    this.#notifier =
+      options.notifications &&
+      new Notifier({
+        // Beside the limits of releases, too.
+        client: limited({ perSecond: 10, burst: 20 }, { perSecond: 1, burst: 5 }),
+        clock,
+        namespace: flags.namespace,
+        releases: this.#operator.informers.releases,
+        http: options.notifications.http,
+        surroundings: options.notifications,
+        events,
+        metrics: options.metrics.notifications,
+        mayAct: leadership.assertLeader,
+        onError,
+        say,
+        random: options.random ?? Math.random,
+      });
     this.#leadership = leadership;
     this.#say = say;
   }
@@ -76,7 +99,7 @@ export class OperatorProcess {
 
   /** To be called when a request had no answer; see {@link SongbirdOperator.doubtWatches}. */
   doubtWatches(): void {
-    this.#operator.doubtWatches();
+    if (this.#operator.doubtWatches()) this.#notifier?.rewatch();
   }
 
   /**
@@ -91,17 +114,19 @@ export class OperatorProcess {
     await Promise.race([filled, aborted(stopping)]);
     if (stopping.aborted) return 'never led';
     this.#say('info', 'the caches are filled');
+    this.#notifier?.watch();
     return this.#leadership.run(stopping, async (signal) => {
       this.#say('info', 'works');
       this.#operator.work();
+      this.#notifier?.work();
       await aborted(signal);
-      await this.#operator.shutdown();
+      await this.shutdown();
     });
   }
 
   /** Finishes the passes in progress and ends all watches. */
-  shutdown(): Promise<void> {
-    return this.#operator.shutdown();
+  async shutdown(): Promise<void> {
+    await Promise.all([this.#operator.shutdown(), this.#notifier?.stop()]);
   }
 }
 

@@ -129,6 +129,15 @@ describe('evidence', () => {
     expect(world.candidateWeight).toBe(5);
   });
 
+  it('a source that answers and knows nothing of stable keeps it, too, and says so', () => {
+    const world = World.healthy();
+    world.telemetry = { state: 'readable', counted: false };
+    world.release('v2');
+    world.run(60);
+    expect(world.weights).toEqual({ v1: 100 });
+    expect(world.status.message).toContain('knows nothing of the stable revision');
+  });
+
   it('a source that cannot be read keeps the candidate from its first request', () => {
     const world = World.healthy();
     world.telemetry = {

@@ -6,6 +6,7 @@ import { adopt, conclude, latestEnd, retireOthers } from './lifecycle.ts';
 import { nextLookMs } from './looks.ts';
 import { type Decision, type Observed, ms } from './model.ts';
 import { advance, hurry, startRelease } from './progress.ts';
+import { recorded } from './record.ts';
 import { eventsBetween, summarize } from './summary.ts';
 import { dwellEndOf, observeWeight } from './window.ts';
 
@@ -36,12 +37,14 @@ export function decide(observed: Observed, now: number): Decision {
     (status: CanaryReleaseStatus) => retireOthers(status, observed, now),
   ];
   const moved = transitions.reduce((status, transition) => transition(status), before);
-  const status = summarize(withCounts(before, moved, observed), observed, now);
+  const summarized = summarize(withCounts(before, moved, observed), observed, now);
+  const events = eventsBetween(before, summarized);
+  const status = recorded(before, summarized, events, observed, now);
   const effect = nextEffect(status, observed, now);
   return {
     status,
     effect,
-    events: eventsBetween(before, status),
+    events,
     requeueAt: effect === undefined ? nextLook(status, observed, now) : now,
   };
 }

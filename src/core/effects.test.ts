@@ -42,7 +42,8 @@ describe('traffic away from a candidate', () => {
       weightsOnly: false,
       urgent: true,
     });
-    expect(others.map(({ kind }) => kind)).toEqual(['addFinalizer', 'scaleDeployment', 'applyService']);
+    const kinds = others.map(({ kind }) => kind);
+    expect(kinds).toEqual(['addFinalizer', 'scaleDeployment', 'applyService', 'keepReport']);
   });
 
   it('goes to stable even without a ready pod, where the candidate has none either', () => {

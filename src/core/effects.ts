@@ -3,6 +3,7 @@ import { shortBaseline, surplusBaseline, wantedBaseline } from './baseline.ts';
 import { commandEffect } from './commands.ts';
 import { hasPods } from './lifecycle.ts';
 import { type Effect, type Observed, ms, readyPods } from './model.ts';
+import { keepReport } from './record.ts';
 import { isBegun, podsFor } from './steps.ts';
 
 /**
@@ -17,7 +18,8 @@ export function nextEffect(status: CanaryReleaseStatus, observed: Observed, now:
     stableCapacity(status, observed) ??
     (observed.problems.length > 0 ? undefined : buildUp(status, observed, now)) ??
     commandEffect(status, observed, now) ??
-    measurement(status, observed)
+    measurement(status, observed) ??
+    keepReport(status, observed, now)
   );
 }
 

@@ -5,6 +5,7 @@ import type {
   Problem,
   Reason,
   ReleaseCommandSpec,
+  ReleaseReport,
 } from '../api/index.ts';
 
 /** What `decide` knows of one revision's Deployment. */
@@ -17,6 +18,8 @@ export interface Workload {
   readonly pods: number;
   /** The Deployment differs from what Songbird would apply for this revision, its replicas aside. */
   readonly drifted: boolean;
+  /** When the release began whose report is kept with the Deployment; undefined where none is. */
+  readonly report?: string | undefined;
   /** A container that cannot start, as a sentence. */
   readonly problem?: Problem | undefined;
 }
@@ -125,6 +128,8 @@ export type Effect =
       readonly startedAt: string;
     }
   | { readonly kind: 'deleteJob'; readonly name: string }
+  /** Keeps a report with the Deployment of the revision that it is about. Nothing depends on it. */
+  | { readonly kind: 'keepReport'; readonly revision: string; readonly report: ReleaseReport }
   | {
       readonly kind: 'finishCommand';
       readonly name: string;

@@ -1,7 +1,7 @@
 import type { CanaryReleaseStatus, Reason } from '../api/index.ts';
 import { shortBaseline } from './baseline.ts';
 import { isMeasured } from './effects.ts';
-import type { Observed } from './model.ts';
+import { type Observed, ms } from './model.ts';
 import { podsFor } from './steps.ts';
 
 /** What a step waits for. */
@@ -66,6 +66,9 @@ function waitingForTraffic(
     return { reason: 'WaitingForTraffic', message, stalled: false };
   }
   if (telemetry.state === 'failing') return { ...telemetry.problem, stalled: true };
-  const message = 'the source of request counts has not answered yet';
+  const hasAnswered = ms(observed.analysis?.through ?? '') > ms(status.attempt?.startedAt ?? '');
+  const message = hasAnswered
+    ? 'the source of request counts knows nothing of the stable revision: either nobody asks for it, or its requests are not counted there'
+    : 'the source of request counts has not answered yet';
   return { reason: 'Progressing', message, stalled: false };
 }

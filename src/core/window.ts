@@ -91,7 +91,7 @@ function isHarmless({ metrics }: AnalysisStatus): boolean {
 export function dwellEndOf(
   step: StepStatus,
   status: CanaryReleaseStatus,
-  observed: Observed,
+  observed: Pick<Observed, 'spec' | 'analysis'>,
 ): number | undefined {
   if (step.observedAt === undefined) return undefined;
   return ms(step.observedAt) + dwellMs(observed.spec, step.weight) + uncountedMs(status, observed);
@@ -99,16 +99,17 @@ export function dwellEndOf(
 
 /** Of the time for which the present step may be held once it was watched, the share that is over (0–1). */
 export function heldShare({ spec, status }: Pick<Observed, 'spec' | 'status'>, now: number): number {
-  const { step, analysis } = status;
-  if (step?.observedAt === undefined) return 0;
-  const uncounted = analysis?.windowFrom === step.observedAt ? (analysis.uncountedMs ?? 0) : 0;
-  const dwellEnd = ms(step.observedAt) + dwellMs(spec, step.weight) + uncounted;
+  const dwellEnd = status.step === undefined ? undefined : dwellEndOf(status.step, status, { spec });
+  if (dwellEnd === undefined) return 0;
   const share = (now - dwellEnd) / durationMs(spec.progressDeadline);
   return Math.min(1, Math.max(0, share));
 }
 
 /** Time of the present window that nobody counted (ms): it was not watched. */
-export function uncountedMs({ step, analysis }: CanaryReleaseStatus, observed: Observed): number {
+export function uncountedMs(
+  { step, analysis }: CanaryReleaseStatus,
+  observed: Pick<Observed, 'analysis'>,
+): number {
   const latest = observed.analysis ?? analysis;
   return latest?.windowFrom === step?.observedAt ? (latest?.uncountedMs ?? 0) : 0;
 }

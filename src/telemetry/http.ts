@@ -9,7 +9,7 @@ export interface Tls {
 }
 
 export interface HttpRequest {
-  readonly method: 'GET' | 'POST';
+  readonly method: 'GET' | 'POST' | 'PATCH';
   readonly url: string;
   readonly headers?: Readonly<Record<string, string>> | undefined;
   readonly body?: string | undefined;
@@ -18,6 +18,8 @@ export interface HttpRequest {
   readonly timeoutMs: number;
   /** Most bytes of body that are read. */
   readonly maxBytes: number;
+  /** Gives the exchange up. */
+  readonly signal?: AbortSignal | undefined;
 }
 
 export interface HttpAnswer {
@@ -26,6 +28,8 @@ export interface HttpAnswer {
   readonly contentType: string;
   /** Where a redirect leads; redirects are not followed. */
   readonly location?: string | undefined;
+  /** When the server would be asked again: seconds or an HTTP date, as it wrote it. */
+  readonly retryAfter?: string | undefined;
   readonly body: string;
 }
 
@@ -89,13 +93,14 @@ async function exchange(agent: Agent, request: HttpRequest): Promise<HttpAnswer>
       method: request.method,
       headers: { ...request.headers },
       body: request.body ?? null,
-      signal: deadline,
+      signal: request.signal === undefined ? deadline : AbortSignal.any([deadline, request.signal]),
     });
     const body = await readBody(answer.body, request.maxBytes);
     return {
       status: answer.statusCode,
       contentType: first(answer.headers['content-type']) ?? '',
       location: first(answer.headers['location']),
+      retryAfter: first(answer.headers['retry-after']),
       body,
     };
   } catch (error) {

@@ -9,6 +9,8 @@ export interface DesiredTraffic {
   readonly subsets: readonly string[];
   /** Keep everything but the weights as it is: the manifest has problems that must not reach traffic. */
   readonly weightsOnly: boolean;
+  /** Requests fail until the weights are changed: nothing that can wait goes ahead of them. */
+  readonly urgent: boolean;
 }
 
 /** A write to one of the router's objects. */

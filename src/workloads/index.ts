@@ -4,3 +4,4 @@ export * from './pods.ts';
 export * from './checks.ts';
 export * from './claims.ts';
 export * from './jobs.ts';
+export * from './reports.ts';

@@ -15,7 +15,8 @@ export interface Refusal {
 /** Path of our resources: in a namespace, or of the whole cluster. */
 export function pathOf(kind: string, namespace: string): string {
   const scope = kind.startsWith('Cluster') ? '' : `namespaces/${namespace}/`;
-  return `/apis/songbird.dev/v1alpha1/${scope}${kind.toLowerCase()}s`;
+  const plural = `${kind.toLowerCase()}s`.replace(/ys$/, 'ies');
+  return `/apis/songbird.dev/v1alpha1/${scope}${plural}`;
 }
 
 /** Asks the server to create the object without doing it; unknown fields are errors, as kubectl asks for. */

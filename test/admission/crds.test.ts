@@ -26,19 +26,22 @@ beforeAll(async () => {
 afterAll(() => plane.stop());
 
 describe('the CRDs', () => {
-  it.each(['canaryreleases', 'releasecommands', 'analysistemplates', 'clusteranalysistemplates'])(
-    '%s: are structural, and served',
-    async (plural) => {
-      const path = `/apis/apiextensions.k8s.io/v1/customresourcedefinitions/${plural}.songbird.dev`;
-      const { body } = await call(plane.access, 'GET', path);
-      const { conditions } = (body as { status: { conditions: { type: string; status: string }[] } }).status;
+  it.each([
+    'canaryreleases',
+    'releasecommands',
+    'analysistemplates',
+    'clusteranalysistemplates',
+    'notificationpolicies',
+  ])('%s: are structural, and served', async (plural) => {
+    const path = `/apis/apiextensions.k8s.io/v1/customresourcedefinitions/${plural}.songbird.dev`;
+    const { body } = await call(plane.access, 'GET', path);
+    const { conditions } = (body as { status: { conditions: { type: string; status: string }[] } }).status;
 
-      expect(Object.fromEntries(conditions.map(({ type, status }) => [type, status]))).toEqual({
-        NamesAccepted: 'True',
-        Established: 'True',
-      });
-    },
-  );
+    expect(Object.fromEntries(conditions.map(({ type, status }) => [type, status]))).toEqual({
+      NamesAccepted: 'True',
+      Established: 'True',
+    });
+  });
 });
 
 describe('a real API server', () => {

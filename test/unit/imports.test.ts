@@ -13,8 +13,9 @@ const ALLOWED: Readonly<Record<string, readonly string[]>> = {
   traffic: ['api', 'core', 'analysis'],
   workloads: ['api', 'core', 'analysis'],
   telemetry: ['api', 'core', 'analysis'],
+  notifications: ['api', 'core', 'analysis'],
   kube: [],
-  controllers: ['api', 'core', 'analysis', 'traffic', 'workloads', 'telemetry', 'kube'],
+  controllers: ['api', 'core', 'analysis', 'traffic', 'workloads', 'telemetry', 'notifications', 'kube'],
   simulator: [
     'api',
     'core',
@@ -22,6 +23,7 @@ const ALLOWED: Readonly<Record<string, readonly string[]>> = {
     'traffic',
     'workloads',
     'telemetry',
+    'notifications',
     'kube',
     'controllers',
     'sandbox',
@@ -40,6 +42,7 @@ const PACKAGES: Readonly<Record<string, readonly string[]>> = {
   analysis: ['@marcbachmann/cel-js'],
   traffic: [],
   workloads: [],
+  notifications: [],
 };
 
 /** Node's modules that do no I/O. */

@@ -1,5 +1,5 @@
 import { describe, expect, it } from 'vitest';
-import { parseCommand, parseRelease, parseTemplate } from '../../src/api/index.ts';
+import { parseCommand, parsePolicy, parseRelease, parseTemplate } from '../../src/api/index.ts';
 import { invalidManifests, validManifests } from '../fixtures/manifests.ts';
 import type { Manifest } from '../fixtures/manifests.ts';
 
@@ -20,6 +20,8 @@ function parse({ object }: Manifest) {
     case 'AnalysisTemplate':
     case 'ClusterAnalysisTemplate':
       return parseTemplate(named(object));
+    case 'NotificationPolicy':
+      return parsePolicy(named(object));
     default:
       return parseRelease(named(object));
   }

@@ -16,6 +16,7 @@ const reference: DefaultTheme.SidebarItem = {
     { text: 'ReleaseCommand', link: '/docs/reference/releasecommand' },
     { text: 'AnalysisTemplate', link: '/docs/reference/analysistemplate' },
     { text: 'ClusterAnalysisTemplate', link: '/docs/reference/clusteranalysistemplate' },
+    { text: 'NotificationPolicy', link: '/docs/reference/notificationpolicy' },
     { text: 'Conditions and phases', link: '/docs/conditions' },
     { text: 'Reasons', link: '/docs/reference/errors' },
     { text: 'Metrics of the operator', link: '/docs/reference/metrics' },
@@ -38,6 +39,7 @@ const sidebar: DefaultTheme.SidebarItem[] = [
     items: [
       { text: 'Recipes', link: '/docs/recipes' },
       { text: 'Metrics of your own', link: '/docs/metrics' },
+      { text: 'Notifications', link: '/docs/notifications' },
       { text: 'Tracing', link: '/docs/tracing' },
       { text: 'Questions', link: '/docs/faq' },
     ],

@@ -1,11 +1,12 @@
-import type { CanaryReleaseObject } from '../../api/index.ts';
+import type { CanaryReleaseObject, CanaryReleaseStatus } from '../../api/index.ts';
 import { canaryReleases } from '../../api/resources.ts';
 import { namespaces } from '../../kube/well-known.ts';
+import { commandOf } from '../command.ts';
 import { EXIT, type Shell } from '../shell.ts';
 import { UsageError, oneOf } from '../usage.ts';
 import { viewOf } from '../view/release.ts';
 
-export const HELP = `kubectl songbird completion SHELL
+const HELP = `kubectl songbird completion SHELL
 
 Prints what completes command lines: bash, zsh, fish, or kubectl.
 
@@ -33,48 +34,52 @@ end`,
 exec kubectl songbird __complete "$@"`,
 } as const;
 
-/** @returns the exit status @throws UsageError */
-export async function completion(args: readonly string[], { output }: Shell): Promise<number> {
-  const [shell] = args;
-  if (shell === '--help' || shell === '-h') output.print(HELP);
-  else if (shell === undefined)
-    throw new UsageError(`for which shell? kubectl songbird completion ${Object.keys(SCRIPTS).join('|')}`);
-  else output.print(SCRIPTS[oneOf('shell', shell, ['bash', 'zsh', 'fish', 'kubectl'])]);
-  return EXIT.done;
+export const completion = commandOf(
+  HELP,
+  { options: {}, allowPositionals: true },
+  async ({ positionals: [shell] }, { output }) => {
+    if (shell === undefined)
+      throw new UsageError(`for which shell? kubectl songbird completion ${SHELLS.join('|')}`);
+    output.print(SCRIPTS[oneOf('shell', shell, SHELLS)]);
+    return EXIT.done;
+  },
+);
+
+/** A command whose line may be completed. */
+interface Completable {
+  readonly name: string;
+  /** The first word after it names a release. */
+  readonly ofRelease: boolean;
+  readonly help: () => Promise<string>;
 }
 
-/** Commands about one release. */
-const OF_RELEASE = new Set([
-  ...['get', 'status', 'why', 'history', 'doctor'],
-  ...['pause', 'resume', 'promote', 'abort', 'retry', 'rollback-to'],
-]);
+const SHELLS = Object.keys(SCRIPTS) as (keyof typeof SCRIPTS)[];
 
-/** Words that a shell is told to add nothing to, as kubectl has it from cobra: \`ShellCompDirectiveNoFileComp\`. */
+/** Words that a shell is told to add nothing to, as kubectl has it from cobra: `ShellCompDirectiveNoFileComp`. */
 const NO_FILES = ':4';
 /** After these a shell is to complete names of files. */
 const FILES = ':0';
+/** Options whose value is the name of a file. */
+const OF_FILES = new Set(['-f', '--file', '--kubeconfig', '--output-file']);
 
-/**
- * The words that may stand last on a command line, one a line, and at last what the shell is to make of them.
- *
- * @param commands by name; each prints its options when it is asked for help
- */
+/** The words that may stand last on a command line, one a line, and at last what the shell is to make of them. */
 export async function complete(
   words: readonly string[],
-  commands: readonly string[],
-  optionsOf: (command: string) => Promise<readonly string[]>,
+  commands: readonly Completable[],
   shell: Shell,
 ): Promise<number> {
   const current = words.at(-1) ?? '';
   const before = words.slice(0, -1);
-  const command = before.find((word) => commands.includes(word));
+  const command = before
+    .map((word) => commands.find(({ name }) => name === word))
+    .find((one) => one !== undefined);
   const previous = before.at(-1) ?? '';
   const { output } = shell;
-  if (previous === '-f' || previous === '--file' || previous === '--kubeconfig') {
+  if (OF_FILES.has(previous)) {
     output.print(FILES);
     return EXIT.done;
   }
-  const found = await wordsFor({ current, previous, before, command }, commands, optionsOf, shell);
+  const found = await wordsFor({ current, previous, before, command }, commands, shell);
   for (const word of found.filter((one) => one.startsWith(current))) output.print(word);
   output.print(NO_FILES);
   return EXIT.done;
@@ -84,30 +89,35 @@ interface Line {
   readonly current: string;
   readonly previous: string;
   readonly before: readonly string[];
-  readonly command: string | undefined;
+  readonly command: Completable | undefined;
 }
 
 async function wordsFor(
   { current, previous, before, command }: Line,
-  commands: readonly string[],
-  optionsOf: (command: string) => Promise<readonly string[]>,
+  commands: readonly Completable[],
   shell: Shell,
 ): Promise<readonly string[]> {
   if (previous === '-n' || previous === '--namespace') return asked(shell, before, 'namespaces');
-  if (command === undefined) return commands;
-  if (current.startsWith('-')) return optionsOf(command);
-  const given = before.slice(before.indexOf(command) + 1).filter((word) => !word.startsWith('-'));
-  if (command === 'diff') return asked(shell, before, 'revisions');
-  if (command === 'rollback-to' && given.length > 0) return asked(shell, before, 'retired', given[0]);
-  if (command === 'completion') return Object.keys(SCRIPTS);
-  return OF_RELEASE.has(command) ? asked(shell, before, 'releases') : [];
+  if (command === undefined) return commands.map(({ name }) => name);
+  if (current.startsWith('-')) return optionsIn(await command.help());
+  const { name, ofRelease } = command;
+  const given = before.slice(before.indexOf(name) + 1).filter((word) => !word.startsWith('-'));
+  if (name === 'diff') return asked(shell, before, 'revisions');
+  if (name === 'rollback-to' && given.length > 0) return asked(shell, before, 'retired', given[0]);
+  if (name === 'report' && given.length > 0) return asked(shell, before, 'released', given[0]);
+  if (name === 'completion') return SHELLS;
+  return ofRelease ? asked(shell, before, 'releases') : [];
+}
+
+function optionsIn(help: string): readonly string[] {
+  return [...new Set(help.match(/--[a-z][a-z-]+/g) ?? [])];
 }
 
 /** What a cluster knows; nothing where it does not answer: a shell must not be disturbed. */
 async function asked(
   shell: Shell,
   before: readonly string[],
-  what: 'namespaces' | 'releases' | 'revisions' | 'retired',
+  what: 'namespaces' | 'releases' | 'revisions' | 'retired' | 'released',
   release?: string,
 ): Promise<readonly string[]> {
   const at = before.findIndex((word) => word === '-n' || word === '--namespace');
@@ -121,12 +131,18 @@ async function asked(
     return items
       .map(viewOf)
       .filter(({ name }) => release === undefined || name === release)
-      .flatMap(({ status: { stableRevision, candidateRevision, retired = [] } }) => [
-        ...(what === 'retired' ? [] : [stableRevision, candidateRevision]),
-        ...retired.map(({ revision }) => revision),
-      ])
+      .flatMap(({ status }) => revisionsIn(status, what))
       .filter((revision) => revision !== undefined);
   } catch {
     return [];
   }
+}
+
+function revisionsIn(
+  { stableRevision, candidateRevision, retired = [], history = [] }: CanaryReleaseStatus,
+  what: 'revisions' | 'retired' | 'released',
+): readonly (string | undefined)[] {
+  if (what === 'released') return [...new Set(history.map(({ revision }) => revision))];
+  const earlier = retired.map(({ revision }) => revision);
+  return what === 'retired' ? earlier : [stableRevision, candidateRevision, ...earlier];
 }

@@ -1,12 +1,11 @@
-import { parseArgs } from 'node:util';
 import { canaryReleases } from '../../api/resources.ts';
 import { OwnGate, startDashboard } from '../../dashboard/index.ts';
-import { systemClock } from '../../kube/clock.ts';
 import { isApiError } from '../../kube/types.ts';
-import { CLUSTER_HELP, CLUSTER_OPTIONS, type Cluster, EXIT, type Shell } from '../shell.ts';
+import { commandOf } from '../command.ts';
+import { CLUSTER_HELP, CLUSTER_OPTIONS, type Cluster, EXIT } from '../shell.ts';
 import { UsageError } from '../usage.ts';
 
-export const HELP = `kubectl songbird dashboard [options]
+const HELP = `kubectl songbird dashboard [options]
 
 Serves a page with all releases on this machine, until Ctrl-C: the split of traffic, errors and evidence as they go, pods,
 Events, history, and buttons for the commands. It sees and does what your kubeconfig may; other machines cannot reach it.
@@ -17,41 +16,38 @@ ${CLUSTER_HELP}`;
 /** Names of this machine, as seen from itself: no other page can call the server by them. */
 const HOSTS = new Set(['127.0.0.1', 'localhost', '[::1]']);
 
-/** @returns the exit status */
-export async function dashboard(args: readonly string[], shell: Shell): Promise<number> {
-  const { values } = parseArgs({
-    args: [...args],
+export const dashboard = commandOf(
+  HELP,
+  {
     options: { ...CLUSTER_OPTIONS, port: { type: 'string', default: '0' } },
-  });
-  const { output } = shell;
-  if (values.help === true) {
-    output.print(HELP);
+  },
+  async ({ values }, shell) => {
+    const { output } = shell;
+    const port = Number(values.port);
+    if (!/^\d+$/.test(values.port) || port > 65_535)
+      throw new UsageError(`--port must be a number from 0 to 65535, not ${values.port}`);
+    const cluster = await shell.connect(values);
+    const namespace = values.namespace ?? (await placeOf(cluster));
+    const running = await startDashboard({
+      client: cluster.client,
+      namespace,
+      gate: new OwnGate(cluster.client),
+      clock: shell.clock,
+      host: '127.0.0.1',
+      port,
+      hosts: HOSTS,
+      onError: (error) => {
+        output.complain(error instanceof Error ? error.message : String(error));
+      },
+    });
+    output.print(
+      `${running.url}  ${namespace === undefined ? 'all namespaces' : `namespace ${namespace}`}; Ctrl-C ends it`,
+    );
+    await aborted(shell.stopping);
+    await running.close();
     return EXIT.done;
-  }
-  const port = Number(values.port);
-  if (!/^\d+$/.test(values.port) || port > 65_535)
-    throw new UsageError(`--port must be a number from 0 to 65535, not ${values.port}`);
-  const cluster = await shell.connect(values);
-  const namespace = values.namespace ?? (await placeOf(cluster));
-  const running = await startDashboard({
-    client: cluster.client,
-    namespace,
-    gate: new OwnGate(cluster.client),
-    clock: systemClock,
-    host: '127.0.0.1',
-    port,
-    hosts: HOSTS,
-    onError: (error) => {
-      output.complain(error instanceof Error ? error.message : String(error));
-    },
-  });
-  output.print(
-    `${running.url}  ${namespace === undefined ? 'all namespaces' : `namespace ${namespace}`}; Ctrl-C ends it`,
-  );
-  await aborted(shell.stopping);
-  await running.close();
-  return EXIT.done;
-}
+  },
+);
 
 /** All namespaces, or that of the context for those who may not see all. */
 async function placeOf({ client, namespace }: Cluster): Promise<string | undefined> {

@@ -1,13 +1,13 @@
-import { parseArgs } from 'node:util';
 import { stringify } from 'yaml';
 import { type Deployment, LABELS } from '../../api/index.ts';
 import { deployments } from '../../kube/well-known.ts';
-import { CLUSTER_HELP, CLUSTER_OPTIONS, type Cluster, EXIT, type Shell } from '../shell.ts';
+import { commandOf } from '../command.ts';
+import { CLUSTER_HELP, CLUSTER_OPTIONS, type Cluster, EXIT } from '../shell.ts';
 import { UsageError } from '../usage.ts';
 import { diffOf, shortDiff } from '../view/diff.ts';
 import { styleFor } from '../view/style.ts';
 
-export const HELP = `kubectl songbird diff REVISION REVISION [options]
+const HELP = `kubectl songbird diff REVISION REVISION [options]
 
 What differs between the pod templates of two revisions whose Deployments are still there. The beginnings of their names
 are enough. Exit status 1 where they differ, as of diff.
@@ -17,37 +17,34 @@ ${CLUSTER_HELP}`;
 /** Lines around each that differs. */
 const AROUND = 3;
 
-/** @returns the exit status */
-export async function diff(args: readonly string[], shell: Shell): Promise<number> {
-  const { values, positionals } = parseArgs({
-    args: [...args],
+export const diff = commandOf(
+  HELP,
+  {
     allowPositionals: true,
     options: CLUSTER_OPTIONS,
-  });
-  const { output } = shell;
-  if (values.help === true) {
-    output.print(HELP);
-    return EXIT.done;
-  }
-  const [from, to, ...more] = positionals;
-  if (from === undefined || to === undefined || more.length > 0)
-    throw new UsageError(
-      'two revisions: kubectl songbird diff REVISION REVISION; status and history name them',
-    );
-  const cluster = await shell.connect(values);
-  const [before, after] = await bothOf(cluster, from, to);
-  const lines = diffOf(linesOf(before), linesOf(after));
-  if (lines.every(({ sign }) => sign === ' ')) {
-    output.print(`revisions ${revisionOf(before)} and ${revisionOf(after)} have the same template`);
-    return EXIT.done;
-  }
-  const style = styleFor(output.color === true);
-  output.print(`--- ${revisionOf(before)}`);
-  output.print(`+++ ${revisionOf(after)}`);
-  for (const line of shortDiff(lines, AROUND))
-    output.print(line.startsWith('-') ? style.bad(line) : line.startsWith('+') ? style.good(line) : line);
-  return EXIT.failed;
-}
+  },
+  async ({ values, positionals }, shell) => {
+    const { output } = shell;
+    const [from, to, ...more] = positionals;
+    if (from === undefined || to === undefined || more.length > 0)
+      throw new UsageError(
+        'two revisions: kubectl songbird diff REVISION REVISION; status and history name them',
+      );
+    const cluster = await shell.connect(values);
+    const [before, after] = await bothOf(cluster, from, to);
+    const lines = diffOf(linesOf(before), linesOf(after));
+    if (lines.every(({ sign }) => sign === ' ')) {
+      output.print(`revisions ${revisionOf(before)} and ${revisionOf(after)} have the same template`);
+      return EXIT.done;
+    }
+    const style = styleFor(output.color === true);
+    output.print(`--- ${revisionOf(before)}`);
+    output.print(`+++ ${revisionOf(after)}`);
+    for (const line of shortDiff(lines, AROUND))
+      output.print(line.startsWith('-') ? style.bad(line) : line.startsWith('+') ? style.good(line) : line);
+    return EXIT.failed;
+  },
+);
 
 async function bothOf(
   { client, namespace }: Cluster,

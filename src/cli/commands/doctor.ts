@@ -1,16 +1,16 @@
-import { parseArgs } from 'node:util';
 import type { CanaryReleaseObject } from '../../api/index.ts';
 import { canaryReleases } from '../../api/resources.ts';
 import { type Check, lookAll } from '../doctor/check.ts';
 import { clusterChecks } from '../doctor/cluster.ts';
 import { releaseChecks } from '../doctor/release.ts';
 import { nameIn, releaseNamed } from '../releases.ts';
-import { CLUSTER_HELP, CLUSTER_OPTIONS, type Cluster, EXIT, type Shell } from '../shell.ts';
-import { oneOf } from '../usage.ts';
+import { commandOf } from '../command.ts';
+import { CLUSTER_HELP, CLUSTER_OPTIONS, type Cluster, EXIT } from '../shell.ts';
+import { OUTPUT_OPTION, formatOf } from '../usage.ts';
 import { viewOf } from '../view/release.ts';
 import { type Style, styleFor, wrapped } from '../view/style.ts';
 
-export const HELP = `kubectl songbird doctor [NAME...] [options]
+const HELP = `kubectl songbird doctor [NAME...] [options]
 
 What a release needs: CRDs, an operator that leads, rights, Istio, Services with port names, sidecars, Gateways. Says what is
 there, what is missing, and how to mend it; of all releases of the namespace, or of those that are named. Exit status 1
@@ -21,33 +21,30 @@ ${CLUSTER_HELP}`;
 
 const COLUMNS = 100;
 
-/** @returns the exit status */
-export async function doctor(args: readonly string[], shell: Shell): Promise<number> {
-  const { values, positionals } = parseArgs({
-    args: [...args],
+export const doctor = commandOf(
+  HELP,
+  {
     allowPositionals: true,
-    options: { ...CLUSTER_OPTIONS, output: { type: 'string', short: 'o' } },
-  });
-  const { output } = shell;
-  if (values.help === true) {
-    output.print(HELP);
-    return EXIT.done;
-  }
-  const format = values.output === undefined ? undefined : oneOf('output', values.output, ['json']);
-  const cluster = await shell.connect(values);
-  const parts = [
-    { about: 'cluster', checks: await clusterChecks(cluster.client, cluster.namespace, shell.now()) },
-    ...(await Promise.all((await releasesOf(cluster, positionals)).map((one) => examined(one, cluster)))),
-  ];
-  if (format === 'json') output.print(JSON.stringify(parts, null, 2));
-  else {
-    const style = styleFor(output.color === true);
-    const width = Math.min(COLUMNS, output.columns ?? COLUMNS);
-    for (const line of parts.flatMap(({ about, checks }) => linesOf(about, checks, width, style)))
-      output.print(line);
-  }
-  return parts.some(({ checks }) => checks.some(({ state }) => state === 'bad')) ? EXIT.failed : EXIT.done;
-}
+    options: { ...CLUSTER_OPTIONS, ...OUTPUT_OPTION },
+  },
+  async ({ values, positionals }, shell) => {
+    const { output } = shell;
+    const format = formatOf(values.output, ['json']);
+    const cluster = await shell.connect(values);
+    const parts = [
+      { about: 'cluster', checks: await clusterChecks(cluster.client, cluster.namespace, shell.clock.now()) },
+      ...(await Promise.all((await releasesOf(cluster, positionals)).map((one) => examined(one, cluster)))),
+    ];
+    if (format === 'json') output.print(JSON.stringify(parts, null, 2));
+    else {
+      const style = styleFor(output.color === true);
+      const width = Math.min(COLUMNS, output.columns ?? COLUMNS);
+      for (const line of parts.flatMap(({ about, checks }) => linesOf(about, checks, width, style)))
+        output.print(line);
+    }
+    return parts.some(({ checks }) => checks.some(({ state }) => state === 'bad')) ? EXIT.failed : EXIT.done;
+  },
+);
 
 async function releasesOf(
   cluster: Cluster,

@@ -1,4 +1,3 @@
-import { parseArgs } from 'node:util';
 import { stringify } from 'yaml';
 import { eventMetrics } from '../../analysis/event-metric.ts';
 import {
@@ -10,12 +9,13 @@ import {
 } from '../../api/index.ts';
 import { podsFor } from '../../core/steps.ts';
 import { type Manifest, readManifest } from '../manifest.ts';
-import { EXIT, type Shell } from '../shell.ts';
-import { UsageError, oneOf } from '../usage.ts';
+import { commandOf } from '../command.ts';
+import { EXIT } from '../shell.ts';
+import { OUTPUT_OPTION, UsageError, formatOf } from '../usage.ts';
 import { wrapped } from '../view/style.ts';
 import { table } from '../view/table.ts';
 
-export const HELP = `kubectl songbird explain -f FILE [options]
+const HELP = `kubectl songbird explain -f FILE [options]
 
 What a CanaryRelease says, written out: its steps with their pods and times, what passes them, what ends them, and all
 defaults. Needs no cluster.
@@ -26,34 +26,30 @@ defaults. Needs no cluster.
 
 const COLUMNS = 100;
 
-/** @returns the exit status @throws UsageError */
-export async function explain(args: readonly string[], { output }: Shell): Promise<number> {
-  const { values } = parseArgs({
-    args: [...args],
+export const explain = commandOf(
+  HELP,
+  {
     options: {
       file: { type: 'string', short: 'f' },
       release: { type: 'string' },
-      output: { type: 'string', short: 'o' },
-      help: { type: 'boolean', short: 'h' },
+      ...OUTPUT_OPTION,
     },
-  });
-  if (values.help === true) {
-    output.print(HELP);
+  },
+  async ({ values }, { output }) => {
+    const { file } = values;
+    if (file === undefined) throw new UsageError('which manifest? kubectl songbird explain -f FILE');
+    const format = formatOf(values.output, ['yaml', 'json']);
+    const manifest = await readManifest(file, values.release);
+    const { spec } = manifest;
+    if (format === 'json') output.print(JSON.stringify(spec, null, 2));
+    else if (format === 'yaml') output.print(stringify(spec).trimEnd());
+    else {
+      const width = Math.min(COLUMNS, output.columns ?? COLUMNS);
+      for (const line of linesOf(manifest, width)) output.print(line);
+    }
     return EXIT.done;
-  }
-  const { file } = values;
-  if (file === undefined) throw new UsageError('which manifest? kubectl songbird explain -f FILE');
-  const format = values.output === undefined ? undefined : oneOf('output', values.output, ['yaml', 'json']);
-  const manifest = await readManifest(file, values.release);
-  const { spec } = manifest;
-  if (format === 'json') output.print(JSON.stringify(spec, null, 2));
-  else if (format === 'yaml') output.print(stringify(spec).trimEnd());
-  else {
-    const width = Math.min(COLUMNS, output.columns ?? COLUMNS);
-    for (const line of linesOf(manifest, width)) output.print(line);
-  }
-  return EXIT.done;
-}
+  },
+);
 
 function linesOf({ name, namespace, spec }: Manifest, width: number): string[] {
   return [

@@ -1,17 +1,17 @@
-import { parseArgs } from 'node:util';
 import { stringify } from 'yaml';
 import type { CanaryReleaseObject } from '../../api/index.ts';
 import { canaryReleases } from '../../api/resources.ts';
 import type { ApiClient } from '../../kube/types.ts';
 import { isApiError } from '../../kube/types.ts';
 import { absence, nameIn, releaseNamed } from '../releases.ts';
-import { CLUSTER_HELP, CLUSTER_OPTIONS, EXIT, type Shell } from '../shell.ts';
-import { UsageError, oneOf } from '../usage.ts';
+import { commandOf } from '../command.ts';
+import { CLUSTER_HELP, CLUSTER_OPTIONS, EXIT } from '../shell.ts';
+import { OUTPUT_OPTION, UsageError, formatOf } from '../usage.ts';
 import { type ReleaseView, viewOf } from '../view/release.ts';
 import { ago } from '../view/status.ts';
 import { table } from '../view/table.ts';
 
-export const HELP = `kubectl songbird get [NAME...] [options]
+const HELP = `kubectl songbird get [NAME...] [options]
 
 Lists releases: where each is, and why.
 
@@ -21,39 +21,40 @@ ${CLUSTER_HELP}`;
 
 const FORMATS = ['wide', 'json', 'yaml', 'name'] as const;
 
-/** @returns the exit status */
-export async function get(args: readonly string[], shell: Shell): Promise<number> {
-  const { values, positionals } = parseArgs({
-    args: [...args],
+export const get = commandOf(
+  HELP,
+  {
     allowPositionals: true,
     options: {
       ...CLUSTER_OPTIONS,
       'all-namespaces': { type: 'boolean', short: 'A', default: false },
-      output: { type: 'string', short: 'o' },
+      ...OUTPUT_OPTION,
     },
-  });
-  const { output } = shell;
-  if (values.help === true) {
-    output.print(HELP);
+  },
+  async ({ values, positionals }, shell) => {
+    const { output } = shell;
+    const format = formatOf(values.output, FORMATS);
+    const everywhere = values['all-namespaces'];
+    if (everywhere && positionals.length > 0)
+      throw new UsageError('a name is of one namespace: leave -A out, or the name');
+    const cluster = await shell.connect(values);
+    const releases =
+      positionals.length > 0
+        ? await Promise.all(positionals.map((name) => releaseNamed(cluster, nameIn(name))))
+        : await listed(cluster.client, everywhere ? undefined : cluster.namespace);
+    if (releases.length === 0) {
+      output.complain(everywhere ? 'there is no CanaryRelease in this cluster' : await absence(cluster, ''));
+      return EXIT.done;
+    }
+    for (const line of linesOf(releases, format, {
+      everywhere,
+      now: shell.clock.now(),
+      columns: output.columns,
+    }))
+      output.print(line);
     return EXIT.done;
-  }
-  const format = values.output === undefined ? undefined : oneOf('output', values.output, FORMATS);
-  const everywhere = values['all-namespaces'];
-  if (everywhere && positionals.length > 0)
-    throw new UsageError('a name is of one namespace: leave -A out, or the name');
-  const cluster = await shell.connect(values);
-  const releases =
-    positionals.length > 0
-      ? await Promise.all(positionals.map((name) => releaseNamed(cluster, nameIn(name))))
-      : await listed(cluster.client, everywhere ? undefined : cluster.namespace);
-  if (releases.length === 0) {
-    output.complain(everywhere ? 'there is no CanaryRelease in this cluster' : await absence(cluster, ''));
-    return EXIT.done;
-  }
-  for (const line of linesOf(releases, format, { everywhere, now: shell.now(), columns: output.columns }))
-    output.print(line);
-  return EXIT.done;
-}
+  },
+);
 
 /** Page by page: a cluster may hold thousands. */
 async function listed(client: ApiClient, namespace: string | undefined): Promise<CanaryReleaseObject[]> {

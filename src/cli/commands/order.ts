@@ -1,58 +1,45 @@
 import { randomBytes } from 'node:crypto';
-import { parseArgs } from 'node:util';
 import { API_VERSION, type Action, type ReleaseCommand } from '../../api/index.ts';
 import { releaseCommands } from '../../api/resources.ts';
+import { whoAmI } from '../../kube/who.ts';
+import { within } from '../limit.ts';
+import { ORDERS, type OrderWord } from '../orders.ts';
 import { oneName, releaseNamed } from '../releases.ts';
-import { CLUSTER_HELP, CLUSTER_OPTIONS, type Cluster, type Command, EXIT, type Shell } from '../shell.ts';
+import { type Command, commandOf } from '../command.ts';
+import { CLUSTER_HELP, CLUSTER_OPTIONS, type Cluster, EXIT, type Shell } from '../shell.ts';
 import { statesOf } from '../states.ts';
 import { UsageError, period } from '../usage.ts';
 import { type ReleaseView, viewOf } from '../view/release.ts';
 
-/** A word of the command line that orders something of a release. */
-export interface Order {
-  readonly word: string;
-  readonly summary: string;
-  readonly about: (view: ReleaseView, revision: string | undefined) => Ordered;
-}
+/** What an order is about. @throws UsageError where there is nothing that it could be about */
+type About = (view: ReleaseView, revision: string | undefined) => Ordered;
 
-/** What is ordered of which revision. @throws UsageError where there is none that it could be */
+/** What is ordered of which revision. */
 interface Ordered {
   readonly action: Action;
   readonly revision: string;
 }
 
 const OF_CANDIDATE =
-  (action: Action) =>
-  ({ name, status }: ReleaseView, revision = status.candidateRevision): Ordered => {
+  (action: Action): About =>
+  ({ name, status }, revision = status.candidateRevision) => {
     if (revision !== undefined) return { action, revision };
     throw new UsageError(
       `no release of ${name} is in progress: ${status.message ?? 'the operator has not seen it'}`,
     );
   };
 
-export const ORDERS: readonly Order[] = [
-  { word: 'pause', summary: 'holds the candidate at its weight', about: OF_CANDIDATE('pause') },
-  { word: 'resume', summary: 'goes on from a pause', about: OF_CANDIDATE('resume') },
-  {
-    word: 'promote',
-    summary: 'passes the present step now; with --full all that remain',
-    about: OF_CANDIDATE('promote'),
+const ABOUT: Readonly<Record<OrderWord, About>> = {
+  pause: OF_CANDIDATE('pause'),
+  resume: OF_CANDIDATE('resume'),
+  promote: OF_CANDIDATE('promote'),
+  abort: OF_CANDIDATE('abort'),
+  retry: ({ name, status }, revision = status.rejected?.revision) => {
+    if (revision !== undefined) return { action: 'retry', revision };
+    throw new UsageError(`no revision of ${name} was rolled back`);
   },
-  { word: 'abort', summary: 'takes the candidate back', about: OF_CANDIDATE('abort') },
-  {
-    word: 'retry',
-    summary: 'tries the revision that was rolled back again',
-    about: ({ name, status }, revision = status.rejected?.revision) => {
-      if (revision !== undefined) return { action: 'retry', revision };
-      throw new UsageError(`no revision of ${name} was rolled back`);
-    },
-  },
-  {
-    word: 'rollback-to',
-    summary: 'returns to an earlier revision at once',
-    about: (view, revision) => ({ action: 'rollbackTo', revision: earlier(view, revision) }),
-  },
-];
+  'rollback-to': (view, revision) => ({ action: 'rollbackTo', revision: earlier(view, revision) }),
+};
 
 /** One of those whose Deployments are still there, by the beginning of its name. */
 function earlier({ name, status }: ReleaseView, wanted: string | undefined): string {
@@ -67,7 +54,8 @@ function earlier({ name, status }: ReleaseView, wanted: string | undefined): str
   return revision;
 }
 
-function helpOf({ word, summary }: Order): string {
+function helpOf(word: OrderWord): string {
+  const summary = ORDERS[word];
   const revision = word === 'rollback-to' ? ' REVISION' : '';
   const option =
     word === 'rollback-to'
@@ -79,7 +67,7 @@ function helpOf({ word, summary }: Order): string {
       : '';
   return `kubectl songbird ${word} NAME${revision} [options]
 
-${summary[0]?.toUpperCase()}${summary.slice(1)}. Makes a ReleaseCommand, and waits until it is executed (exit status 0) or refused (1).
+${summary.charAt(0).toUpperCase()}${summary.slice(1)}. Makes a ReleaseCommand, and waits until it is executed (exit status 0) or refused (1).
 
 ${full}${option}  --no-wait            does not wait
   --timeout PERIOD     waits no longer (default 30s), exit status 4
@@ -87,10 +75,10 @@ ${CLUSTER_HELP}`;
 }
 
 /** The command that gives this order. */
-export function ordering(order: Order): Command {
-  return async (args, shell) => {
-    const { values, positionals } = parseArgs({
-      args: [...args],
+export function ordering(word: OrderWord): Command {
+  return commandOf(
+    helpOf(word),
+    {
       allowPositionals: true,
       options: {
         ...CLUSTER_OPTIONS,
@@ -99,36 +87,32 @@ export function ordering(order: Order): Command {
         'no-wait': { type: 'boolean', default: false },
         timeout: { type: 'string', default: '30s' },
       },
-    });
-    const { output } = shell;
-    const { word } = order;
-    if (values.help === true) {
-      output.print(helpOf(order));
+    },
+    async ({ values, positionals }, shell) => {
+      if (values.full && word !== 'promote') throw new UsageError(`--full is for promote, not for ${word}`);
+      const [named, ...rest] = positionals;
+      const takesRevision = word === 'rollback-to';
+      const name = oneName(
+        takesRevision && named !== undefined ? [named, ...rest.slice(1)] : positionals,
+        word,
+      );
+      const timeoutMs = period('timeout', values.timeout);
+      const cluster = await shell.connect(values);
+      const [release, by] = await Promise.all([releaseNamed(cluster, name), whoAmI(cluster.client)]);
+      const view = viewOf(release);
+      const { action, revision } = ABOUT[word](view, takesRevision ? rest[0] : values.revision);
+      const made = await make(cluster, name, { action: values.full ? 'promoteFull' : action, revision, by });
+      if (!values['no-wait']) return outcomeOf(made, cluster, shell, timeoutMs);
+      shell.output.print(`releasecommand.songbird.dev/${made.metadata.name} created`);
       return EXIT.done;
-    }
-    if (values.full && word !== 'promote') throw new UsageError(`--full is for promote, not for ${word}`);
-    const [named, ...rest] = positionals;
-    const takesRevision = word === 'rollback-to';
-    const name = oneName(
-      takesRevision && named !== undefined ? [named, ...rest.slice(1)] : positionals,
-      word,
-    );
-    const timeoutMs = period('timeout', values.timeout);
-    const cluster = await shell.connect(values);
-    const view = viewOf(await releaseNamed(cluster, name));
-    const { action, revision } = order.about(view, takesRevision ? rest[0] : values.revision);
-    const made = await make(cluster, name, values.full ? 'promoteFull' : action, revision);
-    if (!values['no-wait']) return outcomeOf(made, cluster, shell, timeoutMs);
-    output.print(`releasecommand.songbird.dev/${made.metadata.name} created`);
-    return EXIT.done;
-  };
+    },
+  );
 }
 
 async function make(
   { client, namespace }: Cluster,
   release: string,
-  action: Action,
-  revision: string,
+  { action, revision, by }: Ordered & { readonly by: string | undefined },
 ): Promise<ReleaseCommand> {
   const suffix = randomBytes(4).toString('hex');
   const name = `${release.slice(0, 200)}-${action.toLowerCase()}-${suffix}`;
@@ -136,7 +120,7 @@ async function make(
     apiVersion: API_VERSION,
     kind: 'ReleaseCommand',
     metadata: { name, namespace },
-    spec: { release, revision, action },
+    spec: { release, revision, action, ...(by === undefined ? {} : { by: by.slice(0, 256) }) },
   };
   // Defaults are the API server's to fill in.
   return client.create<ReleaseCommand>(releaseCommands, command as ReleaseCommand);
@@ -144,32 +128,34 @@ async function make(
 
 async function outcomeOf(
   { metadata: { name } }: ReleaseCommand,
-  { client, namespace }: Cluster,
+  cluster: Cluster,
   shell: Shell,
   timeoutMs: number,
 ): Promise<number> {
+  const exit = await within(shell, timeoutMs, (signal) => handling(name, cluster, shell, signal));
+  if (exit !== undefined) return exit;
+  shell.output.complain(
+    `nobody has handled ${name} within ${shell.stopping.aborted ? 'the time that it had' : `${timeoutMs / 1000} s`}: it stays, and is executed once the operator sees it; kubectl delete releasecommand ${name} takes it back; is the operator running? kubectl songbird doctor`,
+  );
+  return EXIT.timeout;
+}
+
+/** The exit status once a command was handled; undefined when the signal aborts before. */
+async function handling(
+  name: string,
+  { client, namespace }: Cluster,
+  shell: Shell,
+  signal: AbortSignal,
+): Promise<number | undefined> {
   const { output } = shell;
-  const ended = new AbortController();
-  const signal = AbortSignal.any([shell.stopping, ended.signal]);
-  const late = shell.sleep(timeoutMs, signal).then(() => {
-    ended.abort();
-  });
-  let exit: number | undefined;
   const states = statesOf<ReleaseCommand>(client, releaseCommands, { name, namespace }, shell, signal);
   for await (const command of states) {
     const { phase, message = '' } = command?.status ?? {};
     if (phase === undefined && command !== undefined) continue;
-    exit = phase === 'Executed' ? EXIT.done : EXIT.failed;
     if (command === undefined) output.complain(`${name} was deleted before it was handled`);
     else if (phase === 'Executed') output.print(message);
     else output.complain(`refused: ${message}`);
-    break;
+    return phase === 'Executed' ? EXIT.done : EXIT.failed;
   }
-  ended.abort();
-  await late;
-  if (exit !== undefined) return exit;
-  output.complain(
-    `nobody has handled ${name} within ${shell.stopping.aborted ? 'the time that it had' : `${timeoutMs / 1000} s`}: it stays, and is executed once the operator sees it; kubectl delete releasecommand ${name} takes it back; is the operator running? kubectl songbird doctor`,
-  );
-  return EXIT.timeout;
+  return undefined;
 }

@@ -1,8 +1,10 @@
-import { parseArgs } from 'node:util';
 import type { CanaryReleaseObject } from '../../api/index.ts';
 import { canaryReleases } from '../../api/resources.ts';
+import { sleep } from '../../kube/clock.ts';
 import { type Course, courseAfter } from '../../core/course.ts';
+import { within } from '../limit.ts';
 import { absence, oneName, releaseNamed } from '../releases.ts';
+import { commandOf } from '../command.ts';
 import { CLUSTER_HELP, CLUSTER_OPTIONS, type Cluster, EXIT, type Shell } from '../shell.ts';
 import { statesOf } from '../states.ts';
 import { UsageError, period } from '../usage.ts';
@@ -10,7 +12,7 @@ import { type ReleaseView, isUnderWay, viewOf } from '../view/release.ts';
 import { statusLines } from '../view/status.ts';
 import { styleFor } from '../view/style.ts';
 
-export const HELP = `kubectl songbird status NAME [options]
+const HELP = `kubectl songbird status NAME [options]
 
 One release at a glance: its steps, the split of traffic, what is counted on both sides, and why.
 
@@ -25,10 +27,9 @@ const COLUMNS = 80;
 /** Times are drawn anew so often (ms). */
 const TICK_MS = 1000;
 
-/** @returns the exit status */
-export async function status(args: readonly string[], shell: Shell): Promise<number> {
-  const { values, positionals } = parseArgs({
-    args: [...args],
+export const status = commandOf(
+  HELP,
+  {
     allowPositionals: true,
     options: {
       ...CLUSTER_OPTIONS,
@@ -36,27 +37,25 @@ export async function status(args: readonly string[], shell: Shell): Promise<num
       wait: { type: 'boolean', default: false },
       timeout: { type: 'string', default: '30m' },
     },
-  });
-  const { output } = shell;
-  if (values.help === true) {
-    output.print(HELP);
+  },
+  async ({ values, positionals }, shell) => {
+    const { output } = shell;
+    const name = oneName(positionals, 'status');
+    const timeoutMs = period('timeout', values.timeout);
+    if (values.watch && values.wait)
+      throw new UsageError('either --watch or --wait: --wait draws as it goes, too');
+    const cluster = await shell.connect(values);
+    if (values.wait) return waitFor(name, cluster, shell, timeoutMs);
+    if (values.watch) return watch(name, cluster, shell);
+    const view = viewOf(await releaseNamed(cluster, name));
+    for (const line of picture(view, courseAfter(undefined, view.status), shell)) output.print(line);
     return EXIT.done;
-  }
-  const name = oneName(positionals, 'status');
-  const timeoutMs = period('timeout', values.timeout);
-  if (values.watch && values.wait)
-    throw new UsageError('either --watch or --wait: --wait draws as it goes, too');
-  const cluster = await shell.connect(values);
-  if (values.wait) return waitFor(name, cluster, shell, timeoutMs);
-  if (values.watch) return watch(name, cluster, shell);
-  const view = viewOf(await releaseNamed(cluster, name));
-  for (const line of picture(view, courseAfter(undefined, view.status), shell)) output.print(line);
-  return EXIT.done;
-}
+  },
+);
 
-function picture(view: ReleaseView, course: Course | undefined, { output, now }: Shell): string[] {
+function picture(view: ReleaseView, course: Course | undefined, { output, clock }: Shell): string[] {
   const columns = Math.max(20, output.columns ?? COLUMNS);
-  return statusLines(view, course, { now: now(), columns, style: styleFor(output.color === true) });
+  return statusLines(view, course, { now: clock.now(), columns, style: styleFor(output.color === true) });
 }
 
 async function watch(name: string, cluster: Cluster, shell: Shell): Promise<number> {
@@ -81,21 +80,16 @@ function endOf(view: ReleaseView): number | undefined {
 }
 
 async function waitFor(name: string, cluster: Cluster, shell: Shell, timeoutMs: number): Promise<number> {
-  const ended = new AbortController();
-  const signal = AbortSignal.any([shell.stopping, ended.signal]);
   let exit: number | undefined;
   let last: ReleaseView | undefined;
-  const late = shell.sleep(timeoutMs, signal).then(() => {
-    ended.abort();
-  });
-  await follow(name, cluster, shell, signal, (view) => {
-    if (view === undefined) return true;
-    last = view;
-    exit = endOf(view);
-    return exit === undefined;
-  });
-  ended.abort();
-  await late;
+  await within(shell, timeoutMs, (signal) =>
+    follow(name, cluster, shell, signal, (view) => {
+      if (view === undefined) return true;
+      last = view;
+      exit = endOf(view);
+      return exit === undefined;
+    }),
+  );
   const sentence = `${name}: ${last?.problems[0]?.message ?? last?.status.message ?? 'not there'}`;
   if (exit === EXIT.done) shell.output.print(sentence);
   else if (exit === undefined) shell.output.complain(`time is over. ${sentence}`);
@@ -143,10 +137,10 @@ async function follow(
   }
 }
 
-async function tick(draw: () => void, { sleep, output }: Shell, signal: AbortSignal): Promise<void> {
+async function tick(draw: () => void, { clock, output }: Shell, signal: AbortSignal): Promise<void> {
   if (output.redraw === undefined) return;
   for (;;) {
-    await sleep(TICK_MS, signal);
+    await sleep(clock, TICK_MS, signal);
     if (signal.aborted) return;
     draw();
   }

@@ -1,15 +1,15 @@
-import { parseArgs } from 'node:util';
 import type { CanaryReleaseStatus, MetricStatus } from '../../api/index.ts';
 import { formatPercent } from '../../api/index.ts';
 import { oneName, releaseNamed } from '../releases.ts';
-import { CLUSTER_HELP, CLUSTER_OPTIONS, type Cluster, EXIT, type Shell } from '../shell.ts';
+import { commandOf } from '../command.ts';
+import { CLUSTER_HELP, CLUSTER_OPTIONS, type Cluster, EXIT } from '../shell.ts';
 import { events } from '../../kube/well-known.ts';
-import type { KubeObject } from '../../kube/types.ts';
+import { type ReadEvent, eventTimeOf } from '../../kube/event-time.ts';
 import { type ReleaseView, isUnderWay, viewOf } from '../view/release.ts';
 import { ago, odds } from '../view/status.ts';
 import { type Style, styleFor, wrapped } from '../view/style.ts';
 
-export const HELP = `kubectl songbird why NAME [options]
+const HELP = `kubectl songbird why NAME [options]
 
 Why a release is where it is: the verdict in numbers, what happened last, and what to do about it.
 
@@ -19,39 +19,36 @@ const COLUMNS = 100;
 /** Events that are shown. */
 const SHOWN = 8;
 
-/** @returns the exit status */
-export async function why(args: readonly string[], shell: Shell): Promise<number> {
-  const { values, positionals } = parseArgs({
-    args: [...args],
+export const why = commandOf(
+  HELP,
+  {
     allowPositionals: true,
     options: CLUSTER_OPTIONS,
-  });
-  const { output } = shell;
-  if (values.help === true) {
-    output.print(HELP);
+  },
+  async ({ values, positionals }, shell) => {
+    const { output } = shell;
+    const name = oneName(positionals, 'why');
+    const cluster = await shell.connect(values);
+    const view = viewOf(await releaseNamed(cluster, name));
+    const told = await eventsOf(cluster, name);
+    const width = Math.min(COLUMNS, output.columns ?? COLUMNS);
+    const style = styleFor(output.color === true);
+    const paragraphs = [
+      wrapped(sentenceOf(view, shell.clock.now()), width),
+      ...(view.status.analysis?.metrics ?? []).map((metric) => metricLines(metric, width, style)),
+      (view.status.analysis?.values ?? []).flatMap(({ message }) => wrapped(message, width)),
+      eventLines(told, shell.clock.now(), width, style),
+      wrapped(adviceFor(view), width),
+    ];
+    paragraphs
+      .filter((lines) => lines.length > 0)
+      .forEach((lines, index) => {
+        if (index > 0) output.print('');
+        for (const line of lines) output.print(line);
+      });
     return EXIT.done;
-  }
-  const name = oneName(positionals, 'why');
-  const cluster = await shell.connect(values);
-  const view = viewOf(await releaseNamed(cluster, name));
-  const told = await eventsOf(cluster, name);
-  const width = Math.min(COLUMNS, output.columns ?? COLUMNS);
-  const style = styleFor(output.color === true);
-  const paragraphs = [
-    wrapped(sentenceOf(view, shell.now()), width),
-    ...(view.status.analysis?.metrics ?? []).map((metric) => metricLines(metric, width, style)),
-    (view.status.analysis?.values ?? []).flatMap(({ message }) => wrapped(message, width)),
-    eventLines(told, shell.now(), width, style),
-    wrapped(adviceFor(view), width),
-  ];
-  paragraphs
-    .filter((lines) => lines.length > 0)
-    .forEach((lines, index) => {
-      if (index > 0) output.print('');
-      for (const line of lines) output.print(line);
-    });
-  return EXIT.done;
-}
+  },
+);
 
 /** What is so, and since when. */
 function sentenceOf(view: ReleaseView, now: number): string {
@@ -98,30 +95,17 @@ function isUnknown({ atLeast, atMost }: NonNullable<MetricStatus['ratio']>): boo
   return atLeast === 0 && atMost === undefined;
 }
 
-interface EventObject extends KubeObject {
-  readonly type?: string;
-  readonly reason?: string;
-  readonly note?: string;
-  readonly eventTime?: string | null;
-  readonly deprecatedLastTimestamp?: string;
-  readonly series?: { readonly count: number; readonly lastObservedTime: string };
-}
-
-async function eventsOf({ client, namespace }: Cluster, name: string): Promise<EventObject[]> {
+async function eventsOf({ client, namespace }: Cluster, name: string): Promise<ReadEvent[]> {
   const fieldSelector = `regarding.kind=CanaryRelease,regarding.name=${name}`;
-  const { items } = await client.list<EventObject>(events, { namespace, fieldSelector });
-  return items.sort((a, b) => timeOf(a).localeCompare(timeOf(b))).slice(-SHOWN);
+  const { items } = await client.list<ReadEvent>(events, { namespace, fieldSelector });
+  return items.sort((a, b) => eventTimeOf(a).localeCompare(eventTimeOf(b))).slice(-SHOWN);
 }
 
-function timeOf({ series, eventTime, deprecatedLastTimestamp, metadata }: EventObject): string {
-  return series?.lastObservedTime ?? eventTime ?? deprecatedLastTimestamp ?? metadata.creationTimestamp ?? '';
-}
-
-function eventLines(told: readonly EventObject[], now: number, width: number, style: Style): string[] {
+function eventLines(told: readonly ReadEvent[], now: number, width: number, style: Style): string[] {
   if (told.length === 0) return [];
   const lines = told.flatMap((event) => {
     const often = event.series === undefined ? '' : ` (${event.series.count} times)`;
-    const text = `${ago(timeOf(event), now)} ago  ${event.reason ?? ''}: ${event.note ?? ''}${often}`;
+    const text = `${ago(eventTimeOf(event), now)} ago  ${event.reason ?? ''}: ${event.note ?? ''}${often}`;
     const paint = event.type === 'Warning' ? style.warn : (line: string) => line;
     return wrapped(text, width - 2).map((line, at) => `${at === 0 ? '  ' : '    '}${paint(line)}`);
   });

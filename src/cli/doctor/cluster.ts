@@ -1,6 +1,6 @@
 import { crds } from '../../api/crd.ts';
 import { VERSION } from '../../api/names.ts';
-import { canaryReleases, releaseCommands } from '../../api/resources.ts';
+import { canaryReleases, notificationPolicies, releaseCommands } from '../../api/resources.ts';
 import type { ApiClient, KubeObject, ResourceType } from '../../kube/types.ts';
 import { isApiError } from '../../kube/types.ts';
 import {
@@ -154,6 +154,7 @@ const NEEDED: readonly {
   { type: canaryReleases, verb: 'patch' },
   { type: canaryReleases, verb: 'update', subresource: 'status' },
   { type: releaseCommands, verb: 'update', subresource: 'status' },
+  { type: notificationPolicies, verb: 'update', subresource: 'status' },
   { type: deployments, verb: 'patch' },
   { type: services, verb: 'patch' },
   { type: virtualServices, verb: 'patch' },

@@ -7,6 +7,7 @@ import {
   GROUP,
   type Problem,
   parseCommand,
+  parsePolicy,
   parseRelease,
   parseTemplate,
 } from '../../api/index.ts';
@@ -85,6 +86,10 @@ function problemsOf(object: Found['object'], all: readonly Found[]): readonly Pr
     }
     case 'ReleaseCommand': {
       const parsed = parseCommand(object);
+      return parsed.ok ? [] : parsed.problems;
+    }
+    case 'NotificationPolicy': {
+      const parsed = parsePolicy(object);
       return parsed.ok ? [] : parsed.problems;
     }
     default: {

@@ -1,7 +1,8 @@
-import { readFile, readdir, stat } from 'node:fs/promises';
+import { readdir, stat } from 'node:fs/promises';
 import { join } from 'node:path';
-import { text as streamText } from 'node:stream/consumers';
 import { type Document, LineCounter, isCollection, isNode, parseAllDocuments } from 'yaml';
+import { isObject } from '../../kube/json.ts';
+import { contentOf } from '../files.ts';
 import { UsageError } from '../usage.ts';
 
 /** One object of a file, and where its fields stand. */
@@ -59,21 +60,13 @@ async function filesOf(path: string): Promise<string[]> {
   }
 }
 
-async function contentOf(file: string): Promise<string> {
-  try {
-    return await (file === '-' ? streamText(process.stdin) : readFile(file, 'utf8'));
-  } catch (error) {
-    throw new UsageError(`cannot read ${file}: ${error instanceof Error ? error.message : String(error)}`);
-  }
-}
-
 function objectsOf(file: string, document: Document, lines: LineCounter): Found[] {
   const value: unknown = document.toJS();
-  if (!isRecord(value)) return [];
+  if (!isObject(value)) return [];
   const lineOf = (path: readonly (string | number)[]) => lineIn(document, path, lines);
   if (value['kind'] !== 'List' || !Array.isArray(value['items'])) return [{ file, object: value, lineOf }];
   return value['items'].flatMap((item: unknown, index) =>
-    isRecord(item)
+    isObject(item)
       ? [
           {
             file,
@@ -97,8 +90,4 @@ function lineIn(document: Document, path: readonly (string | number)[], lines: L
 
 function isBlock(node: unknown): boolean {
   return isCollection(node) && node.flow !== true;
-}
-
-function isRecord(value: unknown): value is Record<string, unknown> {
-  return typeof value === 'object' && value !== null && !Array.isArray(value);
 }

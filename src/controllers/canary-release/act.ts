@@ -1,4 +1,5 @@
 import {
+  ANNOTATIONS,
   type CanaryRelease,
   type CanaryReleaseStatus,
   type DestinationRule,
@@ -12,6 +13,7 @@ import {
   workloadName,
 } from '../../api/index.ts';
 import type { CommandEffect, Effect, PendingCommand } from '../../core/model.ts';
+import { packJson } from '../../kube/packed-json.ts';
 import type { OwnWrites } from '../../kube/own-writes.ts';
 import {
   type ApiClient,
@@ -27,7 +29,7 @@ import { deployments, destinationRules, jobs, services, virtualServices } from '
 import { istioRouter } from '../../traffic/istio/router.ts';
 import type { TrafficWrite } from '../../traffic/router.ts';
 import { measureOf } from '../../analysis/templates/render.ts';
-import { baselineDeployment, deploymentOf, jobOf, serviceOf } from '../../workloads/index.ts';
+import { baselineDeployment, deploymentOf, jobOf, keptReport, serviceOf } from '../../workloads/index.ts';
 import { canaryReleases, releaseCommands } from '../../api/resources.ts';
 import type { Gathered } from './observe.ts';
 
@@ -43,6 +45,9 @@ export class RefusedWrite extends Error {
     this.problem = problem;
   }
 }
+
+/** So long (ms) the write of a report may take: no release waits for it longer. */
+const REPORT_MS = 2000;
 
 /** Carries out what `decide` ordered. Every write is noted, so that the next pass waits until the caches show it. */
 export class Actor {
@@ -156,6 +161,8 @@ export class Actor {
         return this.#createJob(gathered, effect);
       case 'deleteJob':
         return this.#delete(jobs, release, gathered.jobs[effect.name]);
+      case 'keepReport':
+        return this.#keepReport(gathered, effect);
       case 'finishCommand':
       case 'deleteCommand':
         return this.answer(keyOf(release.metadata), effect);
@@ -248,6 +255,25 @@ export class Actor {
       { fieldManager: FIELD_MANAGER },
     );
     this.#writes.wrote(keyOf(gathered.release.metadata), deployments, scaled);
+  }
+
+  /** Beside what is applied, and so never taken away by an apply. */
+  async #keepReport(
+    { release, deployments: known }: Gathered,
+    { revision, report }: Extract<Effect, { kind: 'keepReport' }>,
+  ): Promise<void> {
+    const deployment = known[revision];
+    if (deployment === undefined) return;
+    const { uid, resourceVersion } = deployment.metadata;
+    const annotations = { [ANNOTATIONS.report]: keptReport(report.release.startedAt, packJson(report)) };
+    const kept = await this.#client.patch<KubeObject>(
+      deployments,
+      deployment.metadata,
+      'merge',
+      { metadata: { uid, resourceVersion, annotations } },
+      { fieldManager: FIELD_MANAGER, timeoutMs: REPORT_MS },
+    );
+    this.#writes.wrote(keyOf(release.metadata), deployments, kept);
   }
 
   async #delete(type: ResourceType, release: CanaryRelease, object: KubeObject | undefined): Promise<void> {

@@ -27,6 +27,8 @@ let analysis: AnalysisStatus | undefined;
 let failing: number;
 let targets: readonly Target[] | undefined;
 let measured: number;
+/** Whether the source tells of stable. */
+let knowsStable: boolean;
 
 beforeEach(() => {
   clock = new VirtualClock(START);
@@ -34,6 +36,7 @@ beforeEach(() => {
   targets = undefined;
   failing = 0;
   measured = 0;
+  knowsStable = true;
   const forget = () => undefined;
   const source = { read: async (query: TelemetryQuery) => counted(query), forget };
   analyst = new Analyst(
@@ -65,7 +68,11 @@ function counted({ from, now, targets: asked }: TelemetryQuery) {
     since: { new: from, old: from },
     counts: { new: errors(10 * seconds, 10 * seconds * failing), old: errors(90 * seconds, 0) },
   };
-  return { ok: true as const, intervals: [interval], completeThrough: { new: now, old: now } };
+  return {
+    ok: true as const,
+    intervals: [interval],
+    completeThrough: { new: now, ...(knowsStable ? { old: now } : {}) },
+  };
 }
 
 type Status = Record<string, unknown>;
@@ -102,8 +109,8 @@ async function pass(...pods: readonly KubeObject[]) {
   };
   const spec = { analysis: { errorRate: { max: '50%' }, templates: [{ name: 'shop' }] } };
   const release = { ...aRelease(spec), status } as CanaryReleaseObject;
-  const deployment = deploymentOf(aRelease(), 'new', 1);
-  const caches = cachesOf([release, deployment, TEMPLATE, ...pods]);
+  const deployments = ['new', 'old'].map((revision) => deploymentOf(aRelease(), revision, 1));
+  const caches = cachesOf([release, ...deployments, TEMPLATE, ...pods]);
   const gathered = gather(release, caches, undefined, () => ({ unneeded: true }));
   if (!('observed' in gathered)) throw new Error(JSON.stringify(gathered.problems));
   const seen = await analyst.analyse(KEY, gathered, clock.now());
@@ -183,6 +190,23 @@ describe('a candidate that loses its only ready pod', () => {
     targets = undefined;
     expect((await pass()).analysis).toBeUndefined();
     expect(targets).toBeUndefined();
+  });
+});
+
+describe('a source that tells nothing of stable', () => {
+  it('has not counted while a pod of stable serves', async () => {
+    knowsStable = false;
+    const { telemetry } = await pass(good, pod('serving', READY, 'old'));
+    expect(telemetry).toEqual({ state: 'readable', counted: false });
+    knowsStable = true;
+    const { telemetry: then } = await pass(good, pod('serving', READY, 'old'));
+    expect(then).toEqual({ state: 'readable', counted: true });
+  });
+
+  it('keeps no mend from a stable version of which no pod is ready', async () => {
+    knowsStable = false;
+    const { telemetry } = await pass(good, pod('broken', UNREADY, 'old'));
+    expect(telemetry).toEqual({ state: 'readable', counted: true });
   });
 });
 

@@ -190,6 +190,7 @@ export class CanaryReleaseController {
         await this.#deps.actor.perform(effect, current);
       } catch (error) {
         if (!(error instanceof RefusedWrite)) throw error;
+        if (effect.kind === 'keepReport') return this.#unkept(object, error.problem);
         return this.#refuse(key, object, error.problem, effect);
       }
     }
@@ -245,6 +246,12 @@ export class CanaryReleaseController {
     const namespace = object.metadata.namespace ?? '';
     await withinBudget(clock, [secrets.refresh(namespace, gathered.metrics.secrets)]);
     return look();
+  }
+
+  /** A release is none the worse for a report that cannot be kept: that is told, and does not stall it. */
+  #unkept(object: CanaryReleaseObject, problem: Problem): NextPass {
+    this.#deps.observer.refused(object, problem);
+    return { at: this.#deps.clock.now() + RETRY_REFUSED_MS };
   }
 
   /** Shows a refusal in status at once, and tries the write again from time to time: someone may have mended it. */

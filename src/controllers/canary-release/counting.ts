@@ -16,7 +16,7 @@ import {
 import { baselineOf } from '../../core/baseline.ts';
 import { nextLookMs } from '../../core/looks.ts';
 import { heldShare } from '../../core/window.ts';
-import { type Observed, type TelemetryState, ms } from '../../core/model.ts';
+import { type Observed, type TelemetryState, ms, readyPods } from '../../core/model.ts';
 import type { Clock } from '../../kube/clock.ts';
 import { isReady, mayAnswer } from '../../workloads/index.ts';
 import { type Count, CountReader, type Counted, NOTHING } from './counts.ts';
@@ -103,7 +103,10 @@ export class Counting {
           ? { ...second, through: first.through, queriedThrough: second.through }
           : joined(first, second);
     }
-    return { telemetry: telemetryOf(parts, progress, now), analysis: unlessAmiss(analysis, problem) };
+    return {
+      telemetry: telemetryOf(parts, progress, observed, now),
+      analysis: unlessAmiss(analysis, problem),
+    };
   }
 
   #query(gathered: Gathered, progress: Progress, now: number): TelemetryQuery {
@@ -223,14 +226,19 @@ function joined(builtIn: AnalysisStatus, queried: AnalysisStatus): AnalysisStatu
 
 function telemetryOf(
   parts: readonly { analysis: AnalysisStatus; problem: Problem | undefined }[],
-  { attempt }: Progress,
+  { attempt, stable }: Progress,
+  observed: Observed,
   now: number,
 ): TelemetryState {
   const problem = parts.find((part) => part.problem !== undefined)?.problem;
   if (problem !== undefined) return { state: 'failing', problem };
   const begun = ms(attempt.startedAt);
   // A beginning that lies ahead is from before the clock was set back: it tells nothing.
-  const counted = begun > now || parts.every(({ analysis }) => ms(analysis.through) > begun);
+  // An empty answer is none where pods serve: that source may never tell of this release.
+  const isTold = ({ stableThrough }: AnalysisStatus) =>
+    stableThrough !== undefined || readyPods(observed, stable) === 0;
+  const counted =
+    begun > now || parts.every(({ analysis }) => ms(analysis.through) > begun && isTold(analysis));
   return { state: 'readable', counted };
 }
 

@@ -31,6 +31,7 @@ import {
   deploymentOf,
   isReady,
   jobResult,
+  reportedIn,
   revisionOf,
   serviceOf,
   startProblem,
@@ -215,6 +216,7 @@ function workloadView(
     // The template of an earlier revision is known from its Deployment alone, so only the present one can drift.
     drifted: revision === target && !contains(deploymentOf(release, revision, replicas), deployment),
     problem: startProblem(pods, deployment),
+    report: reportedIn(deployment),
   };
 }
 

@@ -5,6 +5,7 @@ import { API_VERSION, type ReleaseCommand, parseCommand } from '../../api/index.
 import { releaseCommands } from '../../api/resources.ts';
 import type { Clock } from '../../kube/clock.ts';
 import { isApiError } from '../../kube/types.ts';
+import { whoAmI } from '../../kube/who.ts';
 import type { Asset } from './assets.ts';
 import type { Board } from './board.ts';
 import { COOKIE, type Gate, type Visitor } from './gate.ts';
@@ -180,6 +181,7 @@ async function command(
   const visitor = await letIn(request, options);
   const { key, action, revision } = await bodyOf(request);
   const [namespace = '', release = ''] = String(key).split('/');
+  const by = await whoAmI(visitor.client());
   const object = {
     apiVersion: API_VERSION,
     kind: 'ReleaseCommand',
@@ -187,7 +189,7 @@ async function command(
       namespace,
       name: `${release}-${String(action).toLowerCase()}-${randomBytes(4).toString('hex')}`,
     },
-    spec: { release, revision, action },
+    spec: { release, revision, action, ...(by === undefined ? {} : { by: by.slice(0, 256) }) },
   };
   const parsed = parseCommand(object);
   if (!parsed.ok) throw new Refused(400, parsed.problems.map(({ message }) => message).join('; '));

@@ -1,7 +1,8 @@
 import { LABELS, type Pod } from '../../api/index.ts';
 import type { Clock } from '../../kube/clock.ts';
 import { Informer } from '../../kube/informer.ts';
-import type { ApiClient, KubeObject } from '../../kube/types.ts';
+import { type ReadEvent, eventTimeOf } from '../../kube/event-time.ts';
+import type { ApiClient } from '../../kube/types.ts';
 import { events, pods } from '../../kube/well-known.ts';
 import type { EventView, PodView } from '../wire.ts';
 
@@ -47,19 +48,10 @@ export class Surroundings {
   }
 }
 
-interface EventObject extends KubeObject {
-  readonly type?: string;
-  readonly reason?: string;
-  readonly note?: string;
-  readonly eventTime?: string | null;
-  readonly deprecatedLastTimestamp?: string;
-  readonly series?: { readonly lastObservedTime: string };
-}
-
 class Watched {
   readonly listeners = new Set<Listener>();
   readonly #pods: Informer<Pod>;
-  readonly #events: Informer<EventObject>;
+  readonly #events: Informer<ReadEvent>;
 
   constructor(key: string, client: ApiClient, clock: Clock, onError: (error: unknown) => void) {
     const [namespace = '', name = ''] = key.split('/');
@@ -70,7 +62,7 @@ class Watched {
     const handlers = { added: tell, updated: tell, deleted: tell };
     const common = { client, clock, namespace, handlers, onError };
     this.#pods = new Informer<Pod>({ ...common, type: pods, labelSelector: `${LABELS.release}=${name}` });
-    this.#events = new Informer<EventObject>({
+    this.#events = new Informer<ReadEvent>({
       ...common,
       type: events,
       fieldSelector: `regarding.kind=CanaryRelease,regarding.name=${name}`,
@@ -112,12 +104,7 @@ function podView({ metadata, status }: Pod): PodView {
   };
 }
 
-function eventView({ type, reason = '', note = '', series, eventTime, ...event }: EventObject): EventView {
-  const { deprecatedLastTimestamp, metadata } = event;
-  return {
-    at: series?.lastObservedTime ?? eventTime ?? deprecatedLastTimestamp ?? metadata.creationTimestamp ?? '',
-    warning: type === 'Warning',
-    reason,
-    note,
-  };
+function eventView(event: ReadEvent): EventView {
+  const { type, reason = '', note = '' } = event;
+  return { at: eventTimeOf(event), warning: type === 'Warning', reason, note };
 }

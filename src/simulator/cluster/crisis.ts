@@ -165,6 +165,24 @@ const COINCIDENCES: readonly Maker[] = [
       },
     ],
   }),
+  // Somebody else's object is in the way of a rollback.
+  (dice, at) => ({
+    edits: [
+      { at: at - dice.between(100, 3000), edit: 'replace', forMs: 25_000 },
+      { at, edit: 'command', action: 'abort', who: 'candidate' },
+    ],
+  }),
+  // From before the release on nobody tells of it.
+  (dice) => ({
+    faults: [
+      {
+        at: SECOND_AT_MS - 2000,
+        forMs: 20_000,
+        fault: 'telemetry',
+        kind: dice.of<TelemetryFault>(['empty', 'down']),
+      },
+    ],
+  }),
 ];
 
 /** So long (ms) after the second version came. */

@@ -101,7 +101,7 @@ class Run implements Scene {
       },
       decided: (process, gathered, decision) => {
         this.#steps += 1;
-        this.memory.decided(process, decision);
+        this.memory.decided(process, gathered, decision);
         for (const rule of this.#rules) rule.decided?.(process, gathered, decision);
       },
       happened,

@@ -1,5 +1,5 @@
 import { baselineName } from '../../api/index.ts';
-import { type Pass, holds, isFull, readyOf, weightOf } from './invariants.ts';
+import { type Pass, holds, isFull, readyOf, weightOf } from './pass.ts';
 import type { Effect } from '../../core/model.ts';
 import { podsFor } from '../../core/steps.ts';
 

@@ -1,7 +1,8 @@
 import { decide } from '../../core/decide.ts';
 import { ms } from '../../core/model.ts';
 import { deepEqual, deepFreeze } from '../../kube/json.ts';
-import { Invariants, weightOf } from './invariants.ts';
+import { Invariants } from './invariants.ts';
+import { weightOf } from './pass.ts';
 import { AXES, type Place, placesWith, worldAt } from './small-worlds.ts';
 
 /** What came of a part of the small worlds. */

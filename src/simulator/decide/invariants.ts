@@ -1,21 +1,14 @@
 import { isDeepStrictEqual } from 'node:util';
-import type { CanaryReleaseStatus, Condition } from '../../api/index.ts';
 import { checkBaseline, checkBaselineGoes, isCompared } from './baseline-invariants.ts';
-import type { Decision, Effect, Observed } from '../../core/model.ts';
+import type { Decision, Observed } from '../../core/model.ts';
 import { ms } from '../../core/model.ts';
 import { LATEST_MS } from '../../core/window.ts';
-import { unreadable } from './readable.ts';
+import { checkStatus } from './kstatus-invariants.ts';
+import { type Pass, holds, isFull, isOrdered, readyOf, sameAttempt, weightOf } from './pass.ts';
+import { checkRecord } from './record-invariants.ts';
 import { checkStandIn, isStandIn } from './stand-in-invariants.ts';
-import { dwellMs, podsFor, stepAfter } from '../../core/steps.ts';
-
-/** One pass, as the rules below look at it. */
-export interface Pass {
-  readonly observed: Observed;
-  readonly before: CanaryReleaseStatus;
-  readonly after: CanaryReleaseStatus;
-  readonly effect: Effect | undefined;
-  readonly now: number;
-}
+import { checkAbortFirst, checkBackends, checkBadManifest, checkWeights } from './traffic-invariants.ts';
+import { dwellMs, stepAfter } from '../../core/steps.ts';
 
 /** A weight that passes have seen without a break. */
 interface Held {
@@ -23,8 +16,6 @@ interface Held {
   readonly weight: number;
   readonly since: number;
 }
-
-type Route = Extract<Effect, { kind: 'route' }>;
 
 /**
  * The design's invariants, checked at every pass of a world from what the pass saw and decided. Keeps its own memory of
@@ -53,6 +44,7 @@ export class Invariants {
     checkBaselineGoes(pass);
     if (observed.deleting) return;
     checkStatus(pass);
+    checkRecord(pass);
     checkBadManifest(pass);
     checkAbortFirst(pass);
     checkBaseline(pass);
@@ -192,193 +184,6 @@ function checkFirst(pass: Pass, stable: string): void {
   holds('no-empty-backend', staffed, 'the first one is stable before it is up');
 }
 
-/** Fails with the name of the invariant. */
-export function holds(invariant: string, condition: boolean, otherwise: string | (() => string)): void {
-  if (condition) return;
-  throw new Error(`${invariant}: ${typeof otherwise === 'string' ? otherwise : otherwise()}`);
-}
-
-/** What kstatus says of conditions, and what a status must be to be readable after a restart. */
-export function checkStatus({ observed, before, after, now }: Pass): void {
-  const { conditions = [] } = after;
-  const types = conditions.map(({ type }) => type);
-  holds('kstatus', types.filter((type) => type === 'Ready').length === 1, 'there is not one Ready');
-  holds('kstatus', new Set(types).size === types.length, () => `types repeat: ${types.join()}`);
-  holds('kstatus', !(types.includes('Stalled') && types.includes('Reconciling')), 'Stalled and Reconciling');
-  for (const condition of conditions) checkCondition(condition, before.conditions ?? [], observed, now);
-  const ready = conditions.find(({ type }) => type === 'Ready')?.status;
-  holds(
-    'kstatus',
-    (ready === 'False') === types.includes('Stalled'),
-    () => `Ready is ${ready}, ${types.join()}`,
-  );
-  holds(
-    'kstatus',
-    (ready === 'Unknown') === types.includes('Reconciling'),
-    () => `Ready is ${ready}, ${types.join()}`,
-  );
-  holds('kstatus', after.observedGeneration === observed.generation, 'observedGeneration of status');
-  const wrong = unreadable(after);
-  holds('status', wrong === undefined, wrong ?? '');
-}
-
-function checkCondition(
-  { type, status, message, reason, lastTransitionTime, observedGeneration }: Condition,
-  before: readonly Condition[],
-  observed: Observed,
-  now: number,
-): void {
-  holds('kstatus', type === 'Ready' || status === 'True', () => `${type} is there, but ${status}`);
-  holds('kstatus', observedGeneration === observed.generation, () => `observedGeneration of ${type}`);
-  holds('kstatus', message !== '' && reason !== '', () => `${type} does not say why`);
-  const old = before.find((condition) => condition.type === type);
-  const since = old?.status === status ? old.lastTransitionTime : new Date(now).toISOString();
-  holds(
-    'kstatus',
-    lastTransitionTime === since,
-    () => `lastTransitionTime of ${type} is ${lastTransitionTime}, not ${since}`,
-  );
-}
-
-function checkWeights({ weights }: Route): void {
-  const shares = Object.values(weights);
-  const sum = shares.reduce((total, weight) => total + weight, 0);
-  const whole = shares.every((weight) => Number.isInteger(weight) && weight > 0);
-  holds('weights-sum', sum === 100 && whole, JSON.stringify(weights));
-}
-
-/** `no-empty-backend`: what gains traffic can serve it, what has traffic keeps its pods. */
-function checkBackends(pass: Pass): void {
-  const { observed, after, effect } = pass;
-  const candidate = after.candidateRevision;
-  const { replicas } = observed.spec;
-  if (effect?.kind === 'route') {
-    const someServe = Object.keys(observed.traffic.weights ?? {}).some(
-      (revision) => readyOf(observed, revision) > 0,
-    );
-    for (const [revision, weight] of Object.entries(effect.weights)) {
-      if (weight <= weightOf(observed, revision)) continue;
-      const needed = revision === candidate ? podsToRise(pass, weight) : 1;
-      const nobodyIsTo = replicas === 0 && revision === after.stableRevision;
-      const enough =
-        readyOf(observed, revision) >= needed || nobodyIsTo || (!someServe && revision !== candidate);
-      holds(
-        'no-empty-backend',
-        enough,
-        () => `${weight}% to ${revision} with ${readyOf(observed, revision)} pods`,
-      );
-    }
-  }
-  if (effect?.kind !== 'scaleDeployment' && effect?.kind !== 'deleteDeployment') return;
-  const left = effect.kind === 'deleteDeployment' ? 0 : effect.replicas;
-  const weight = weightOf(observed, effect.revision);
-  // Nobody says which revision serves: the Service sends to all of them.
-  const isLast =
-    observed.traffic.weights === undefined &&
-    Object.keys(observed.workloads).every((it) => it === effect.revision || readyOf(observed, it) === 0);
-  const kept =
-    weight === 0
-      ? isLast
-        ? Math.min(1, readyOf(observed, effect.revision), replicas)
-        : 0
-      : podsFor(weight, replicas);
-  holds(
-    'no-empty-backend',
-    left >= kept,
-    () => `${effect.revision} keeps ${left} pods for ${weight}% of the traffic`,
-  );
-}
-
-/** The pods with which a candidate may have this weight: those for its share, or any, where nobody else serves. */
-function podsToRise(pass: Pass, weight: number): number {
-  const isAlone = pass.after.stableRevision === undefined || isStandIn(pass);
-  return isAlone ? 1 : podsFor(weight, pass.observed.spec.replicas);
-}
-
-/** Traffic is never touched by a manifest that cannot work, but taken back all the same. */
-function checkBadManifest({ observed, after, effect }: Pass): void {
-  if (observed.problems.length === 0 || effect === undefined) return;
-  const raised =
-    effect.kind === 'route' &&
-    Object.entries(effect.weights).some(
-      ([revision, weight]) => revision !== after.stableRevision && weight > weightOf(observed, revision),
-    );
-  const allowed =
-    (effect.kind === 'route' && effect.weightsOnly && !raised) ||
-    (effect.kind === 'scaleDeployment' && effect.revision === after.stableRevision) ||
-    effect.kind === 'finishCommand' ||
-    effect.kind === 'deleteCommand';
-  holds('bad-manifest', allowed, () => `does ${effect.kind}`);
-}
-
-/** `abort-first`: a failed or unwanted candidate is given up in this very pass, and loses its traffic before all else. */
-function checkAbortFirst(pass: Pass): void {
-  const { before, after } = pass;
-  const { candidateRevision: candidate, stableRevision: stable } = before;
-  if (candidate !== undefined && stable !== undefined && mustGo(pass)) {
-    const gone = after.candidateRevision !== candidate || !sameAttempt(pass);
-    holds('abort-first', after.ending !== undefined || gone, () => `${candidate} is not given up`);
-  }
-  checkUnwanted(pass);
-}
-
-/** Whoever is neither stable nor going out loses its traffic first, unless stable cannot take it and others can. */
-function checkUnwanted({ observed, after, effect }: Pass): void {
-  const { candidateRevision: candidate, stableRevision: stable, ending } = after;
-  if (stable === undefined) return;
-  const wanted = ending === undefined ? [stable, candidate] : [stable];
-  const unwanted = Object.keys(observed.traffic.weights ?? {}).filter((it) => !wanted.includes(it));
-  const someServe = Object.keys(observed.traffic.weights ?? {}).some((it) => readyOf(observed, it) > 0);
-  const isBlocked = observed.spec.replicas > 0 && readyOf(observed, stable) === 0 && someServe;
-  const isUrgent = effect?.kind === 'route' && effect.urgent;
-  for (const revision of unwanted) {
-    const weight = weightOf(observed, revision);
-    const isDone = weight === 0 || isBlocked || isUrgent;
-    holds('abort-first', isDone, () => `does ${effect?.kind} while ${revision} has ${weight}%`);
-  }
-  if (effect?.kind !== 'route') return;
-  const given = Object.keys(effect.weights).filter((it) => !wanted.includes(it));
-  holds('abort-first', given.length === 0, () => `routes to ${given.join()}, which nobody wants`);
-}
-
-/** True when the candidate failed, is no longer wanted, or was given up before. */
-function mustGo(pass: Pass): boolean {
-  const { observed, before } = pass;
-  if (before.step === undefined) return false;
-  if (before.ending !== undefined || isOrdered(pass, 'abort')) return true;
-  const returning = before.attempt?.returning === true && observed.target === before.rejected?.revision;
-  const isWanted = observed.target === before.candidateRevision || returning || isOrdered(pass, 'retry');
-  return !isWanted || (observed.analysis?.verdict === 'Fail' && !isFull(pass));
-}
-
-/** True when a person orders, or ordered, to promote whatever the evidence says. */
-export function isFull(pass: Pass): boolean {
-  return pass.before.promotion === 'full' || isOrdered(pass, 'promoteFull') || isOrdered(pass, 'rollbackTo');
-}
-
-function sameAttempt({ before, after }: Pass): boolean {
-  return before.attempt?.number === after.attempt?.number;
-}
-
-/** True when this pass executed a command of this action. */
-function isOrdered({ observed, before, after }: Pass, action: string): boolean {
-  const known = new Set(before.commands?.map(({ uid }) => uid));
-  return (after.commands ?? []).some(
-    ({ uid, phase }) =>
-      !known.has(uid) &&
-      phase === 'Executed' &&
-      observed.commands.some((command) => command.uid === uid && command.spec.action === action),
-  );
-}
-
-export function weightOf(observed: Observed, revision: string | undefined): number {
-  return revision === undefined ? 0 : (observed.traffic.weights?.[revision] ?? 0);
-}
-
-export function readyOf(observed: Observed, revision: string): number {
-  return observed.workloads[revision]?.ready ?? 0;
-}
-
 /** The verdict and the data of a window that began at `since` are enough to leave a weight that is to be watched for `dwell` ms. */
 function checkEvidence({ observed, before, now }: Pass, since: number, dwell: number): void {
   const { analysis } = observed;
@@ -388,7 +193,9 @@ function checkEvidence({ observed, before, now }: Pass, since: number, dwell: nu
   const isHarmless = analysis?.metrics.every(({ harmless }) => harmless === true) === true;
   const isThisWindow = analysis?.windowFrom === before.step?.observedAt;
   const isEarly = observed.spec.analysis.advance === 'onEvidence' && isHarmless && isThisWindow;
-  const dwellEnd = since + dwell + (analysis?.uncountedMs ?? 0);
+  // Time that nobody counted is told from the window's begin, which may lie before what was seen here.
+  const from = Math.min(since, ms(analysis?.windowFrom ?? ''));
+  const dwellEnd = dwell + Math.max(since, from + (analysis?.uncountedMs ?? 0));
   holds('fresh-evidence', isEarly || now >= dwellEnd, () => `goes on ${dwellEnd - now} ms before its time`);
   // Who goes on early has the data up to now but for what a source needs to tell them.
   const needed = Math.min(dwellEnd, isEarly ? now - LATEST_MS[observed.spec.analysis.source] : Infinity);

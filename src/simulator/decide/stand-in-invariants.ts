@@ -1,5 +1,4 @@
-import type { Pass } from './invariants.ts';
-import { holds, readyOf, weightOf } from './invariants.ts';
+import { type Pass, holds, readyOf, weightOf } from './pass.ts';
 import { podsFor } from '../../core/steps.ts';
 
 /** True while a candidate that serves has to serve for stable, too, which has not the pods for its share. */

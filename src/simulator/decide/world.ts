@@ -263,7 +263,8 @@ export class World {
   #scaled(kind: string, before: Workload | undefined, replicas: number): Workload {
     const possible = this.#couldServe(kind, replicas);
     const ready = this.slow ? Math.min(before?.ready ?? 0, possible) : possible;
-    return { replicas, ready, pods: replicas, drifted: false };
+    const { report } = before ?? {};
+    return { replicas, ready, pods: replicas, drifted: false, ...(report === undefined ? {} : { report }) };
   }
 
   #couldServe(revision: string, replicas: number): number {
@@ -309,14 +310,9 @@ export class World {
         return;
       }
       case 'createJob':
-        this.jobs = { ...this.jobs, [effect.name]: 'running' };
+      case 'deleteJob':
+        this.#job(effect);
         return;
-      case 'deleteJob': {
-        const { [effect.name]: gone, ...rest } = this.jobs;
-        if (gone === undefined) throw new Error(`Job ${effect.name} is not there`);
-        this.jobs = rest;
-        return;
-      }
       case 'route':
         this.#route(effect);
         return;
@@ -324,6 +320,14 @@ export class World {
         this.weights = undefined;
         this.subsets = [];
         return;
+      case 'keepReport': {
+        const { revision, report } = effect;
+        const workload = this.workloads[revision];
+        if (workload === undefined) throw new Error(`${revision} has no Deployment`);
+        const kept = { ...workload, report: report.release.startedAt };
+        this.workloads = { ...this.workloads, [revision]: kept };
+        return;
+      }
       case 'finishCommand':
         this.commands = this.commands.map((command) =>
           command.uid === effect.uid ? { ...command, finishedAt: ms(effect.at) } : command,
@@ -332,6 +336,12 @@ export class World {
       case 'deleteCommand':
         this.commands = this.commands.filter(({ uid }) => uid !== effect.uid);
     }
+  }
+
+  #job({ kind, name }: Extract<Effect, { kind: 'createJob' | 'deleteJob' }>): void {
+    const { [name]: running, ...rest } = this.jobs;
+    if (kind === 'deleteJob' && running === undefined) throw new Error(`Job ${name} is not there`);
+    this.jobs = kind === 'createJob' ? { ...rest, [name]: 'running' } : rest;
   }
 
   /** As a router writes: subsets that are needed, then weights, then without the subsets that nothing names. */

@@ -33,6 +33,7 @@ const want = (weights: Record<string, number>, subsets = Object.keys(weights)): 
   weights,
   subsets,
   weightsOnly: false,
+  urgent: false,
 });
 
 describe('planning', () => {
@@ -52,6 +53,14 @@ describe('planning', () => {
       drifted: false,
       effective: true,
     });
+  });
+
+  it('takes weight away before it makes a DestinationRule that is gone: that may be refused', () => {
+    const { live } = settle(EMPTY, want({ one: 50, two: 50 }));
+    const gone = { ...live, destinationRule: undefined };
+    const desired = want({ one: 100 });
+    expect(istioRouter.plan(aRelease(), desired, gone)?.object.kind).toBe('DestinationRule');
+    expect(settle(gone, { ...desired, urgent: true }).writes).toEqual(['VirtualService', 'DestinationRule']);
   });
 
   it('names the port where a gateway is involved, and routes tcp and tls by their own sections', () => {

@@ -51,7 +51,10 @@ function plan(
   const named = Object.keys(desired.weights);
 
   const needed = [...new Set([...present, ...routed, ...named])].sort();
-  if (rule === undefined || named.some((subset) => !present.includes(subset))) {
+  // Without a DestinationRule no subset gets anything, so weight can be taken at once: that it can't be made, as somebody
+  // else's has its name, must not hold a rollback up.
+  const isLeaving = rule === undefined && service !== undefined && desired.urgent;
+  if (!isLeaving && (rule === undefined || named.some((subset) => !present.includes(subset)))) {
     return { kind: 'apply', object: destinationRule(release, needed) };
   }
   const routes = virtualService(release, desired.weights);
@@ -59,7 +62,7 @@ function plan(
   if (service === undefined || !sameRoutes(routes, service)) return { kind: 'apply', object: routes };
 
   const trimmed = destinationRule(release, [...desired.subsets].sort());
-  return sameRule(trimmed, rule) ? undefined : { kind: 'apply', object: trimmed };
+  return rule !== undefined && sameRule(trimmed, rule) ? undefined : { kind: 'apply', object: trimmed };
 }
 
 function remove(

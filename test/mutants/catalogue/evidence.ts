@@ -44,6 +44,14 @@ export const EVIDENCE: readonly Mutant[] = [
     replace: '  if (text.includes("<html>")) {',
   },
   {
+    name: 'empty-prometheus-as-zero',
+    sentence: 'A Prometheus that knows nothing of the release has counted it.',
+    peer: 'Flagger #1353, Argo Rollouts #3503: an empty result',
+    file: 'controllers/canary-release/counting.ts',
+    find: 'stableThrough !== undefined || readyPods(observed, stable) === 0;',
+    replace: "stableThrough !== '' || readyPods(observed, stable) === 0;",
+  },
+  {
     name: 'some-proxies-are-enough',
     sentence: 'Data count as complete when one pod answered; the bad one may be another.',
     file: 'telemetry/proxies/fold.ts',

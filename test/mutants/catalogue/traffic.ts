@@ -55,9 +55,9 @@ export const TRAFFIC: readonly Mutant[] = [
     sentence: 'A subset is taken away before the route that names it.',
     peer: 'Argo Rollouts #4195: 503 NoClusterFound at the end and on abort',
     file: 'traffic/istio/router.ts',
-    find: `  if (rule === undefined || named.some((subset) => !present.includes(subset))) {
+    find: `  if (!isLeaving && (rule === undefined || named.some((subset) => !present.includes(subset)))) {
     return { kind: 'apply', object: destinationRule(release, needed) };`,
-    replace: `  if (rule === undefined || [...named].sort().join() !== [...present].sort().join()) {
+    replace: `  if (!isLeaving && (rule === undefined || [...named].sort().join() !== [...present].sort().join())) {
     return { kind: 'apply', object: destinationRule(release, [...named].sort()) };`,
   },
   {
@@ -65,10 +65,18 @@ export const TRAFFIC: readonly Mutant[] = [
     sentence: 'The first routes name a subset before it is there.',
     peer: 'Argo Rollouts #2507: downtime on the first deployment',
     file: 'traffic/istio/router.ts',
-    find: '  if (rule === undefined || named.some((subset) => !present.includes(subset))) {',
+    find: '  if (!isLeaving && (rule === undefined || named.some((subset) => !present.includes(subset)))) {',
     replace: `  if (service === undefined && rule === undefined)
     return { kind: 'apply', object: virtualService(release, desired.weights) };
-  if (rule === undefined || named.some((subset) => !present.includes(subset))) {`,
+  if (!isLeaving && (rule === undefined || named.some((subset) => !present.includes(subset)))) {`,
+  },
+  {
+    name: 'rollback-behind-a-conflict',
+    sentence: "A rollback waits until a DestinationRule is there, though somebody else's has its name.",
+    peer: 'Argo Rollouts #4626, #4128, #4839: a traffic error comes before the abort',
+    file: 'traffic/istio/router.ts',
+    find: 'const isLeaving = rule === undefined && service !== undefined && desired.urgent;',
+    replace: 'const isLeaving = false;',
   },
   {
     name: 'rule-deleted-before-routes',

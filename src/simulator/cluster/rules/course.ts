@@ -71,7 +71,7 @@ export class CourseRules implements Rule {
     if (step.progressAt > old.progressAt && !isResumed) this.#renews(old, step);
     const spans = memory.heldSince(is.candidateRevision ?? '', memory.basis(user));
     const isOne = spans.length === 1 && spans[0]?.weight === weight && !simulation.plan.meshTells;
-    const isOpen = old.observedAt !== undefined && step.observedAt !== undefined;
+    const isOpen = old.observedAt !== undefined && step.observedAt !== undefined && !memory.hasGoneOn(user);
     if (isOne && isOpen && step.observedAt !== old.observedAt)
       this.#scene.broken('no-skip', `watches ${weight}% anew, though it was there all the time`);
   }

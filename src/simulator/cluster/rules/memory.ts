@@ -1,5 +1,7 @@
 import type { Action, CanaryReleaseStatus } from '../../../api/index.ts';
+import type { Gathered } from '../../../controllers/canary-release/observe.ts';
 import type { Decision } from '../../../core/model.ts';
+import { deepEqual } from '../../../kube/json.ts';
 import type { KubeObject } from '../../../kube/types.ts';
 import { isOperator, type ProcessClock } from '../process-clock.ts';
 import type { Simulation } from '../simulation.ts';
@@ -27,11 +29,20 @@ interface Held {
   readonly standsIn: boolean;
 }
 
+/** What a process has decided since the API server last accepted a status from it: while that is refused it goes on in memory. */
+interface Unwritten {
+  readonly status: CanaryReleaseStatus;
+  readonly since: number;
+  readonly attempts: ReadonlySet<number>;
+  isWritten: boolean;
+}
+
 /** What has happened, as far as rules need it. Times in ms of the world's monotonic clock. */
 export class Memory {
   /** When each process decided last, by its identity. */
   readonly #decidedAt = new Map<string, number>();
   readonly #givenUp = new Map<string, number | undefined>();
+  readonly #unwritten = new Map<string, Unwritten>();
   /** Between the last decision of one process and the first of the next. */
   readonly #gaps: { readonly from: number; readonly to: number }[] = [];
   #last: { readonly identity: string; readonly at: number } | undefined;
@@ -50,15 +61,31 @@ export class Memory {
     this.#simulation = simulation;
   }
 
-  decided(process: ProcessClock, { status }: Decision): void {
+  decided(process: ProcessClock, { observed }: Gathered, { status }: Decision): void {
     const at = this.#simulation.clock.monotonic();
     const { identity } = process;
     this.#decidedAt.set(identity, at);
     this.#givenUp.set(identity, status.ending === undefined ? undefined : status.attempt?.number);
+    this.#remember(identity, observed.status, status, at);
     if (this.#simulation.leader?.clock !== process) return;
     if (this.#last !== undefined && this.#last.identity !== identity)
       this.#gaps.push({ from: this.#last.at, to: at });
     this.#last = { identity, at };
+  }
+
+  #remember(identity: string, before: CanaryReleaseStatus, status: CanaryReleaseStatus, at: number): void {
+    const old = this.#unwritten.get(identity);
+    const goesOn = old?.isWritten === false && deepEqual(old.status, before);
+    const { since, attempts } = goesOn ? old : { since: at, attempts: [] };
+    const isNews = !deepEqual(status, this.#simulation.truth.status);
+    if (!isNews) this.#unwritten.delete(identity);
+    else
+      this.#unwritten.set(identity, {
+        status,
+        since,
+        attempts: new Set([...attempts, status.attempt?.number ?? 0]),
+        isWritten: false,
+      });
   }
 
   /** How much of this span (ms) lies between two processes: what was counted then nobody can tell from what was before. */
@@ -73,7 +100,17 @@ export class Memory {
   wrote(write: Write): void {
     if (write.table === 'releasecommands.songbird.dev') this.#commanded(write);
     if (write.table === 'virtualservices.networking.istio.io') this.#routed(write);
-    if (write.table === 'canaryreleases.songbird.dev' && write.key === KEY) this.#changed(write);
+    if (write.table === 'canaryreleases.songbird.dev' && write.key === KEY) {
+      this.#accepted(write);
+      this.#changed(write);
+    }
+  }
+
+  #accepted({ user, before, after }: Write): void {
+    const unwritten = this.#unwritten.get(user);
+    if (unwritten === undefined) return;
+    if ((before as ReleaseObject | undefined)?.status !== (after as ReleaseObject | undefined)?.status)
+      unwritten.isWritten = true;
   }
 
   /** The attempt that this user has given up in its last pass, whether the status could be written or not. */
@@ -86,10 +123,20 @@ export class Memory {
     return this.#decidedAt.get(user) ?? this.#simulation.clock.monotonic();
   }
 
+  /** True when this user has decided on this attempt, though it could not write it. */
+  hasDecided(user: string, attempt: number): boolean {
+    return this.#unwritten.get(user)?.attempts.has(attempt) === true;
+  }
+
+  /** True when this user went on in memory: there were statuses before this one that nobody but itself has seen. */
+  hasGoneOn(user: string): boolean {
+    return (this.#unwritten.get(user)?.since ?? Infinity) < this.decidedAt(user);
+  }
+
   /** The earliest moment that what this user does now may be based on. */
   basis(user: string): number {
     const { stale, plan } = this.#simulation;
-    const decided = this.decidedAt(user);
+    const decided = Math.min(this.decidedAt(user), this.#unwritten.get(user)?.since ?? Infinity);
     const margin = BEHIND_MS + 3 * plan.latencyMs;
     const windows = stale.filter(({ from, to }) => from <= decided && decided <= to + margin);
     return Math.min(decided, ...windows.map(({ from }) => from)) - margin;

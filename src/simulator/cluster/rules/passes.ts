@@ -15,7 +15,7 @@ interface Pass {
 
 /**
  * The core's own invariants, by what each pass saw and decided. A pass counts once its status is written, or says nothing
- * new: what was decided on an old version is refused, and never happens.
+ * new, or the next one goes on from it in memory: what was decided on an old version is refused, and never happens.
  */
 export class PassRules implements Rule {
   readonly #scene: Scene;
@@ -28,9 +28,11 @@ export class PassRules implements Rule {
 
   decided(process: ProcessClock, gathered: Gathered, decision: Decision): void {
     const pass = { gathered, decision, now: process.now() };
+    const last = this.#passes.get(process.identity);
     this.#passes.delete(process.identity);
     const { simulation } = this.#scene;
     if (simulation.leader?.clock !== process) return;
+    if (last !== undefined && deepEqual(last.decision.status, gathered.observed.status)) this.#check(last);
     if (deepEqual(decision.status, gathered.release.status)) this.#check(pass);
     else this.#passes.set(process.identity, pass);
   }

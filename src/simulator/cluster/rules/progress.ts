@@ -42,8 +42,11 @@ export class ProgressRules implements Rule {
 
   #turned(turn: Turn): void {
     const { was, is } = turn;
-    if (is.attempt?.number !== was.attempt?.number) this.#begun(turn);
-    else if (is.candidateRevision !== undefined && is.candidateRevision === was.candidateRevision)
+    const isNew = is.attempt?.number !== was.attempt?.number;
+    if (isNew) this.#begun(turn);
+    // Several passes in one write: each of them was looked at by itself.
+    if (this.#scene.memory.hasGoneOn(turn.user)) return;
+    if (!isNew && is.candidateRevision !== undefined && is.candidateRevision === was.candidateRevision)
       this.#moved(turn);
     if (is.stableRevision !== was.stableRevision && was.stableRevision !== undefined) this.#replaced(turn);
     if (was.ending !== undefined && is.attempt?.number === was.attempt?.number) {
@@ -54,8 +57,9 @@ export class ProgressRules implements Rule {
 
   #begun({ was, is, specs, user }: Turn): void {
     const { memory } = this.#scene;
-    const number = (was.attempt?.number ?? 0) + 1;
-    if (is.attempt?.number !== number)
+    const [old, number] = [was.attempt?.number ?? 0, is.attempt?.number ?? 0];
+    const between = Array.from({ length: Math.max(0, number - old - 1) }, (_, i) => old + 1 + i);
+    if (number <= old || !between.every((attempt) => memory.hasDecided(user, attempt)))
       this.#scene.broken('no-skip', `attempt ${is.attempt?.number} follows ${was.attempt?.number}`);
     const { candidateRevision: candidate, step, stableRevision } = is;
     if (candidate === undefined || step === undefined) return;

@@ -35,9 +35,12 @@ export class RouteRules implements Rule {
     const now = weightsIn(after as VirtualService);
     const old: Weights = before === undefined ? {} : weightsIn(before as VirtualService);
     const basis = memory.basis(user);
+    // Where all requests go to subsets that there are not, none is lost by another one.
+    const serves =
+      before === undefined || Object.keys(old).some((revision) => truth.subsets.includes(revision));
     for (const [revision, weight] of Object.entries(now)) {
       if (weight > (old[revision] ?? 0)) this.#raised(revision, weight, old, basis);
-      const missing = !truth.wasNamed(revision, basis);
+      const missing = serves && !truth.wasNamed(revision, basis);
       if (missing && weight > (old[revision] ?? 0))
         this.#tell('no-empty-backend', `routes to ${this.#name(revision)}, which has no subset`);
     }

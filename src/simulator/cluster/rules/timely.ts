@@ -9,8 +9,8 @@ const AT_ONCE_MS = 2500;
 const RECOVER_MS = 10_000;
 /** Routes that somebody changed are as they should be within this (ms). */
 const REPAIRED_MS = 2500;
-/** A version that fails this share of its requests, and so many of them, is given up within this (ms). */
-const EVIDENT = { share: 0.25, failed: 200, withinMs: 10_000 };
+/** A version that fails this share of its requests, so many of them, and so many times stable's share, is given up within this (ms). */
+const EVIDENT = { share: 0.25, failed: 200, timesStable: 3, withinMs: 10_000 };
 
 /** So much later a Prometheus tells of it (ms): by two scrapes, and the looks at it. */
 const SCRAPED_MS = 15_000;
@@ -84,8 +84,10 @@ export class TimelyRules implements Rule {
     const isSound =
       proxies.faults.soundSince !== undefined && !plan.edits.some(({ edit }) => edit === 'mistake');
     const isFree = paused === undefined && analysis.freshBaseline !== true;
+    // Routes to subsets that there are not lose requests, and somebody else's DestinationRule has none of the release's.
+    const isNamed = [candidateRevision, stableRevision].every((it) => truth.subsets.includes(it ?? ''));
     const isOther = truth.weightOf(candidateRevision) !== step.weight;
-    return isBegun(step) && isStaffed && isSound && isFree && isOther;
+    return isBegun(step) && isStaffed && isSound && isFree && isNamed && isOther;
   }
 
   /** True while the manifest asks for another version than the candidate. */
@@ -96,16 +98,23 @@ export class TimelyRules implements Rule {
     return imageIn(truth.release.spec) !== truth.imageOf(candidateRevision);
   }
 
-  /** True while everyone who looks sees that the candidate fails, and nobody has ordered to promote it all the same. */
+  /** True while everyone who looks sees that the candidate fails and stable does not, and nobody has ordered to promote it all the same. */
   #fails(): boolean {
     const { truth, mesh, proxies, clock } = this.#scene.simulation;
-    const { candidateRevision: candidate = '', attempt, promotion } = truth.status;
+    const {
+      candidateRevision: candidate = '',
+      stableRevision: stable = '',
+      attempt,
+      promotion,
+    } = truth.status;
     mesh.serve();
     const [served, failed] = [mesh.served.get(candidate) ?? 0, mesh.failed.get(candidate) ?? 0];
     const { number = 0 } = attempt ?? {};
     if (this.#begun.attempt !== number) this.#begun = { attempt: number, served, failed };
     const own = { served: served - this.#begun.served, failed: failed - this.#begun.failed };
-    const isEvident = own.failed >= EVIDENT.failed && own.failed >= EVIDENT.share * own.served;
+    const ofStable = (mesh.failed.get(stable) ?? 0) / Math.max(1, mesh.served.get(stable) ?? 0);
+    const isWorse = own.failed >= EVIDENT.timesStable * ofStable * own.served;
+    const isEvident = own.failed >= EVIDENT.failed && own.failed >= EVIDENT.share * own.served && isWorse;
     const { soundSince = Infinity } = proxies.faults;
     return isEvident && promotion !== 'full' && clock.monotonic() >= soundSince + RECOVER_MS;
   }
