@@ -7,12 +7,13 @@ import { Informer } from '../kube/informer.ts';
 import { type ApiClient, keyOf } from '../kube/types.ts';
 import { type Asset, readAssets } from './server/assets.ts';
 import { Board } from './server/board.ts';
+import { onceEach } from './server/complaints.ts';
 import type { Gate } from './server/gate.ts';
 import { dashboardServer } from './server/server.ts';
 import { Surroundings } from './server/surroundings.ts';
 
 export { Access } from './server/access.ts';
-export { ClusterGate, OwnGate } from './server/gate.ts';
+export { ClusterGate, OwnGate, type TokenClient } from './server/gate.ts';
 
 export interface DashboardSettings {
   /** Sees all releases that are to be shown, their pods and their Events. */
@@ -40,6 +41,7 @@ export interface RunningDashboard {
 export async function startDashboard(settings: DashboardSettings): Promise<RunningDashboard> {
   const { client, clock, namespace, gate, hosts, onError } = settings;
   const board = new Board();
+  const complaints = onceEach(onError);
   const set = (release: CanaryReleaseObject) => {
     board.set(release);
   };
@@ -55,8 +57,23 @@ export async function startDashboard(settings: DashboardSettings): Promise<Runni
         board.remove(keyOf(metadata));
       },
     },
-    onError,
+    transform: trimmed,
+    onError: (error, phase) => {
+      if (phase !== 'handler') board.away(clock.now());
+      complaints.onError(error);
+    },
+    onRecovery: () => {
+      board.away(undefined);
+      complaints.onRecovery();
+    },
   });
+  void releases.whenSynced().then(
+    () => {
+      board.complete();
+    },
+    // Closed before.
+    () => undefined,
+  );
   const around = new Surroundings(client, clock, onError);
   const assets = settings.assets ?? (await readAssets());
   const server = dashboardServer({ board, around, gate, assets, clock, hosts, onError });
@@ -72,4 +89,10 @@ export async function startDashboard(settings: DashboardSettings): Promise<Runni
       await releases.stop();
     },
   };
+}
+
+/** Who owns which field is half of a release, and nobody reads it here. */
+function trimmed(release: CanaryReleaseObject): CanaryReleaseObject {
+  delete (release.metadata as { managedFields?: unknown }).managedFields;
+  return release;
 }

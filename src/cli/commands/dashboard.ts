@@ -1,6 +1,6 @@
 import { parseArgs } from 'node:util';
 import { canaryReleases } from '../../api/resources.ts';
-import { OwnGate, startDashboard } from '../../dashboard/index.ts';
+import { Access, OwnGate, startDashboard } from '../../dashboard/index.ts';
 import { systemClock } from '../../kube/clock.ts';
 import { isApiError } from '../../kube/types.ts';
 import { CLUSTER_HELP, CLUSTER_OPTIONS, type Cluster, EXIT, type Shell } from '../shell.ts';
@@ -36,7 +36,7 @@ export async function dashboard(args: readonly string[], shell: Shell): Promise<
   const running = await startDashboard({
     client: cluster.client,
     namespace,
-    gate: new OwnGate(cluster.client),
+    gate: new OwnGate(cluster.client, new Access(cluster.client, systemClock)),
     clock: systemClock,
     host: '127.0.0.1',
     port,

@@ -22,6 +22,7 @@ let url: string;
 beforeEach(async () => {
   test = await TestCluster.start();
   board = new Board();
+  board.complete();
 });
 
 afterEach(async () => {
@@ -60,8 +61,14 @@ function reviewing(): ApiClient {
   return { create } as unknown as ApiClient;
 }
 
-const clusterGate = () =>
-  new ClusterGate(new Access(reviewing(), systemClock), systemClock, () => test.admin);
+const acting = () => ({
+  create: test.admin.create.bind(test.admin),
+  get: test.admin.get.bind(test.admin),
+  close: async () => undefined,
+});
+const clusterGate = (access = reviewing()) =>
+  new ClusterGate(new Access(access, systemClock), systemClock, acting);
+const ownGate = () => new OwnGate(test.admin, new Access(test.admin, systemClock));
 
 async function show(): Promise<CanaryReleaseObject> {
   const object = await test.admin.get<CanaryReleaseObject>(canaryReleases, {
@@ -88,14 +95,17 @@ async function listen(
     const parts = text.split('\n\n');
     text = parts.pop() ?? '';
     for (const part of parts) {
-      const [, event = '', data = ''] = /^event: (\w+)\ndata: (.*)$/.exec(part) ?? [];
-      told.push([event as keyof Told, JSON.parse(data)]);
+      const [, event, data = ''] = /^event: (\w+)\ndata: (.*)$/.exec(part) ?? [];
+      if (event !== undefined) told.push([event as keyof Told, JSON.parse(data)]);
     }
     if (until(told)) break;
   }
   ended.abort();
   return told;
 }
+
+const releasesIn = (told: readonly [keyof Told, unknown][]) =>
+  told.flatMap(([event, data]) => (event === 'releases' ? (data as Told['releases']) : []));
 
 const post = (path: string, body: unknown, headers: Record<string, string> = {}) =>
   fetch(url + path, {
@@ -110,11 +120,9 @@ describe('the dashboard of one’s own', () => {
     await test.apply('cart:1');
     await test.until(healthy);
     const object = await show();
-    await serve(new OwnGate(test.admin));
+    await serve(ownGate());
     const listening = listen('/api/updates', (told) =>
-      told.some(
-        ([event, data]) => event === 'release' && (data as { phase: string }).phase === 'Progressing',
-      ),
+      releasesIn(told).some(({ phase }) => phase === 'Progressing'),
     );
     await test.apply('cart:2');
     await test.until(({ step }) => step?.observedWeight === 20);
@@ -123,8 +131,12 @@ describe('the dashboard of one’s own', () => {
     const looked = await listen('/api/updates?release=shop/cart', (all) =>
       all.some(([event]) => event === 'detail'),
     );
-    expect(told[0]).toMatchObject(['list', [{ key: 'shop/cart', phase: 'Healthy' }]]);
-    expect(looked.map(([event]) => event).slice(0, 2)).toEqual(['person', 'detail']);
+    expect(told.slice(0, 3)).toMatchObject([
+      ['reset', null],
+      ['releases', [{ key: 'shop/cart', phase: 'Healthy' }]],
+      ['complete', null],
+    ]);
+    expect(looked.map(([event]) => event).slice(0, 2)).toEqual(['rights', 'detail']);
     expect(looked[1]).toMatchObject([
       'detail',
       { key: 'shop/cart', stable: (object.status as { stableRevision: string }).stableRevision },
@@ -134,7 +146,7 @@ describe('the dashboard of one’s own', () => {
   });
 
   it('gives commands, and refuses what is none', async () => {
-    await serve(new OwnGate(test.admin));
+    await serve(ownGate());
     const made = await post('/api/commands', { key: 'shop/cart', action: 'abort', revision: 'abc' });
     expect(made.status).toBe(201);
     const { items } = await test.admin.list<KubeObject & { spec: unknown }>(releaseCommands, {
@@ -151,7 +163,7 @@ describe('the dashboard of one’s own', () => {
   });
 
   it('takes no orders from other pages, and answers to no other name', async () => {
-    await serve(new OwnGate(test.admin), new Set(['127.0.0.1']));
+    await serve(ownGate(), new Set(['127.0.0.1']));
     const body = { key: 'shop/cart', action: 'abort', revision: 'abc' };
     expect((await post('/api/commands', body, { origin: 'http://elsewhere.example' })).status).toBe(403);
     const plain = await fetch(`${url}/api/commands`, { method: 'POST', body: JSON.stringify(body) });
@@ -180,10 +192,10 @@ describe('the dashboard of a cluster', () => {
       const opened = await post('/api/session', { token });
       const cookie = opened.headers.get('set-cookie') ?? '';
       expect(cookie).toContain('HttpOnly; SameSite=Strict');
-      const told = await listen('/api/updates', (all) => all.length > 0, {
+      const told = await listen('/api/updates', (all) => all.some(([event]) => event === 'complete'), {
         cookie: cookie.split(';')[0] ?? '',
       });
-      return (told[0]?.[1] as { key: string }[]).map(({ key }) => key);
+      return releasesIn(told).map(({ key }) => key);
     };
     expect(await names('anna')).toEqual(['bank/till', 'shop/cart']);
     expect(await names('ben')).toEqual(['shop/cart']);
@@ -223,9 +235,7 @@ describe('the dashboard of a cluster', () => {
   it('says what the API server says', async () => {
     server?.close();
     const denied = { create: () => Promise.reject(new ApiError(503, 'ServiceUnavailable', 'etcd is away')) };
-    await serve(
-      new ClusterGate(new Access(denied as unknown as ApiClient, systemClock), systemClock, () => test.admin),
-    );
+    await serve(clusterGate(denied as unknown as ApiClient));
     const answer = await post('/api/session', { token: 'anna' });
     expect([answer.status, await answer.json()]).toEqual([503, { message: 'etcd is away' }]);
   });

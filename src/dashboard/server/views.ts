@@ -7,11 +7,11 @@ import {
 } from '../../api/index.ts';
 import { type Course, sharesBetween } from '../../core/course.ts';
 import { dwellMs } from '../../core/steps.ts';
-import type { CurvePoint, Curves, Detail, StepView, Summary } from '../wire.ts';
+import type { CurvePoint, Curves, Detail, Ended, StepView, Summary } from '../wire.ts';
 
 /** A release as the list shows it. */
 export function summaryOf({ metadata }: CanaryReleaseObject, status: CanaryReleaseStatus): Summary {
-  const { phase, step, message = '', conditions = [] } = status;
+  const { phase, step, message = 'the operator has not seen it yet', conditions = [] } = status;
   return {
     key: `${metadata.namespace ?? ''}/${metadata.name}`,
     phase,
@@ -38,7 +38,11 @@ export function detailOf(object: CanaryReleaseObject, course: Course | undefined
     steps: (spec?.steps ?? []).map(stepView),
     progress: step,
     deadline: spec === undefined ? undefined : deadlineOf(spec, status),
-    metrics: (analysis?.metrics ?? []).map(({ state, ...metric }) => metric),
+    ended: endedOf(status, course),
+    metrics: (analysis?.metrics ?? []).map(({ state, ...metric }) => ({
+      ...metric,
+      bad: badOf(metric.name, spec),
+    })),
     values: (analysis?.values ?? []).map(({ name, verdict, message, dryRun }) => ({
       name,
       verdict,
@@ -49,6 +53,28 @@ export function detailOf(object: CanaryReleaseObject, course: Course | undefined
     curves: curvesOf(course),
     problems: parsed.ok ? [] : parsed.problems.map(({ message }) => message),
   };
+}
+
+/** What the events of a metric are that it counts as bad. */
+function badOf(metric: string, spec: CanaryReleaseSpec | undefined): string {
+  const quantile = /^latency-(p\d+)$/.exec(metric)?.[1];
+  const bound = Object.entries(spec?.analysis.latency ?? {}).find(([name]) => name === quantile)?.[1];
+  if (bound !== undefined) return `slower than ${bound}`;
+  return metric === 'errors' ? 'failed' : 'bad';
+}
+
+/** How the release ended that the course is of. */
+function endedOf(
+  { ending, rejected, history = [], candidateRevision }: CanaryReleaseStatus,
+  course: Course | undefined,
+): Ended | undefined {
+  if (ending !== undefined) return { at: Date.parse(ending.at), outcome: ending.outcome };
+  if (rejected !== undefined && rejected.revision === course?.revision && candidateRevision === undefined)
+    return { at: Date.parse(rejected.at), outcome: 'RolledBack' };
+  const last = history[0];
+  if (candidateRevision !== undefined || last === undefined || last.revision !== course?.revision)
+    return undefined;
+  return { at: Date.parse(last.finishedAt), outcome: last.outcome };
 }
 
 function curvesOf(course: Course | undefined): Curves {
