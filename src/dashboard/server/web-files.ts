@@ -19,7 +19,7 @@ export async function readWebFiles(): Promise<Readonly<Record<string, string>>> 
 
 /** Node warns that it might change how it does this; the tests would tell, and nobody else needs to know. */
 function stripped(text: string): string {
-  const { emitWarning } = process;
+  const emitWarning = process.emitWarning.bind(process);
   process.emitWarning = () => undefined;
   try {
     return stripTypeScriptTypes(text);

@@ -63,7 +63,7 @@ export function chart(data: Chart): HTMLElement {
 }
 
 /** Lines at which steps began; those that stand close together have no room for their words. */
-function marksOf({ marks, from }: Chart, x: (at: number) => number): SVGGElement[] {
+function marksOf({ marks, from, width }: Chart, x: (at: number) => number): SVGGElement[] {
   let free = LEFT;
   return marks
     .filter(([at]) => at >= from)
@@ -74,7 +74,7 @@ function marksOf({ marks, from }: Chart, x: (at: number) => number): SVGGElement
         'g',
         { class: 'mark' },
         svg('line', { x1: x(at), x2: x(at), y1: TOP, y2: HEIGHT - BOTTOM }),
-        isFree ? svg('text', { x: x(at) + 3, y: TOP - 3 }, text) : undefined,
+        isFree ? svg('text', { x: Math.min(x(at), width - ROOM) + 3, y: TOP - 3 }, text) : undefined,
       );
     });
 }

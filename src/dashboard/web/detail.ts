@@ -209,7 +209,9 @@ function curves(detail: Detail, now: number, room: number): HTMLElement[] {
     width: isWide ? (room - GAP) / 2 : room,
     from,
     to,
-    marks: weight.filter(([, share]) => share > 0).map(([at, share]) => [at, `${share}%`] as const),
+    marks: weight
+      .filter(([, share], index) => share > 0 && share !== weight[index - 1]?.[1])
+      .map(([at, share]) => [at, `${share}%`] as const),
     end: ended === undefined ? undefined : { ...ended, ...ENDINGS[ended.outcome] },
   };
   const figures = Object.entries(metrics).flatMap(([name, points]) => {
