@@ -9,6 +9,7 @@ import { type Asset, readAssets } from './server/assets.ts';
 import { Board } from './server/board.ts';
 import { onceEach } from './server/complaints.ts';
 import type { Gate } from './server/gate.ts';
+import { type SeenRelease, seen } from './server/seen.ts';
 import { dashboardServer } from './server/server.ts';
 import { Surroundings } from './server/surroundings.ts';
 
@@ -42,10 +43,10 @@ export async function startDashboard(settings: DashboardSettings): Promise<Runni
   const { client, clock, namespace, gate, hosts, onError } = settings;
   const board = new Board();
   const complaints = onceEach(onError);
-  const set = (release: CanaryReleaseObject) => {
+  const set = (release: SeenRelease) => {
     board.set(release);
   };
-  const releases = new Informer<CanaryReleaseObject>({
+  const releases = new Informer<SeenRelease>({
     client,
     clock,
     namespace,
@@ -57,7 +58,7 @@ export async function startDashboard(settings: DashboardSettings): Promise<Runni
         board.remove(keyOf(metadata));
       },
     },
-    transform: trimmed,
+    transform: (release) => seen(release as unknown as CanaryReleaseObject),
     onError: (error, phase) => {
       if (phase !== 'handler') board.away(clock.now());
       complaints.onError(error);
@@ -89,10 +90,4 @@ export async function startDashboard(settings: DashboardSettings): Promise<Runni
       await releases.stop();
     },
   };
-}
-
-/** Who owns which field is half of a release, and nobody reads it here. */
-function trimmed(release: CanaryReleaseObject): CanaryReleaseObject {
-  delete (release.metadata as { managedFields?: unknown }).managedFields;
-  return release;
 }

@@ -1,7 +1,7 @@
-import { type CanaryReleaseObject, parseRelease } from '../../api/index.ts';
 import { type Course, courseAfter } from '../../core/course.ts';
 import type { Detail, Summary } from '../wire.ts';
 import { byUrgency } from '../web/rank.ts';
+import type { SeenRelease } from './seen.ts';
 import { detailOf, summaryOf } from './views.ts';
 
 /** A line of the list, as the page takes it. */
@@ -12,7 +12,7 @@ export interface Line {
 }
 
 interface Known extends Line {
-  readonly object: CanaryReleaseObject;
+  readonly object: SeenRelease;
   readonly course: Course | undefined;
 }
 
@@ -63,9 +63,9 @@ export class Board {
     this.#tell(undefined);
   }
 
-  set(object: CanaryReleaseObject): void {
-    const { status } = parseRelease(object);
-    const summary = summaryOf(object, status);
+  set(object: SeenRelease): void {
+    const { status } = object;
+    const summary = summaryOf(object);
     const { key } = summary;
     const before = this.#known.get(key);
     const course = courseAfter(sameObject(before?.object, object) ? before?.course : undefined, status);
@@ -115,6 +115,6 @@ export class Board {
 }
 
 /** A release that was deleted and made again is another one. */
-function sameObject(a: CanaryReleaseObject | undefined, b: CanaryReleaseObject): boolean {
+function sameObject(a: SeenRelease | undefined, b: SeenRelease): boolean {
   return a !== undefined && a.metadata.uid === b.metadata.uid;
 }

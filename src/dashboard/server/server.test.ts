@@ -11,6 +11,7 @@ import { Access } from './access.ts';
 import { Board } from './board.ts';
 import { ClusterGate, type Gate, OwnGate } from './gate.ts';
 import { dashboardServer } from './server.ts';
+import { seen } from './seen.ts';
 import { Surroundings } from './surroundings.ts';
 import type { Told } from '../wire.ts';
 
@@ -75,7 +76,7 @@ async function show(): Promise<CanaryReleaseObject> {
     namespace: 'shop',
     name: 'cart',
   });
-  board.set(object);
+  board.set(seen(object));
   return object;
 }
 
@@ -180,7 +181,8 @@ describe('the dashboard of a cluster', () => {
   beforeEach(async () => {
     await test.apply('cart:1');
     const object = await show();
-    board.set({ ...object, metadata: { ...object.metadata, namespace: 'bank', name: 'till', uid: 'other' } });
+    const metadata = { ...object.metadata, namespace: 'bank', name: 'till', uid: 'other' };
+    board.set(seen({ ...object, metadata }));
     await serve(clusterGate());
   });
 

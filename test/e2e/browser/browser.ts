@@ -61,8 +61,8 @@ export interface Watched {
   /** Errors and warnings of the console, exceptions, breaches of the content security policy, requests to elsewhere. */
   readonly wrong: readonly string[];
   /** From here on these are to be expected, as when the server is away. */
-  excuse(pattern: RegExp): void;
-  close(): Promise<void>;
+  readonly excuse: (pattern: RegExp) => void;
+  readonly close: () => Promise<void>;
 }
 
 /** Opens a page in a profile of its own. */
@@ -105,9 +105,9 @@ export async function openPage(browser: Browser, url: string, look: Look): Promi
 export async function findings(page: Page): Promise<string[]> {
   // The page's own policy keeps scripts out; this one comes by way of the debugger.
   await page.evaluate(await readFile(AXE, 'utf8'));
-  const { violations } = (await page.evaluate(
+  const { violations } = await page.evaluate<AxeResults>(
     'axe.run(document, { resultTypes: ["violations"] })',
-  )) as AxeResults;
+  );
   return violations
     .filter(({ impact }) => impact === 'serious' || impact === 'critical')
     .flatMap(({ id, impact, help, nodes }) =>

@@ -18,12 +18,12 @@ export interface DashboardCluster {
   /** Of the dashboard. */
   readonly url: string;
   /** Runs kubectl as an administrator. @throws Error with what it complains of */
-  kubectl(...args: readonly string[]): Promise<string>;
+  readonly kubectl: (...args: readonly string[]) => Promise<string>;
   /** Applies manifests as an administrator. */
-  apply(...objects: readonly object[]): Promise<void>;
+  readonly apply: (...objects: readonly object[]) => Promise<void>;
   /** A token of a ServiceAccount, as `kubectl create token` makes it. */
-  tokenOf(namespace: string, account: string): Promise<string>;
-  close(): Promise<void>;
+  readonly tokenOf: (namespace: string, account: string) => Promise<string>;
+  readonly close: () => Promise<void>;
 }
 
 export async function startCluster(): Promise<DashboardCluster> {

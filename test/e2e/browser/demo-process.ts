@@ -80,7 +80,7 @@ export async function startDemo(): Promise<Demo> {
 export async function startDashboard(
   kubeconfig: string,
   port: number,
-): Promise<{ url: string; kill(): Promise<void> }> {
+): Promise<{ url: string; pid: number; kill: () => Promise<void> }> {
   const args = [join(SRC, 'cli/main.ts'), 'dashboard', '--port', String(port)];
   const child = spawn(process.execPath, args, {
     env: { ...process.env, KUBECONFIG: kubeconfig },
@@ -98,5 +98,5 @@ export async function startDashboard(
     await kill();
     throw error;
   }
-  return { url, kill };
+  return { url, pid: child.pid ?? 0, kill };
 }
