@@ -1,7 +1,7 @@
 import { type AddressInfo } from 'node:net';
 import type { Server } from 'node:http';
 import { once } from 'node:events';
-import { afterEach, beforeEach, describe, expect, it } from 'vitest';
+import { afterEach, beforeEach, describe, expect, it, vi } from 'vitest';
 import type { CanaryReleaseObject } from '../../api/index.ts';
 import { canaryReleases, releaseCommands } from '../../api/resources.ts';
 import { TestCluster, healthy } from '../../controllers/cluster.testing.ts';
@@ -108,6 +108,22 @@ async function listen(
 const releasesIn = (told: readonly [keyof Told, unknown][]) =>
   told.flatMap(([event, data]) => (event === 'releases' ? (data as Told['releases']) : []));
 
+/** As the operator does: tells what became of the first command that there is. @returns its spec */
+async function told(status: { phase: string; message: string }): Promise<unknown> {
+  return vi.waitFor(async () => {
+    const { items } = await test.admin.list<KubeObject & { spec: unknown }>(releaseCommands, {
+      namespace: 'shop',
+    });
+    const [command] = items;
+    if (command === undefined) throw new Error('nothing is ordered');
+    const { name } = command.metadata;
+    const patch = { status: { ...status, finishedAt: new Date().toISOString() } };
+    const ref = { namespace: 'shop', name };
+    await test.admin.patch(releaseCommands, ref, 'merge', patch, { subresource: 'status' });
+    return command.spec;
+  });
+}
+
 const post = (path: string, body: unknown, headers: Record<string, string> = {}) =>
   fetch(url + path, {
     method: 'POST',
@@ -146,14 +162,14 @@ describe('the dashboard of one’s own', () => {
     expect(test.errors).toEqual([]);
   });
 
-  it('gives commands, and refuses what is none', async () => {
+  it('gives commands and tells what became of them, and refuses what is none', async () => {
     await serve(ownGate());
-    const made = await post('/api/commands', { key: 'shop/cart', action: 'abort', revision: 'abc' });
+    const ordering = post('/api/commands', { key: 'shop/cart', action: 'abort', revision: 'abc' });
+    const spec = await told({ phase: 'Refused', message: 'abc is not the candidate' });
+    const made = await ordering;
     expect(made.status).toBe(201);
-    const { items } = await test.admin.list<KubeObject & { spec: unknown }>(releaseCommands, {
-      namespace: 'shop',
-    });
-    expect(items[0]?.spec).toMatchObject({ release: 'cart', action: 'abort', revision: 'abc' });
+    expect(await made.json()).toEqual({ phase: 'Refused', message: 'abc is not the candidate' });
+    expect(spec).toMatchObject({ release: 'cart', action: 'abort', revision: 'abc' });
     const wrong = await post('/api/commands', { key: 'shop/cart', action: 'explode', revision: 'abc' });
     expect([wrong.status, ((await wrong.json()) as { message: string }).message]).toEqual([
       400,
@@ -167,6 +183,8 @@ describe('the dashboard of one’s own', () => {
     await serve(ownGate(), new Set(['127.0.0.1']));
     const body = { key: 'shop/cart', action: 'abort', revision: 'abc' };
     expect((await post('/api/commands', body, { origin: 'http://elsewhere.example' })).status).toBe(403);
+    // As a sandboxed frame says it.
+    expect((await post('/api/commands', body, { origin: 'null' })).status).toBe(403);
     const plain = await fetch(`${url}/api/commands`, { method: 'POST', body: JSON.stringify(body) });
     expect(plain.status).toBe(403);
     const { items } = await test.admin.list(releaseCommands, { namespace: 'shop' });
@@ -174,6 +192,27 @@ describe('the dashboard of one’s own', () => {
     const page = await fetch(url);
     expect(page.headers.get('content-security-policy')).toContain("default-src 'none'");
     expect((await fetch(url, { headers: { 'if-none-match': '"1"' } })).status).toBe(304);
+  });
+});
+
+describe('a request', () => {
+  it('that is too large is refused, however it comes', async () => {
+    await serve(ownGate());
+    const large = 'x'.repeat(70_000);
+    expect((await post('/api/commands', { large })).status).toBe(413);
+    const piecemeal = await fetch(`${url}/api/commands`, {
+      method: 'POST',
+      headers: { 'x-songbird': '1' },
+      body: new Blob([large]).stream(),
+      duplex: 'half',
+    } as RequestInit);
+    expect(piecemeal.status).toBe(413);
+    expect(test.errors).toEqual([]);
+  });
+
+  it('by another name than its own is answered by nobody', async () => {
+    await serve(ownGate(), new Set(['localhost']));
+    expect((await fetch(`${url}/api/session`)).status).toBe(421);
   });
 });
 
@@ -219,8 +258,20 @@ describe('the dashboard of a cluster', () => {
       403,
       { message: 'ben may not give commands in namespace shop' },
     ]);
-    expect((await order('anna', 'shop/cart')).status).toBe(201);
+    const ordered = order('anna', 'shop/cart');
+    await told({ phase: 'Executed', message: 'done' });
+    expect((await ordered).status).toBe(201);
     expect((await order('nobody', 'shop/cart')).status).toBe(401);
+  });
+
+  it('says who looks, and who nobody knows', async () => {
+    const who = async (headers: Record<string, string>) =>
+      (await fetch(`${url}/api/session`, { headers })).json();
+    expect(await who({})).toEqual({ name: null, canLeave: false });
+    expect(await who({ authorization: 'Bearer anna' })).toEqual({ name: 'anna', canLeave: false });
+    const opened = await post('/api/session', { token: 'anna' });
+    const cookie = (opened.headers.get('set-cookie') ?? '').split(';')[0] ?? '';
+    expect(await who({ cookie })).toEqual({ name: 'anna', canLeave: true });
   });
 
   it('ends a session at once when its person wants that', async () => {
