@@ -58,7 +58,7 @@ export async function startDashboard(settings: DashboardSettings): Promise<Runni
         board.remove(keyOf(metadata));
       },
     },
-    transform: (release) => seen(release as unknown as CanaryReleaseObject),
+    transform: (release) => seen(release),
     onError: (error, phase) => {
       if (phase !== 'handler') board.away(clock.now());
       complaints.onError(error);

@@ -1,4 +1,5 @@
-import type { IncomingMessage } from 'node:http';
+import { IncomingMessage } from 'node:http';
+import { Socket } from 'node:net';
 import { beforeEach, describe, expect, it } from 'vitest';
 import { ApiError, type ApiClient, type KubeObject } from '../../kube/types.ts';
 import { VirtualClock } from '../../kube/virtual-clock.ts';
@@ -45,8 +46,11 @@ const gate = () =>
   new ClusterGate(new Access(client, clock), clock, () => {
     throw new Error('nobody orders anything');
   });
-const withCookie = (id: string | undefined) =>
-  ({ headers: { cookie: `theme=dark; ${COOKIE}=${id ?? ''}` } }) as IncomingMessage;
+function withCookie(id: string | undefined): IncomingMessage {
+  const request = new IncomingMessage(new Socket());
+  request.headers.cookie = `theme=dark; ${COOKIE}=${id ?? ''}`;
+  return request;
+}
 
 describe('a session', () => {
   it('shows its token again, and ends when nobody knows it any more', async () => {

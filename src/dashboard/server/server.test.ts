@@ -1,11 +1,11 @@
-import { type AddressInfo } from 'node:net';
+import { type AddressInfo, type Socket, connect } from 'node:net';
 import type { Server } from 'node:http';
 import { once } from 'node:events';
 import { afterEach, beforeEach, describe, expect, it, vi } from 'vitest';
 import type { CanaryReleaseObject } from '../../api/index.ts';
 import { canaryReleases, releaseCommands } from '../../api/resources.ts';
 import { TestCluster, healthy } from '../../controllers/cluster.testing.ts';
-import { systemClock } from '../../kube/clock.ts';
+import { type Clock, systemClock } from '../../kube/clock.ts';
 import { ApiError, type ApiClient, type KubeObject } from '../../kube/types.ts';
 import { Access } from './access.ts';
 import { Board } from './board.ts';
@@ -32,12 +32,12 @@ afterEach(async () => {
   await test.stop();
 });
 
-async function serve(gate: Gate, hosts?: ReadonlySet<string>): Promise<void> {
+async function serve(gate: Gate, hosts?: ReadonlySet<string>, clock: Clock = systemClock): Promise<void> {
   const asset = { type: 'text/html', body: Buffer.from('<p>'), etag: '"1"' };
   const assets = new Map([['/', asset]]);
   const onError = (error: unknown) => test.errors.push(String(error));
   const around = new Surroundings(test.admin, test.clock, onError);
-  server = dashboardServer({ board, around, gate, assets, clock: systemClock, hosts, onError });
+  server = dashboardServer({ board, around, gate, assets, clock, hosts, onError });
   server.listen(0, '127.0.0.1');
   await once(server, 'listening');
   url = `http://127.0.0.1:${(server.address() as AddressInfo).port}`;
@@ -205,7 +205,7 @@ describe('a request', () => {
       headers: { 'x-songbird': '1' },
       body: new Blob([large]).stream(),
       duplex: 'half',
-    } as RequestInit);
+    });
     expect(piecemeal.status).toBe(413);
     expect(test.errors).toEqual([]);
   });
@@ -215,6 +215,50 @@ describe('a request', () => {
     expect((await fetch(`${url}/api/session`)).status).toBe(421);
   });
 });
+
+describe('a page that takes nothing', () => {
+  it('is written to no further, and given up after a while', async () => {
+    const message = 'x'.repeat(2 ** 20);
+    await test.apply('cart:1');
+    const large = await show();
+    for (let index = 0; index < 40; index++) {
+      const metadata = { ...large.metadata, name: `s${index}`, uid: `${index}` };
+      board.set(seen({ ...large, metadata, status: { message } }));
+    }
+    await serve(ownGate(), undefined, test.clock);
+    const socket = connect(Number(new URL(url).port), '127.0.0.1');
+    const closed = once(socket, 'close');
+    const written = new Promise<number>((resolve) => {
+      server?.once('connection', (side: Socket) => {
+        const look = () => {
+          if (side.writableLength > 0) resolve(side.writableLength);
+          else setImmediate(look);
+        };
+        look();
+      });
+    });
+    socket.pause().write('GET /api/updates HTTP/1.1\r\nHost: it\r\n\r\n');
+    expect(await written).toBeLessThan(45 * 2 ** 20);
+    await vi.waitFor(
+      async () => {
+        await test.clock.advance(31_000);
+        expect(await connections()).toBe(0);
+      },
+      { timeout: 10_000 },
+    );
+    socket.destroy();
+    await closed;
+  });
+});
+
+function connections(): Promise<number> {
+  return new Promise((resolve, reject) => {
+    server?.getConnections((error, count) => {
+      if (error === null) resolve(count);
+      else reject(error);
+    });
+  });
+}
 
 describe('the dashboard of a cluster', () => {
   beforeEach(async () => {

@@ -19,8 +19,8 @@ export function release(key: string, status: object = {}, uid = key): SeenReleas
       traffic: { istio: { hosts: [name] } },
       steps: [{ weight: 5, for: '1m' }, { weight: 100 }],
       analysis: { errorRate: { max: '1%' }, latency: { p99: '500ms' } },
-    } as never,
-    status: status as never,
+    },
+    status: status,
   });
 }
 

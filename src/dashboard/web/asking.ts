@@ -1,4 +1,4 @@
-import type { Order } from './detail.ts';
+import type { Order } from './orders.ts';
 import { byId } from './dom.ts';
 
 /** Asks a person before something is ordered. @returns whether they want it */

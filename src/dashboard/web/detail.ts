@@ -1,15 +1,7 @@
 import type { CurvePoint, Detail, EventView, MetricView, PodView } from '../wire.ts';
 import { type Chart, type Line, chart } from './chart.ts';
+import { ordersFor } from './orders.ts';
 import { duration, el, percent, svg } from './dom.ts';
-
-/** What somebody can order: the word, what it says on the button, and what is asked before. */
-export interface Order {
-  readonly action: string;
-  readonly label: string;
-  readonly revision: string;
-  readonly question: string;
-  readonly isDanger: boolean;
-}
 
 /** The parts of a release that came one by one. */
 export interface Looked {
@@ -71,72 +63,6 @@ function buttons(detail: Detail, mayCommand: boolean): HTMLElement {
     el('div', { class: 'buttons', role: 'group', 'aria-label': 'Commands' }, ...row),
     why,
   );
-}
-
-/** What the operator would execute now. */
-export function ordersFor({ candidate, stable, rejected, retired, paused, phase }: Detail): Order[] {
-  if (phase === 'RollingBack') return [];
-  if (candidate !== undefined && stable !== undefined) {
-    const about = { revision: candidate };
-    return [
-      {
-        ...about,
-        action: 'abort',
-        label: 'Abort',
-        question: `Revision ${candidate} loses its traffic now, and is not tried again by itself.`,
-        isDanger: true,
-      },
-      paused
-        ? {
-            ...about,
-            action: 'resume',
-            label: 'Resume',
-            question: 'It goes on from its weight.',
-            isDanger: false,
-          }
-        : {
-            ...about,
-            action: 'pause',
-            label: 'Pause',
-            question: 'It stays at its weight until someone resumes it.',
-            isDanger: false,
-          },
-      {
-        ...about,
-        action: 'promote',
-        label: 'Next step',
-        question: 'The present step passes without further analysis.',
-        isDanger: false,
-      },
-      {
-        ...about,
-        action: 'promoteFull',
-        label: 'Promote fully',
-        question: `Revision ${candidate} gets all traffic, whatever the analysis says from now on.`,
-        isDanger: true,
-      },
-    ];
-  }
-  // One that was taken back is tried again, not returned to.
-  const [known] = retired.filter((revision) => revision !== rejected && revision !== stable);
-  const back = (known === undefined ? [] : [known]).map((revision) => ({
-    action: 'rollbackTo',
-    label: `Return to ${revision}`,
-    revision,
-    question: `All traffic goes to revision ${revision} at once.`,
-    isDanger: true,
-  }));
-  if (rejected === undefined) return back;
-  return [
-    {
-      action: 'retry',
-      label: `Retry ${rejected}`,
-      revision: rejected,
-      question: `Revision ${rejected}, which was rolled back, goes out again from the first step.`,
-      isDanger: false,
-    },
-    ...back,
-  ];
 }
 
 /** The split of traffic as a picture. */

@@ -1,9 +1,10 @@
 import type { Detail, EventView, Ordered, PodView, Session, Summary, Told } from '../wire.ts';
 import { isWanted } from './asking.ts';
-import { detailOf, ordersFor } from './detail.ts';
+import { detailOf } from './detail.ts';
 import { byId, el, settle, timeOfDay } from './dom.ts';
 import { ReleaseList } from './list.ts';
 import { type Hearing, ask, listen } from './live.ts';
+import { ordersFor } from './orders.ts';
 import { signInForm } from './sign-in.ts';
 
 const PHASES = Object.keys({
