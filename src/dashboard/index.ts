@@ -1,6 +1,5 @@
 import { once } from 'node:events';
 import type { AddressInfo } from 'node:net';
-import type { CanaryReleaseObject } from '../api/index.ts';
 import { canaryReleases } from '../api/resources.ts';
 import type { Clock } from '../kube/clock.ts';
 import { Informer } from '../kube/informer.ts';

@@ -39,7 +39,11 @@ export async function startDemo(): Promise<Demo> {
     stdio: ['ignore', 'pipe', 'inherit'],
   });
   const ended = once(child, 'exit') as Promise<[number | null]>;
+  // Whatever ends the test ends the demo.
+  const kill = () => child.kill('SIGINT');
+  process.once('exit', kill);
   const end = async () => {
+    process.off('exit', kill);
     child.kill('SIGINT');
     return (await ended)[0];
   };
@@ -87,9 +91,12 @@ export async function startDashboard(
     stdio: 'ignore',
   });
   const ended = once(child, 'exit');
+  const end = () => child.kill('SIGKILL');
+  process.once('exit', end);
   const url = `http://127.0.0.1:${port}/`;
   const kill = async () => {
-    child.kill('SIGKILL');
+    process.off('exit', end);
+    end();
     await ended;
   };
   try {

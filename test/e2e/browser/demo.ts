@@ -86,9 +86,9 @@ async function abortsThird(stage: Stage, running: Demo, page: Page): Promise<voi
   const before = await ordered();
   await page.getByRole('button', { name: 'Abort' }).click();
   await page.locator('#ask').waitFor();
-  await page.evaluate(`globalThis.__closed = new Promise((resolve) => {
+  await page.evaluate(`void (globalThis.__closed = new Promise((resolve) => {
     document.querySelector('#ask').addEventListener('close', () => setTimeout(resolve));
-  })`);
+  }))`);
   await page.keyboard.press('Escape');
   // By then the page has said what it orders, if anything.
   await page.evaluate('globalThis.__closed');

@@ -11,6 +11,8 @@ import { type Scenario, Stage } from './scenario.ts';
 
 const SCENARIOS: readonly Scenario[] = [demo, rights];
 
+const LIMIT_MS = 6 * 60_000;
+
 const HELP = `npm run e2e:browser -- [options]
 
 Looks at the dashboard with Chromium: the demo's, and the operator's on a real API server. Chromium is the one
@@ -59,18 +61,27 @@ async function play(
 ): Promise<{ scenario: string; ok: boolean; seconds: number; error?: string }> {
   const began = performance.now();
   const seconds = () => Math.round((performance.now() - began) / 100) / 10;
+  // What hangs in the page has no limit of its own.
+  const late = Promise.withResolvers<never>();
+  const timer = setTimeout(() => {
+    late.reject(new Error(`it was not over after ${LIMIT_MS / 60_000} minutes`));
+  }, LIMIT_MS);
   try {
-    await scenario.run(stage);
+    await Promise.race([scenario.run(stage), late.promise]);
     return { scenario: scenario.name, ok: true, seconds: seconds() };
   } catch (error) {
     return { scenario: scenario.name, ok: false, seconds: seconds(), error: messageOf(error) };
+  } finally {
+    clearTimeout(timer);
   }
 }
 
+for (const signal of ['SIGINT', 'SIGTERM'] as const) process.once(signal, () => process.exit(130));
 if (options.help) process.stdout.write(HELP);
 else
   try {
-    process.exitCode = await main();
+    // What a scenario that was too late has left behind ends with the process.
+    process.exit(await main());
   } catch (error) {
     process.stderr.write(`${messageOf(error)}\n`);
     process.exitCode = 1;
