@@ -10,7 +10,7 @@ export async function isWanted({ label, question, isDanger }: Order): Promise<bo
   if (yes === null || box.open) return false;
   yes.textContent = label;
   yes.className = isDanger ? 'danger' : '';
-  // A dialog that is closed by Escape keeps the answer of the one before.
+  // In some browsers a dialog that Escape closes keeps the answer of the one before.
   box.returnValue = '';
   box.showModal();
   await new Promise((resolve) => {

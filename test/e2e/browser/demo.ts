@@ -19,7 +19,10 @@ export const demo: Scenario = {
       await seesGoodRelease(watched.page);
       await seesBadRelease(watched.page);
       await stage.inspect(running.url, '.row');
-      await stage.inspect(`${running.url}#/demo/shop`, '.curves', 'rolled-back');
+      await stage.inspect(`${running.url}#/demo/shop`, '.curves', {
+        name: 'rolled-back',
+        looks: ['light', 'narrow-dark'],
+      });
       await abortsThird(stage, running, watched.page);
       mustBe('nothing goes wrong in the page', watched.wrong.length === 0, watched.wrong);
       await watched.close();
@@ -80,8 +83,11 @@ async function abortsThird(stage: Stage, running: Demo, page: Page): Promise<voi
   await gives(page, 'Pause');
   await page.locator(PHASE, { hasText: 'Paused' }).waitFor();
   mustBe('the pause is told', (await textOf(page, '#state')) !== '', await textOf(page, '#state'));
-  await stage.inspect(`${running.url}#/demo/shop`, '.traffic', 'release');
-  await stage.inspect(running.url, '.row', 'list');
+  await stage.inspect(`${running.url}#/demo/shop`, '.traffic', {
+    name: 'release',
+    looks: ['dark', 'narrow'],
+  });
+  await stage.inspect(running.url, '.row');
 
   const before = await ordered();
   await page.getByRole('button', { name: 'Abort' }).click();

@@ -79,9 +79,10 @@ async function signIn(page: Page, token: string): Promise<void> {
 }
 
 async function strangerIsKeptOut(stage: Stage, { url }: DashboardCluster): Promise<void> {
-  await stage.inspect(url, '.sign-in', 'sign-in');
+  await stage.inspect(url, '.sign-in', { name: 'sign-in', looks: ['light'] });
   const watched = await stage.open(url);
   const { page } = watched;
+  await page.locator('#token').waitFor();
   mustBe('no release is shown', !(await page.locator('#list').isVisible()), '');
   // The browser itself notes each answer of 401.
   watched.excuse(/status of 401/);

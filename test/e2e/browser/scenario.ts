@@ -36,15 +36,21 @@ export class Stage {
   /**
    * Opens an address in every look: axe finds nothing serious, nothing runs out of the page, and nothing goes wrong.
    * @param ready what is to be seen first, as a selector
+   * @param picture its name, and in which looks it is taken: the documentation needs no more
    */
-  async inspect(url: string, ready: string, picture?: string): Promise<void> {
+  async inspect(
+    url: string,
+    ready: string,
+    picture?: { readonly name: string; readonly looks: readonly string[] },
+  ): Promise<void> {
     for (const look of LOOKS) {
       const watched = await this.open(url, look);
       await watched.page.locator(ready).first().waitFor();
       const found = [...(await findings(watched.page)), ...watched.wrong];
       const wide = await watched.page.evaluate<number>('document.documentElement.scrollWidth');
       if (wide > look.width) found.push(`the page is ${wide} px wide`);
-      if (picture !== undefined) await this.picture(watched.page, `${picture}-${look.name}`);
+      if (picture?.looks.includes(look.name) === true)
+        await this.picture(watched.page, `${picture.name}-${look.name}`);
       await watched.close();
       if (found.length > 0) throw new Error(`${url} (${look.name}): ${found.join('\n')}`);
     }
