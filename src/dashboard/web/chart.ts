@@ -6,6 +6,8 @@ export interface Line {
   /** Which of the page's colours. */
   readonly look: 'candidate' | 'stable' | 'evidence' | 'limit';
   readonly points: readonly (readonly [at: number, value: number | null])[];
+  /** A value is of the time since the point before, not of a moment. */
+  readonly isOfSpans?: boolean;
 }
 
 export interface Chart {
@@ -49,7 +51,7 @@ export function chart(data: Chart): HTMLElement {
     ),
     ...marksOf(data, x),
     endOf(data, x),
-    ...data.lines.map(({ look, points }) => svg('path', { class: `line ${look}`, d: pathOf(points, x, y) })),
+    ...data.lines.map((line) => svg('path', { class: `line ${line.look}`, d: pathOf(line, x, y) })),
     svg('text', { class: 'axis', x: LEFT, y: HEIGHT - 6 }, timeOfDay(data.from)),
     svg('text', { class: 'axis', x: width - 6, y: HEIGHT - 6, 'text-anchor': 'end' }, timeOfDay(data.to)),
   );
@@ -108,18 +110,24 @@ function scaleOf({ lines, least }: Chart): number {
   return step * power;
 }
 
-function pathOf(points: Line['points'], x: (at: number) => number, y: (value: number) => number): string {
+function pathOf(
+  { points, isOfSpans = false }: Line,
+  x: (at: number) => number,
+  y: (value: number) => number,
+): string {
   let isOpen = false;
   return points
-    .map(([at, value]) => {
+    .map(([at, value], index) => {
       if (value === null) {
         isOpen = false;
         return '';
       }
-      const place = `${x(at).toFixed(1)},${y(Math.max(0, value)).toFixed(1)}`;
-      const command = isOpen ? `L${place}` : `M${place}h0`;
+      const place = (time: number) => `${x(time).toFixed(1)},${y(Math.max(0, value)).toFixed(1)}`;
+      const from = isOfSpans ? (points[index - 1]?.[0] ?? at) : at;
+      const command = isOpen ? 'L' : 'M';
       isOpen = true;
-      return command;
+      // A point alone is a dot.
+      return `${command}${place(from)}${from === at ? 'h0' : `L${place(at)}`}`;
     })
     .join('');
 }

@@ -176,8 +176,8 @@ function shares(
     ...frame,
     title: `${name}: requests ${bad}`,
     lines: [
-      { name: 'stable', look: 'stable', points: side(2) },
-      { name: 'new', look: 'candidate', points: side(1) },
+      { name: 'stable', look: 'stable', points: side(2), isOfSpans: true },
+      { name: 'new', look: 'candidate', points: side(1), isOfSpans: true },
       ...(limit === undefined ? [] : [level(`limit ${percent(limit)}`, limit, frame)]),
     ],
     text: percent,
