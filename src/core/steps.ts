@@ -22,8 +22,8 @@ export function stepNumber(steps: readonly Step[], weight: number): number {
 }
 
 /** How long a candidate is to be watched at `weight` percent (ms). */
-export function dwellMs(spec: CanaryReleaseSpec, weight: number): number {
-  const step = stepAt(spec.steps, weight);
+export function dwellMs({ steps }: Pick<CanaryReleaseSpec, 'steps'>, weight: number): number {
+  const step = stepAt(steps, weight);
   return step?.for === undefined ? 0 : durationMs(step.for);
 }
 

@@ -1,18 +1,19 @@
 import { once } from 'node:events';
 import type { AddressInfo } from 'node:net';
-import type { CanaryReleaseObject } from '../api/index.ts';
 import { canaryReleases } from '../api/resources.ts';
 import type { Clock } from '../kube/clock.ts';
 import { Informer } from '../kube/informer.ts';
 import { type ApiClient, keyOf } from '../kube/types.ts';
 import { type Asset, readAssets } from './server/assets.ts';
 import { Board } from './server/board.ts';
+import { onceEach } from './server/complaints.ts';
 import type { Gate } from './server/gate.ts';
+import { type SeenRelease, seen } from './server/seen.ts';
 import { dashboardServer } from './server/server.ts';
 import { Surroundings } from './server/surroundings.ts';
 
 export { Access } from './server/access.ts';
-export { ClusterGate, OwnGate } from './server/gate.ts';
+export { ClusterGate, OwnGate, type TokenClient } from './server/gate.ts';
 
 export interface DashboardSettings {
   /** Sees all releases that are to be shown, their pods and their Events. */
@@ -40,10 +41,11 @@ export interface RunningDashboard {
 export async function startDashboard(settings: DashboardSettings): Promise<RunningDashboard> {
   const { client, clock, namespace, gate, hosts, onError } = settings;
   const board = new Board();
-  const set = (release: CanaryReleaseObject) => {
+  const complaints = onceEach(onError);
+  const set = (release: SeenRelease) => {
     board.set(release);
   };
-  const releases = new Informer<CanaryReleaseObject>({
+  const releases = new Informer<SeenRelease>({
     client,
     clock,
     namespace,
@@ -55,8 +57,23 @@ export async function startDashboard(settings: DashboardSettings): Promise<Runni
         board.remove(keyOf(metadata));
       },
     },
-    onError,
+    transform: (release) => seen(release),
+    onError: (error, phase) => {
+      if (phase !== 'handler') board.away(clock.now());
+      complaints.onError(error);
+    },
+    onRecovery: () => {
+      board.away(undefined);
+      complaints.onRecovery();
+    },
   });
+  void releases.whenSynced().then(
+    () => {
+      board.complete();
+    },
+    // Closed before.
+    () => undefined,
+  );
   const around = new Surroundings(client, clock, onError);
   const assets = settings.assets ?? (await readAssets());
   const server = dashboardServer({ board, around, gate, assets, clock, hosts, onError });

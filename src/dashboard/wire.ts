@@ -1,6 +1,6 @@
 /** What the dashboard's server tells its page. Plain data, so that both sides, and tests, can be held to it. */
 
-import type { HistoryEntry, MetricStatus, Phase, StepStatus, ValueStatus } from '../api/index.ts';
+import type { HistoryEntry, MetricStatus, Outcome, Phase, StepStatus, ValueStatus } from '../api/index.ts';
 
 /** One line of the list. */
 export interface Summary {
@@ -28,6 +28,8 @@ export interface Detail extends Summary {
   readonly progress: StepStatus | undefined;
   /** Until then the present step must get further (ms since the epoch). */
   readonly deadline: number | undefined;
+  /** When the release that the curves are of was over, and how. */
+  readonly ended: Ended | undefined;
   readonly metrics: readonly MetricView[];
   readonly values: readonly Pick<ValueStatus, 'name' | 'verdict' | 'message' | 'dryRun'>[];
   readonly history: readonly HistoryEntry[];
@@ -53,7 +55,16 @@ export type CurvePoint = readonly [
   evidence: number,
 ];
 
-export type MetricView = Omit<MetricStatus, 'state'>;
+export interface Ended {
+  /** ms since the epoch. */
+  readonly at: number;
+  readonly outcome: Outcome;
+}
+
+export interface MetricView extends Omit<MetricStatus, 'state'> {
+  /** What its share is of, such as `slower than 500ms`. */
+  readonly bad: string;
+}
 
 export interface StepView {
   readonly weight: number;
@@ -82,18 +93,38 @@ export interface EventView {
 
 /** By the name of the server-sent event. */
 export interface Told {
-  /** All releases that the person may see; comes first, and again when that changes. */
-  readonly list: readonly Summary[];
-  /** One that is new or has changed. */
-  readonly release: Summary;
-  /** The key of one that is gone. */
-  readonly gone: string;
+  /** All that there is comes now, the most urgent first; what is not among it is gone. */
+  readonly reset: null;
+  /** Those that are new or have changed. */
+  readonly releases: readonly Summary[];
+  /** The keys of those that are gone, or that the person may no longer see. */
+  readonly gone: readonly string[];
+  /** All that there is has come. */
+  readonly complete: null;
   /** The one that is looked at; null when there is none of that name. */
   readonly detail: Detail | null;
-  readonly pods: readonly PodView[];
-  readonly events: readonly EventView[];
-  /** Who looks, and what they may order of the release that they look at. */
-  readonly person: { readonly name: string; readonly mayCommand: boolean };
-  /** The cluster does not answer: what is shown is of that time (ms since the epoch). */
-  readonly away: number;
+  /** Null where the person may not see them. */
+  readonly pods: readonly PodView[] | null;
+  readonly events: readonly EventView[] | null;
+  /** Whether the person may order something of the release that is looked at. */
+  readonly rights: { readonly mayCommand: boolean };
+  /** Since when the cluster has not answered (ms since the epoch): what is shown is of that time. Null when it does. */
+  readonly away: number | null;
+  /** The person is no longer let in: the token has expired, or the session has ended. */
+  readonly out: null;
+}
+
+/** Who looks, at `GET /api/session`. */
+export interface Session {
+  /** Null where they must show who they are first. */
+  readonly name: string | null;
+  /** There is a session that they can end. */
+  readonly canLeave: boolean;
+}
+
+/** What became of an order, at `POST /api/commands`. */
+export interface Ordered {
+  /** Undefined where the operator has not said so in time, or the person may not read it. */
+  readonly phase: 'Executed' | 'Refused' | undefined;
+  readonly message: string;
 }

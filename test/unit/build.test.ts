@@ -1,10 +1,19 @@
-import { spawnSync } from 'node:child_process';
-import { readFile } from 'node:fs/promises';
-import { join, resolve } from 'node:path';
-import { describe, expect, it } from 'vitest';
+import { spawn, spawnSync } from 'node:child_process';
+import { once } from 'node:events';
+import { mkdtemp, readFile, rm } from 'node:fs/promises';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { createInterface } from 'node:readline';
+import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { parseAllDocuments } from 'yaml';
+import { customResourceDefinitions } from '../../src/kube/well-known.ts';
+import { Cluster, startHttp, writeKubeconfig } from '../../src/sandbox/index.ts';
+import { readCrds } from '../../src/sandbox/demo/manifests.ts';
 
-const ROOT = resolve(import.meta.dirname, '../..');
+const ROOT = join(import.meta.dirname, '../..');
+let folder: string;
+let file: string;
+let built: ReturnType<typeof run>;
 
 function run(...words: string[]) {
   const [command = '', ...args] = words;
@@ -12,11 +21,17 @@ function run(...words: string[]) {
   return { status, stdout, stderr };
 }
 
+beforeAll(async () => {
+  folder = await mkdtemp(join(tmpdir(), 'songbird-build-'));
+  file = join(folder, 'kubectl-songbird');
+  built = run(process.execPath, 'scripts/build.ts', '--out', folder);
+}, 120_000);
+
+afterAll(() => rm(folder, { recursive: true }));
+
 describe('the built command line', () => {
   it('is one file that does what the sources do', () => {
-    const built = run(process.execPath, 'scripts/build.ts');
     expect(built.stderr).toBe('');
-    const file = join(ROOT, 'dist/kubectl-songbird');
     const { status, stdout } = run(process.execPath, file, 'lint', '-f', 'examples');
     expect(stdout).toMatch(/^\d+ objects: nothing is wrong\n$/);
     expect(status).toBe(0);
@@ -24,6 +39,50 @@ describe('the built command line', () => {
     const nowhere = run(process.execPath, file, 'get', '--kubeconfig', '/nowhere');
     expect(nowhere.stderr).toMatch(/^the kubeconfig \/nowhere cannot be read: /);
     expect(nowhere.status).toBe(2);
+  });
+
+  it('serves the dashboard, all of its page included, where there is no source tree', async () => {
+    const cluster = new Cluster({ seed: 1 });
+    const client = cluster.client({ user: 'admin' });
+    for (const crd of await readCrds()) await client.create(customResourceDefinitions, crd);
+    const api = await startHttp(cluster);
+    const kubeconfig = join(folder, 'kubeconfig');
+    await writeKubeconfig(kubeconfig, api.url);
+    const dashboard = spawn(process.execPath, [file, 'dashboard'], {
+      cwd: folder,
+      env: { PATH: process.env['PATH'], KUBECONFIG: kubeconfig },
+      stdio: ['ignore', 'pipe', 'pipe'],
+    });
+    const complaints: string[] = [];
+    createInterface({ input: dashboard.stderr }).on('line', (line) => complaints.push(line));
+    const ended = once(dashboard, 'exit');
+    try {
+      const [line] = (await once(createInterface({ input: dashboard.stdout }), 'line')) as [string];
+      const url = /^http:\S+/.exec(line)?.[0] ?? '';
+      const page = await fetch(url);
+      const html = await page.text();
+      const files = [...html.matchAll(/(?:src|href)="(\/assets\/[^"]+)"/g)].map(([, path = '']) => path);
+      const main = await (await fetch(new URL('/assets/main.ts', url))).text();
+      const modules = [...main.matchAll(/from '\.\/([^']+)'/g)].map(([, name = '']) => `/assets/${name}`);
+      const answers = await Promise.all([...files, ...modules].map((path) => fetch(new URL(path, url))));
+
+      expect(page.headers.get('content-type')).toContain('text/html');
+      expect(files).toHaveLength(3);
+      expect(modules.length).toBeGreaterThan(3);
+      expect(
+        answers.map(({ status, url: at }) => `${status} ${at}`).filter((one) => !one.startsWith('200')),
+      ).toEqual([]);
+      expect(main).not.toMatch(/satisfies|interface /);
+      const session = await fetch(new URL('/api/session', url));
+      expect(await session.json()).toEqual({ name: 'your kubeconfig', canLeave: false });
+    } finally {
+      dashboard.kill('SIGINT');
+      await ended;
+      await api.close();
+      cluster.stop();
+    }
+    expect(complaints).toEqual([]);
+    expect(dashboard.exitCode).toBe(0);
   });
 });
 

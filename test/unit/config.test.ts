@@ -1,7 +1,7 @@
 import { readFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { describe, expect, it } from 'vitest';
-import { parseAllDocuments } from 'yaml';
+import { parse, parseAllDocuments } from 'yaml';
 import { parseFlags } from '../../src/controllers/flags.ts';
 
 const ROOT = join(import.meta.dirname, '../..');
@@ -47,6 +47,24 @@ describe('the operator as config/ runs it', () => {
     });
     expect(livenessProbe.httpGet).toEqual({ path: '/healthz', port: readinessProbe.httpGet.port });
     expect(readinessProbe.httpGet.path).toBe('/readyz');
+  });
+
+  it('understands the flag of config/dashboard, and serves it on the port of its Service', async () => {
+    const { args } = await operatorContainer();
+    const component = parse(await read('config/dashboard/kustomization.yaml')) as {
+      patches: { patch: string }[];
+    };
+    const service = parse(await read('config/dashboard/service.yaml')) as {
+      spec: { ports: { targetPort: string }[] };
+    };
+    const [flag, port] = parse(component.patches[0]!.patch) as [
+      { value: string },
+      { value: { name: string; containerPort: number } },
+    ];
+    expect(parseFlags([...args, flag.value])).toMatchObject({
+      dashboardAddress: `0.0.0.0:${port.value.containerPort}`,
+    });
+    expect(service.spec.ports[0]?.targetPort).toBe(port.value.name);
   });
 
   it('knows its pod, whose last run has ended when it starts again', async () => {

@@ -1,5 +1,5 @@
 import { canaryReleases } from '../../api/resources.ts';
-import { OwnGate, startDashboard } from '../../dashboard/index.ts';
+import { Access, OwnGate, startDashboard } from '../../dashboard/index.ts';
 import { isApiError } from '../../kube/types.ts';
 import { commandOf } from '../command.ts';
 import { CLUSTER_HELP, CLUSTER_OPTIONS, type Cluster, EXIT } from '../shell.ts';
@@ -31,7 +31,7 @@ export const dashboard = commandOf(
     const running = await startDashboard({
       client: cluster.client,
       namespace,
-      gate: new OwnGate(cluster.client),
+      gate: new OwnGate(cluster.client, new Access(cluster.client, shell.clock)),
       clock: shell.clock,
       host: '127.0.0.1',
       port,

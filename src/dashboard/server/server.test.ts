@@ -1,16 +1,17 @@
-import { type AddressInfo } from 'node:net';
+import { type AddressInfo, type Socket, connect } from 'node:net';
 import type { Server } from 'node:http';
 import { once } from 'node:events';
-import { afterEach, beforeEach, describe, expect, it } from 'vitest';
+import { afterEach, beforeEach, describe, expect, it, vi } from 'vitest';
 import type { CanaryReleaseObject } from '../../api/index.ts';
 import { canaryReleases, releaseCommands } from '../../api/resources.ts';
 import { TestCluster, healthy } from '../../controllers/cluster.testing.ts';
-import { systemClock } from '../../kube/clock.ts';
+import { type Clock, systemClock } from '../../kube/clock.ts';
 import { ApiError, type ApiClient, type KubeObject } from '../../kube/types.ts';
 import { Access } from './access.ts';
 import { Board } from './board.ts';
 import { ClusterGate, type Gate, OwnGate } from './gate.ts';
 import { dashboardServer } from './server.ts';
+import { seen } from './seen.ts';
 import { Surroundings } from './surroundings.ts';
 import type { Told } from '../wire.ts';
 
@@ -22,6 +23,7 @@ let url: string;
 beforeEach(async () => {
   test = await TestCluster.start();
   board = new Board();
+  board.complete();
 });
 
 afterEach(async () => {
@@ -30,12 +32,12 @@ afterEach(async () => {
   await test.stop();
 });
 
-async function serve(gate: Gate, hosts?: ReadonlySet<string>): Promise<void> {
+async function serve(gate: Gate, hosts?: ReadonlySet<string>, clock: Clock = systemClock): Promise<void> {
   const asset = { type: 'text/html', body: Buffer.from('<p>'), etag: '"1"' };
   const assets = new Map([['/', asset]]);
   const onError = (error: unknown) => test.errors.push(String(error));
   const around = new Surroundings(test.admin, test.clock, onError);
-  server = dashboardServer({ board, around, gate, assets, clock: systemClock, hosts, onError });
+  server = dashboardServer({ board, around, gate, assets, clock, hosts, onError });
   server.listen(0, '127.0.0.1');
   await once(server, 'listening');
   url = `http://127.0.0.1:${(server.address() as AddressInfo).port}`;
@@ -60,15 +62,21 @@ function reviewing(): ApiClient {
   return { create } as unknown as ApiClient;
 }
 
-const clusterGate = () =>
-  new ClusterGate(new Access(reviewing(), systemClock), systemClock, () => test.admin);
+const acting = () => ({
+  create: test.admin.create.bind(test.admin),
+  get: test.admin.get.bind(test.admin),
+  close: async () => undefined,
+});
+const clusterGate = (access = reviewing()) =>
+  new ClusterGate(new Access(access, systemClock), systemClock, acting);
+const ownGate = () => new OwnGate(test.admin, new Access(test.admin, systemClock));
 
 async function show(): Promise<CanaryReleaseObject> {
   const object = await test.admin.get<CanaryReleaseObject>(canaryReleases, {
     namespace: 'shop',
     name: 'cart',
   });
-  board.set(object);
+  board.set(seen(object));
   return object;
 }
 
@@ -88,13 +96,32 @@ async function listen(
     const parts = text.split('\n\n');
     text = parts.pop() ?? '';
     for (const part of parts) {
-      const [, event = '', data = ''] = /^event: (\w+)\ndata: (.*)$/.exec(part) ?? [];
-      told.push([event as keyof Told, JSON.parse(data)]);
+      const [, event, data = ''] = /^event: (\w+)\ndata: (.*)$/.exec(part) ?? [];
+      if (event !== undefined) told.push([event as keyof Told, JSON.parse(data)]);
     }
     if (until(told)) break;
   }
   ended.abort();
   return told;
+}
+
+const releasesIn = (told: readonly [keyof Told, unknown][]) =>
+  told.flatMap(([event, data]) => (event === 'releases' ? (data as Told['releases']) : []));
+
+/** As the operator does: tells what became of the first command that there is. @returns its spec */
+async function told(status: { phase: string; message: string }): Promise<unknown> {
+  return vi.waitFor(async () => {
+    const { items } = await test.admin.list<KubeObject & { spec: unknown }>(releaseCommands, {
+      namespace: 'shop',
+    });
+    const [command] = items;
+    if (command === undefined) throw new Error('nothing is ordered');
+    const { name } = command.metadata;
+    const patch = { status: { ...status, finishedAt: new Date().toISOString() } };
+    const ref = { namespace: 'shop', name };
+    await test.admin.patch(releaseCommands, ref, 'merge', patch, { subresource: 'status' });
+    return command.spec;
+  });
 }
 
 const post = (path: string, body: unknown, headers: Record<string, string> = {}) =>
@@ -110,11 +137,9 @@ describe('the dashboard of one’s own', () => {
     await test.apply('cart:1');
     await test.until(healthy);
     const object = await show();
-    await serve(new OwnGate(test.admin));
+    await serve(ownGate());
     const listening = listen('/api/updates', (told) =>
-      told.some(
-        ([event, data]) => event === 'release' && (data as { phase: string }).phase === 'Progressing',
-      ),
+      releasesIn(told).some(({ phase }) => phase === 'Progressing'),
     );
     await test.apply('cart:2');
     await test.until(({ step }) => step?.observedWeight === 20);
@@ -123,8 +148,12 @@ describe('the dashboard of one’s own', () => {
     const looked = await listen('/api/updates?release=shop/cart', (all) =>
       all.some(([event]) => event === 'detail'),
     );
-    expect(told[0]).toMatchObject(['list', [{ key: 'shop/cart', phase: 'Healthy' }]]);
-    expect(looked.map(([event]) => event).slice(0, 2)).toEqual(['person', 'detail']);
+    expect(told.slice(0, 3)).toMatchObject([
+      ['reset', null],
+      ['releases', [{ key: 'shop/cart', phase: 'Healthy' }]],
+      ['complete', null],
+    ]);
+    expect(looked.map(([event]) => event).slice(0, 2)).toEqual(['rights', 'detail']);
     expect(looked[1]).toMatchObject([
       'detail',
       { key: 'shop/cart', stable: (object.status as { stableRevision: string }).stableRevision },
@@ -133,14 +162,14 @@ describe('the dashboard of one’s own', () => {
     expect(test.errors).toEqual([]);
   });
 
-  it('gives commands, and refuses what is none', async () => {
-    await serve(new OwnGate(test.admin));
-    const made = await post('/api/commands', { key: 'shop/cart', action: 'abort', revision: 'abc' });
+  it('gives commands and tells what became of them, and refuses what is none', async () => {
+    await serve(ownGate());
+    const ordering = post('/api/commands', { key: 'shop/cart', action: 'abort', revision: 'abc' });
+    const spec = await told({ phase: 'Refused', message: 'abc is not the candidate' });
+    const made = await ordering;
     expect(made.status).toBe(201);
-    const { items } = await test.admin.list<KubeObject & { spec: unknown }>(releaseCommands, {
-      namespace: 'shop',
-    });
-    expect(items[0]?.spec).toMatchObject({ release: 'cart', action: 'abort', revision: 'abc' });
+    expect(await made.json()).toEqual({ phase: 'Refused', message: 'abc is not the candidate' });
+    expect(spec).toMatchObject({ release: 'cart', action: 'abort', revision: 'abc' });
     const wrong = await post('/api/commands', { key: 'shop/cart', action: 'explode', revision: 'abc' });
     expect([wrong.status, ((await wrong.json()) as { message: string }).message]).toEqual([
       400,
@@ -151,9 +180,11 @@ describe('the dashboard of one’s own', () => {
   });
 
   it('takes no orders from other pages, and answers to no other name', async () => {
-    await serve(new OwnGate(test.admin), new Set(['127.0.0.1']));
+    await serve(ownGate(), new Set(['127.0.0.1']));
     const body = { key: 'shop/cart', action: 'abort', revision: 'abc' };
     expect((await post('/api/commands', body, { origin: 'http://elsewhere.example' })).status).toBe(403);
+    // As a sandboxed frame says it.
+    expect((await post('/api/commands', body, { origin: 'null' })).status).toBe(403);
     const plain = await fetch(`${url}/api/commands`, { method: 'POST', body: JSON.stringify(body) });
     expect(plain.status).toBe(403);
     const { items } = await test.admin.list(releaseCommands, { namespace: 'shop' });
@@ -164,11 +195,77 @@ describe('the dashboard of one’s own', () => {
   });
 });
 
+describe('a request', () => {
+  it('that is too large is refused, however it comes', async () => {
+    await serve(ownGate());
+    const large = 'x'.repeat(70_000);
+    expect((await post('/api/commands', { large })).status).toBe(413);
+    const piecemeal = await fetch(`${url}/api/commands`, {
+      method: 'POST',
+      headers: { 'x-songbird': '1' },
+      body: new Blob([large]).stream(),
+      duplex: 'half',
+    });
+    expect(piecemeal.status).toBe(413);
+    expect(test.errors).toEqual([]);
+  });
+
+  it('by another name than its own is answered by nobody', async () => {
+    await serve(ownGate(), new Set(['localhost']));
+    expect((await fetch(`${url}/api/session`)).status).toBe(421);
+  });
+});
+
+describe('a page that takes nothing', () => {
+  it('is written to no further, and given up after a while', async () => {
+    const message = 'x'.repeat(2 ** 20);
+    await test.apply('cart:1');
+    const large = await show();
+    for (let index = 0; index < 40; index++) {
+      const metadata = { ...large.metadata, name: `s${index}`, uid: `${index}` };
+      board.set(seen({ ...large, metadata, status: { message } }));
+    }
+    await serve(ownGate(), undefined, test.clock);
+    const socket = connect(Number(new URL(url).port), '127.0.0.1');
+    const closed = once(socket, 'close');
+    const written = new Promise<number>((resolve) => {
+      server?.once('connection', (side: Socket) => {
+        const look = () => {
+          if (side.writableLength > 0) resolve(side.writableLength);
+          else setImmediate(look);
+        };
+        look();
+      });
+    });
+    socket.pause().write('GET /api/updates HTTP/1.1\r\nHost: it\r\n\r\n');
+    expect(await written).toBeLessThan(45 * 2 ** 20);
+    await vi.waitFor(
+      async () => {
+        await test.clock.advance(31_000);
+        expect(await connections()).toBe(0);
+      },
+      { timeout: 10_000 },
+    );
+    socket.destroy();
+    await closed;
+  });
+});
+
+function connections(): Promise<number> {
+  return new Promise((resolve, reject) => {
+    server?.getConnections((error, count) => {
+      if (error === null) resolve(count);
+      else reject(error);
+    });
+  });
+}
+
 describe('the dashboard of a cluster', () => {
   beforeEach(async () => {
     await test.apply('cart:1');
     const object = await show();
-    board.set({ ...object, metadata: { ...object.metadata, namespace: 'bank', name: 'till', uid: 'other' } });
+    const metadata = { ...object.metadata, namespace: 'bank', name: 'till', uid: 'other' };
+    board.set(seen({ ...object, metadata }));
     await serve(clusterGate());
   });
 
@@ -180,10 +277,10 @@ describe('the dashboard of a cluster', () => {
       const opened = await post('/api/session', { token });
       const cookie = opened.headers.get('set-cookie') ?? '';
       expect(cookie).toContain('HttpOnly; SameSite=Strict');
-      const told = await listen('/api/updates', (all) => all.length > 0, {
+      const told = await listen('/api/updates', (all) => all.some(([event]) => event === 'complete'), {
         cookie: cookie.split(';')[0] ?? '',
       });
-      return (told[0]?.[1] as { key: string }[]).map(({ key }) => key);
+      return releasesIn(told).map(({ key }) => key);
     };
     expect(await names('anna')).toEqual(['bank/till', 'shop/cart']);
     expect(await names('ben')).toEqual(['shop/cart']);
@@ -205,8 +302,20 @@ describe('the dashboard of a cluster', () => {
       403,
       { message: 'ben may not give commands in namespace shop' },
     ]);
-    expect((await order('anna', 'shop/cart')).status).toBe(201);
+    const ordered = order('anna', 'shop/cart');
+    await told({ phase: 'Executed', message: 'done' });
+    expect((await ordered).status).toBe(201);
     expect((await order('nobody', 'shop/cart')).status).toBe(401);
+  });
+
+  it('says who looks, and who nobody knows', async () => {
+    const who = async (headers: Record<string, string>) =>
+      (await fetch(`${url}/api/session`, { headers })).json();
+    expect(await who({})).toEqual({ name: null, canLeave: false });
+    expect(await who({ authorization: 'Bearer anna' })).toEqual({ name: 'anna', canLeave: false });
+    const opened = await post('/api/session', { token: 'anna' });
+    const cookie = (opened.headers.get('set-cookie') ?? '').split(';')[0] ?? '';
+    expect(await who({ cookie })).toEqual({ name: 'anna', canLeave: true });
   });
 
   it('ends a session at once when its person wants that', async () => {
@@ -223,9 +332,7 @@ describe('the dashboard of a cluster', () => {
   it('says what the API server says', async () => {
     server?.close();
     const denied = { create: () => Promise.reject(new ApiError(503, 'ServiceUnavailable', 'etcd is away')) };
-    await serve(
-      new ClusterGate(new Access(denied as unknown as ApiClient, systemClock), systemClock, () => test.admin),
-    );
+    await serve(clusterGate(denied as unknown as ApiClient));
     const answer = await post('/api/session', { token: 'anna' });
     expect([answer.status, await answer.json()]).toEqual([503, { message: 'etcd is away' }]);
   });

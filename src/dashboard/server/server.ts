@@ -1,16 +1,15 @@
 import { type IncomingMessage, type Server, type ServerResponse, createServer } from 'node:http';
-import { text as textOf } from 'node:stream/consumers';
-import { randomBytes } from 'node:crypto';
-import { API_VERSION, type ReleaseCommand, parseCommand } from '../../api/index.ts';
-import { releaseCommands } from '../../api/resources.ts';
 import type { Clock } from '../../kube/clock.ts';
 import { isApiError } from '../../kube/types.ts';
-import { whoAmI } from '../../kube/who.ts';
+import type { Session } from '../wire.ts';
 import type { Asset } from './assets.ts';
 import type { Board } from './board.ts';
+import { Feed, type Sink, type Teller } from './feed.ts';
 import { COOKIE, type Gate, type Visitor } from './gate.ts';
-import { Stream } from './stream.ts';
+import { commandOf, giveOrder } from './orders.ts';
+import { mayCommand } from './rights.ts';
 import type { Surroundings } from './surroundings.ts';
+import { DetailTeller, ListTeller } from './tellers.ts';
 
 export interface DashboardOptions {
   readonly board: Board;
@@ -25,6 +24,8 @@ export interface DashboardOptions {
 
 /** More is no token and no command (bytes). */
 const MOST_BODY = 64 * 1024;
+/** A page that takes nothing for so long is given up (ms). */
+const LONGEST_DRAIN_MS = 30_000;
 
 /** Nothing but its own files runs on the page, and nobody frames it. */
 const HEADERS = {
@@ -53,8 +54,9 @@ export function dashboardServer(options: DashboardOptions): Server {
     for (const [name, value] of Object.entries(HEADERS)) response.setHeader(name, value);
     answer(request, response, options).catch((error: unknown) => {
       const { code, message } = failureOf(error, options);
-      if (!response.headersSent) response.writeHead(code, { 'content-type': 'application/json' });
-      response.end(JSON.stringify({ message }));
+      // In the midst of a stream nothing can be said any more.
+      if (response.headersSent) response.destroy();
+      else sendJson(response, code, { message });
     });
   });
 }
@@ -78,6 +80,7 @@ async function answer(
   if (method === 'GET' || method === 'HEAD') {
     const asset = options.assets.get(url.pathname);
     if (asset !== undefined) send(request, response, asset);
+    else if (url.pathname === '/api/session') sendJson(response, 200, await sessionOf(request, options));
     else if (url.pathname === '/api/updates') await stream(request, response, url, options);
     else throw new Refused(404, `there is nothing at ${url.pathname}`);
     return;
@@ -107,7 +110,8 @@ function checkHost({ headers }: IncomingMessage, { hosts }: DashboardOptions): v
 /** A page of somebody else must not give orders (CSRF): it cannot set this header, and it says where it is from. */
 function checkOrigin({ headers }: IncomingMessage): void {
   const { origin, host } = headers;
-  const isOwn = origin === undefined || new URL(origin).host === host;
+  // A page without an origin of its own, as in a sandboxed frame, says null.
+  const isOwn = origin === undefined || (URL.canParse(origin) && new URL(origin).host === host);
   if (!isOwn || headers['x-songbird'] === undefined)
     throw new Refused(403, 'this order is from another page');
 }
@@ -129,32 +133,84 @@ async function letIn(request: IncomingMessage, { gate }: DashboardOptions): Prom
   return visitor;
 }
 
+async function sessionOf(request: IncomingMessage, { gate }: DashboardOptions): Promise<Session> {
+  const visitor = await gate.visitor(request);
+  return { name: visitor?.name ?? null, canLeave: visitor?.hasSession ?? false };
+}
+
 async function stream(
   request: IncomingMessage,
   response: ServerResponse,
   url: URL,
   options: DashboardOptions,
 ): Promise<void> {
-  const visitor = await letIn(request, options);
-  // Asked whether it would be let in.
+  await letIn(request, options);
+  response.writeHead(200, { 'content-type': 'text/event-stream', 'x-accel-buffering': 'no' });
   if (request.method === 'HEAD') {
-    response.writeHead(204).end();
+    response.end();
     return;
   }
-  response.writeHead(200, { 'content-type': 'text/event-stream', 'x-accel-buffering': 'no' });
-  const told = new Stream(
-    {
-      write: (text) => response.write(text),
-      end: () => response.end(),
-    },
-    options,
-    visitor,
-    url.searchParams.get('release') ?? undefined,
-  );
+  const { board, around, clock } = options;
+  const feed = new Feed(sinkOf(response, clock), clock);
+  const guard = { board, enter: () => options.gate.visitor(request), now: () => clock.now() };
+  const key = url.searchParams.get('release');
+  const poke = () => {
+    feed.poke();
+  };
+  let teller: Teller;
+  let stop: () => void;
+  if (key === null) {
+    const list = new ListTeller(guard.board, guard.enter, guard.now);
+    teller = list;
+    stop = board.listen((changed) => {
+      list.changed(changed);
+      feed.poke();
+    });
+  } else {
+    const detail = new DetailTeller(guard, key, around, poke);
+    teller = detail;
+    const deaf = board.listen((changed) => {
+      if (changed === undefined || changed === key) feed.poke();
+    });
+    stop = () => {
+      deaf();
+      detail.stop();
+    };
+  }
   response.once('close', () => {
-    told.stop();
+    feed.stop();
   });
-  await told.start();
+  try {
+    await feed.run(teller);
+  } finally {
+    stop();
+  }
+}
+
+/** Where a page's events go. What it has not taken yet stays in one buffer, and nobody adds to it. */
+function sinkOf(response: ServerResponse, clock: Clock): Sink {
+  return {
+    write: (text) => {
+      response.write(text);
+    },
+    drained: () =>
+      new Promise((resolve) => {
+        if (!response.writableNeedDrain || response.destroyed) {
+          resolve();
+          return;
+        }
+        const done = () => {
+          timer.cancel();
+          response.off('drain', done).off('close', done);
+          resolve();
+        };
+        const timer = clock.after(LONGEST_DRAIN_MS, () => response.destroy());
+        response.once('drain', done).once('close', done);
+      }),
+    end: () => {
+      response.end();
+    },
+  };
 }
 
 async function openSession(
@@ -181,31 +237,34 @@ async function command(
   const visitor = await letIn(request, options);
   const { key, action, revision } = await bodyOf(request);
   const [namespace = '', release = ''] = String(key).split('/');
-  const by = await whoAmI(visitor.client());
-  const object = {
-    apiVersion: API_VERSION,
-    kind: 'ReleaseCommand',
-    metadata: {
-      namespace,
-      name: `${release}-${String(action).toLowerCase()}-${randomBytes(4).toString('hex')}`,
-    },
-    spec: { release, revision, action, ...(by === undefined ? {} : { by: by.slice(0, 256) }) },
-  };
-  const parsed = parseCommand(object);
-  if (!parsed.ok) throw new Refused(400, parsed.problems.map(({ message }) => message).join('; '));
-  if (!(await visitor.mayCommand(namespace)))
+  const by = await visitor.user();
+  const made = commandOf({ namespace, release, action, revision, by });
+  if ('wrong' in made) throw new Refused(400, made.wrong);
+  if (!(await mayCommand(visitor, namespace)))
     throw new Refused(403, `${visitor.name} may not give commands in namespace ${namespace}`);
-  const made = await visitor
-    .client()
-    .create<ReleaseCommand>(releaseCommands, object as unknown as ReleaseCommand);
-  response.writeHead(201, { 'content-type': 'application/json' });
-  response.end(JSON.stringify({ name: made.metadata.name }));
+  const gone = new AbortController();
+  response.once('close', () => {
+    gone.abort();
+  });
+  sendJson(response, 201, await giveOrder(visitor, made, options.clock, gone.signal));
 }
 
+function sendJson(response: ServerResponse, code: number, body: unknown): void {
+  response.writeHead(code, { 'content-type': 'application/json' });
+  response.end(JSON.stringify(body));
+}
+
+/** @throws Refused where it is too much, or no object */
 async function bodyOf(request: IncomingMessage): Promise<Readonly<Record<string, unknown>>> {
-  if (Number(request.headers['content-length'] ?? 0) > MOST_BODY) throw new Refused(413, 'that is too much');
+  const chunks: Buffer[] = [];
+  let bytes = 0;
+  for await (const chunk of request as AsyncIterable<Buffer>) {
+    bytes += chunk.length;
+    if (bytes > MOST_BODY) throw new Refused(413, 'that is too much');
+    chunks.push(chunk);
+  }
   try {
-    const body: unknown = JSON.parse(await textOf(request));
+    const body: unknown = JSON.parse(Buffer.concat(chunks).toString('utf8'));
     if (typeof body === 'object' && body !== null) return body as Record<string, unknown>;
   } catch {
     // Said below.

@@ -5,6 +5,7 @@ import { type ReadEvent, eventTimeOf } from '../../kube/event-time.ts';
 import type { ApiClient } from '../../kube/types.ts';
 import { events, pods } from '../../kube/well-known.ts';
 import type { EventView, PodView } from '../wire.ts';
+import { onceEach } from './complaints.ts';
 
 /** Pods and Events of a release, as they are now. */
 export interface Around {
@@ -12,7 +13,11 @@ export interface Around {
   readonly events: readonly EventView[];
 }
 
-type Listener = (around: Around) => void;
+/** A look at what is around a release, for as long as somebody takes it. */
+export interface Look {
+  around(): Around;
+  end(): void;
+}
 
 /** Events that are shown. */
 const SHOWN = 20;
@@ -30,37 +35,43 @@ export class Surroundings {
     this.#onError = onError;
   }
 
-  /** Tells what is around a release, now and at each change. @returns what ends it */
-  look(key: string, listener: Listener): () => void {
+  /** @param onChange called at each change */
+  look(key: string, onChange: () => void): Look {
     let watched = this.#watched.get(key);
     if (watched === undefined) {
       watched = new Watched(key, this.#client, this.#clock, this.#onError);
       this.#watched.set(key, watched);
     }
-    watched.listeners.add(listener);
-    listener(watched.around());
-    return () => {
-      watched.listeners.delete(listener);
-      if (watched.listeners.size > 0 || this.#watched.get(key) !== watched) return;
-      this.#watched.delete(key);
-      watched.stop();
+    const { listeners } = watched;
+    // The same function may be given twice.
+    const listener = () => {
+      onChange();
+    };
+    listeners.add(listener);
+    return {
+      around: () => watched.around(),
+      end: () => {
+        listeners.delete(listener);
+        if (listeners.size > 0 || this.#watched.get(key) !== watched) return;
+        this.#watched.delete(key);
+        watched.stop();
+      },
     };
   }
 }
 
 class Watched {
-  readonly listeners = new Set<Listener>();
+  readonly listeners = new Set<() => void>();
   readonly #pods: Informer<Pod>;
   readonly #events: Informer<ReadEvent>;
 
   constructor(key: string, client: ApiClient, clock: Clock, onError: (error: unknown) => void) {
     const [namespace = '', name = ''] = key.split('/');
     const tell = () => {
-      const around = this.around();
-      for (const listener of this.listeners) listener(around);
+      for (const listener of this.listeners) listener();
     };
     const handlers = { added: tell, updated: tell, deleted: tell };
-    const common = { client, clock, namespace, handlers, onError };
+    const common = { client, clock, namespace, handlers, ...onceEach(onError) };
     this.#pods = new Informer<Pod>({ ...common, type: pods, labelSelector: `${LABELS.release}=${name}` });
     this.#events = new Informer<ReadEvent>({
       ...common,

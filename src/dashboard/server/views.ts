@@ -1,17 +1,12 @@
-import {
-  type CanaryReleaseObject,
-  type CanaryReleaseSpec,
-  type CanaryReleaseStatus,
-  durationMs,
-  parseRelease,
-} from '../../api/index.ts';
+import { type CanaryReleaseSpec, type CanaryReleaseStatus, durationMs } from '../../api/index.ts';
 import { type Course, sharesBetween } from '../../core/course.ts';
 import { dwellMs } from '../../core/steps.ts';
-import type { CurvePoint, Curves, Detail, StepView, Summary } from '../wire.ts';
+import type { SeenRelease, SeenSpec } from './seen.ts';
+import type { CurvePoint, Curves, Detail, Ended, StepView, Summary } from '../wire.ts';
 
 /** A release as the list shows it. */
-export function summaryOf({ metadata }: CanaryReleaseObject, status: CanaryReleaseStatus): Summary {
-  const { phase, step, message = '', conditions = [] } = status;
+export function summaryOf({ metadata, status }: SeenRelease): Summary {
+  const { phase, step, message = 'the operator has not seen it yet', conditions = [] } = status;
   return {
     key: `${metadata.namespace ?? ''}/${metadata.name}`,
     phase,
@@ -23,13 +18,11 @@ export function summaryOf({ metadata }: CanaryReleaseObject, status: CanaryRelea
 }
 
 /** A release as whoever chose it sees it. */
-export function detailOf(object: CanaryReleaseObject, course: Course | undefined): Detail {
-  const parsed = parseRelease(object);
-  const { status } = parsed;
-  const spec = parsed.ok ? parsed.spec : undefined;
+export function detailOf(object: SeenRelease, course: Course | undefined): Detail {
+  const { status, spec, problems } = object;
   const { analysis, step } = status;
   return {
-    ...summaryOf(object, status),
+    ...summaryOf(object),
     stable: status.stableRevision,
     candidate: status.candidateRevision,
     rejected: status.rejected?.revision,
@@ -38,7 +31,8 @@ export function detailOf(object: CanaryReleaseObject, course: Course | undefined
     steps: (spec?.steps ?? []).map(stepView),
     progress: step,
     deadline: spec === undefined ? undefined : deadlineOf(spec, status),
-    metrics: (analysis?.metrics ?? []).map(({ state, ...metric }) => metric),
+    ended: endedOf(status, course),
+    metrics: (analysis?.metrics ?? []).map((metric) => ({ ...metric, bad: badOf(metric.name, spec) })),
     values: (analysis?.values ?? []).map(({ name, verdict, message, dryRun }) => ({
       name,
       verdict,
@@ -47,8 +41,30 @@ export function detailOf(object: CanaryReleaseObject, course: Course | undefined
     })),
     history: status.history ?? [],
     curves: curvesOf(course),
-    problems: parsed.ok ? [] : parsed.problems.map(({ message }) => message),
+    problems,
   };
+}
+
+/** What the events of a metric are that it counts as bad. */
+function badOf(metric: string, spec: SeenSpec | undefined): string {
+  const quantile = /^latency-(p\d+)$/.exec(metric)?.[1];
+  const bound = Object.entries(spec?.latency ?? {}).find(([name]) => name === quantile)?.[1];
+  if (bound !== undefined) return `slower than ${bound}`;
+  return metric === 'errors' ? 'failed' : 'bad';
+}
+
+/** How the release ended that the course is of. */
+function endedOf(
+  { ending, rejected, history = [], candidateRevision }: CanaryReleaseStatus,
+  course: Course | undefined,
+): Ended | undefined {
+  if (ending !== undefined) return { at: Date.parse(ending.at), outcome: ending.outcome };
+  if (rejected !== undefined && rejected.revision === course?.revision && candidateRevision === undefined)
+    return { at: Date.parse(rejected.at), outcome: 'RolledBack' };
+  const last = history[0];
+  if (candidateRevision !== undefined || last === undefined || last.revision !== course?.revision)
+    return undefined;
+  return { at: Date.parse(last.finishedAt), outcome: last.outcome };
 }
 
 function curvesOf(course: Course | undefined): Curves {
@@ -75,10 +91,7 @@ function stepView({ weight, for: dwell, pause }: CanaryReleaseSpec['steps'][numb
   return { weight, forMs: dwell === undefined ? 0 : durationMs(dwell), pause: pause === true };
 }
 
-function deadlineOf(
-  spec: CanaryReleaseSpec,
-  { step, paused, ending }: CanaryReleaseStatus,
-): number | undefined {
+function deadlineOf(spec: SeenSpec, { step, paused, ending }: CanaryReleaseStatus): number | undefined {
   if (step === undefined || paused !== undefined || ending !== undefined) return undefined;
   const dwell = step.observedAt === undefined ? 0 : dwellMs(spec, step.weight);
   return Date.parse(step.progressAt) + dwell + durationMs(spec.progressDeadline);

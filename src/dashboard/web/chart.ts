@@ -1,4 +1,4 @@
-import { duration, el, svg } from './dom.ts';
+import { el, svg, timeOfDay } from './dom.ts';
 
 /** One line of a chart: times (ms since the epoch) and values; a gap where a value is null. */
 export interface Line {
@@ -6,6 +6,8 @@ export interface Line {
   /** Which of the page's colours. */
   readonly look: 'candidate' | 'stable' | 'evidence' | 'limit';
   readonly points: readonly (readonly [at: number, value: number | null])[];
+  /** A value is of the time since the point before, not of a moment. */
+  readonly isOfSpans?: boolean;
 }
 
 export interface Chart {
@@ -13,40 +15,45 @@ export interface Chart {
   readonly lines: readonly Line[];
   /** Times at which a step began, with its weight. */
   readonly marks: readonly (readonly [at: number, text: string])[];
+  /** When it was over, and how. */
+  readonly end?: { readonly at: number; readonly text: string; readonly isBad: boolean } | undefined;
   /** A value as text. */
   readonly text: (value: number) => string;
   /** The highest value that is shown at least. */
   readonly least: number;
   readonly from: number;
   readonly to: number;
+  /** Of the picture (px). */
+  readonly width: number;
 }
 
-const WIDTH = 600;
-const HEIGHT = 160;
-const LEFT = 52;
+const HEIGHT = 170;
+const LEFT = 66;
 const BOTTOM = 22;
 const TOP = 14;
 
 /** A chart as a picture, with its last values in words for those who do not see it. */
 export function chart(data: Chart): HTMLElement {
   const top = scaleOf(data);
-  const x = (at: number) => LEFT + ((at - data.from) / Math.max(1, data.to - data.from)) * (WIDTH - LEFT - 6);
+  const width = Math.round(data.width);
+  const x = (at: number) => LEFT + ((at - data.from) / Math.max(1, data.to - data.from)) * (width - LEFT - 6);
   const y = (value: number) => HEIGHT - BOTTOM - (Math.min(top, value) / top) * (HEIGHT - BOTTOM - TOP);
   const picture = svg(
     'svg',
-    { viewBox: `0 0 ${WIDTH} ${HEIGHT}`, role: 'img', 'aria-label': wordsOf(data), class: 'chart' },
+    { viewBox: `0 0 ${width} ${HEIGHT}`, role: 'img', 'aria-label': wordsOf(data), class: 'chart' },
     ...[0, 0.5, 1].map((share) =>
       svg(
         'g',
         { class: 'grid' },
-        svg('line', { x1: LEFT, x2: WIDTH - 6, y1: y(top * share), y2: y(top * share) }),
+        svg('line', { x1: LEFT, x2: width - 6, y1: y(top * share), y2: y(top * share) }),
         svg('text', { x: LEFT - 6, y: y(top * share) + 4, 'text-anchor': 'end' }, data.text(top * share)),
       ),
     ),
     ...marksOf(data, x),
-    ...data.lines.map(({ look, points }) => svg('path', { class: `line ${look}`, d: pathOf(points, x, y) })),
-    svg('text', { class: 'axis', x: LEFT, y: HEIGHT - 6 }, `${duration(data.to - data.from)} ago`),
-    svg('text', { class: 'axis', x: WIDTH - 6, y: HEIGHT - 6, 'text-anchor': 'end' }, 'now'),
+    endOf(data, x),
+    ...data.lines.map((line) => svg('path', { class: `line ${line.look}`, d: pathOf(line, x, y) })),
+    svg('text', { class: 'axis', x: LEFT, y: HEIGHT - 6 }, timeOfDay(data.from)),
+    svg('text', { class: 'axis', x: width - 6, y: HEIGHT - 6, 'text-anchor': 'end' }, timeOfDay(data.to)),
   );
   const legend = el(
     'figcaption',
@@ -58,7 +65,7 @@ export function chart(data: Chart): HTMLElement {
 }
 
 /** Lines at which steps began; those that stand close together have no room for their words. */
-function marksOf({ marks, from }: Chart, x: (at: number) => number): SVGGElement[] {
+function marksOf({ marks, from, width }: Chart, x: (at: number) => number): SVGGElement[] {
   let free = LEFT;
   return marks
     .filter(([at]) => at >= from)
@@ -69,9 +76,27 @@ function marksOf({ marks, from }: Chart, x: (at: number) => number): SVGGElement
         'g',
         { class: 'mark' },
         svg('line', { x1: x(at), x2: x(at), y1: TOP, y2: HEIGHT - BOTTOM }),
-        isFree ? svg('text', { x: x(at) + 3, y: TOP - 3 }, text) : undefined,
+        isFree ? svg('text', { x: Math.min(x(at), width - ROOM) + 3, y: TOP - 3 }, text) : undefined,
       );
     });
+}
+
+/** The moment of the verdict, above all else. */
+function endOf({ end, from, to, width }: Chart, x: (at: number) => number): SVGGElement | undefined {
+  if (end === undefined || end.at < from || end.at > to) return undefined;
+  const at = x(end.at);
+  // Words that would run out of the picture stand before the line.
+  const isLate = at > width / 2;
+  return svg(
+    'g',
+    { class: end.isBad ? 'end bad' : 'end' },
+    svg('line', { x1: at, x2: at, y1: TOP, y2: HEIGHT - BOTTOM }),
+    svg(
+      'text',
+      { x: at + (isLate ? -5 : 5), y: TOP + 12, 'text-anchor': isLate ? 'end' : 'start' },
+      end.text,
+    ),
+  );
 }
 
 /** What a weight takes. */
@@ -85,17 +110,24 @@ function scaleOf({ lines, least }: Chart): number {
   return step * power;
 }
 
-function pathOf(points: Line['points'], x: (at: number) => number, y: (value: number) => number): string {
+function pathOf(
+  { points, isOfSpans = false }: Line,
+  x: (at: number) => number,
+  y: (value: number) => number,
+): string {
   let isOpen = false;
   return points
-    .map(([at, value]) => {
+    .map(([at, value], index) => {
       if (value === null) {
         isOpen = false;
         return '';
       }
+      const place = (time: number) => `${x(time).toFixed(1)},${y(Math.max(0, value)).toFixed(1)}`;
+      const from = isOfSpans ? (points[index - 1]?.[0] ?? at) : at;
       const command = isOpen ? 'L' : 'M';
       isOpen = true;
-      return `${command}${x(at).toFixed(1)},${y(Math.max(0, value)).toFixed(1)}`;
+      // A point alone is a dot.
+      return `${command}${place(from)}${from === at ? 'h0' : `L${place(at)}`}`;
     })
     .join('');
 }

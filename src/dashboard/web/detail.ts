@@ -1,134 +1,68 @@
-import type { Detail, EventView, MetricView, PodView } from '../wire.ts';
-import { type Line, chart } from './chart.ts';
+import type { CurvePoint, Detail, EventView, MetricView, PodView } from '../wire.ts';
+import { type Chart, type Line, chart } from './chart.ts';
+import { ordersFor } from './orders.ts';
 import { duration, el, percent, svg } from './dom.ts';
-
-/** What somebody can order: the word, what it says on the button, and what is asked before. */
-export interface Order {
-  readonly action: string;
-  readonly label: string;
-  readonly revision: string;
-  readonly question: string;
-  readonly isDanger: boolean;
-}
 
 /** The parts of a release that came one by one. */
 export interface Looked {
   readonly detail: Detail;
-  readonly pods: readonly PodView[];
-  readonly events: readonly EventView[];
+  /** Null where the person may not see them; undefined until they have come. */
+  readonly pods: readonly PodView[] | null | undefined;
+  readonly events: readonly EventView[] | null | undefined;
   readonly mayCommand: boolean;
 }
 
-/** One release as the page shows it. @param now ms since the epoch */
+/** One release as the page shows it. @param now ms since the epoch @param room its width (px) */
 export function detailOf(
   { detail, pods, events, mayCommand }: Looked,
   now: number,
-  order: (order: Order) => void,
+  room: number,
 ): HTMLElement[] {
   const { key, phase = 'Unseen', message, problems } = detail;
   return [
     el(
       'header',
-      { class: 'release' },
-      el('h2', {}, key, ' ', el('span', { class: `phase ${phase}` }, phase)),
+      { class: 'release', 'data-key': 'header' },
+      el('a', { class: 'back', href: '#/' }, '← All releases'),
+      el('h2', { id: 'detail-title' }, `${key} `, el('span', { class: `phase ${phase}` }, phase)),
       el('p', { class: 'sentence' }, message),
       ...problems.map((problem) => el('p', { class: 'problem' }, problem)),
-      buttons(detail, mayCommand, order),
+      buttons(detail, mayCommand),
     ),
     ...(detail.candidate === undefined ? [] : [traffic(detail), steps(detail, now)]),
-    ...curves(detail, now),
+    ...curves(detail, now, room),
     ...(detail.metrics.length === 0 ? [] : [counts(detail)]),
     ...(detail.values.length === 0 ? [] : [values(detail)]),
-    ...(pods.length === 0 ? [] : [podTable(pods, detail)]),
-    ...(events.length === 0 ? [] : [eventList(events, now)]),
+    ...podsOf(pods, detail),
+    ...eventsOf(events, now),
     ...(detail.history.length === 0 ? [] : [history(detail, now)]),
   ];
 }
 
-function buttons(detail: Detail, mayCommand: boolean, order: (order: Order) => void): HTMLElement {
-  const orders = ordersFor(detail);
-  if (orders.length === 0) return el('div', {});
-  const row = orders.map((one) => {
-    const button = el(
+function buttons(detail: Detail, mayCommand: boolean): HTMLElement {
+  const row = ordersFor(detail).map(({ action, label, isDanger }) =>
+    el(
       'button',
       {
         type: 'button',
-        class: one.isDanger ? 'danger' : undefined,
+        'data-key': action,
+        'data-action': action,
+        class: isDanger ? 'danger' : undefined,
         disabled: !mayCommand,
-        title: mayCommand ? undefined : 'you may not give commands in this namespace',
       },
-      one.label,
-    );
-    button.addEventListener('click', () => {
-      order(one);
-    });
-    return button;
-  });
-  return el('div', { class: 'buttons', role: 'group', 'aria-label': 'Commands' }, ...row);
-}
-
-/** What the operator would execute now. */
-export function ordersFor({ candidate, stable, rejected, retired, paused, phase }: Detail): Order[] {
-  if (phase === 'RollingBack') return [];
-  if (candidate !== undefined && stable !== undefined) {
-    const about = { revision: candidate };
-    return [
-      {
-        ...about,
-        action: 'abort',
-        label: 'Abort',
-        question: `Revision ${candidate} loses its traffic now, and is not tried again by itself.`,
-        isDanger: true,
-      },
-      paused
-        ? {
-            ...about,
-            action: 'resume',
-            label: 'Resume',
-            question: 'It goes on from its weight.',
-            isDanger: false,
-          }
-        : {
-            ...about,
-            action: 'pause',
-            label: 'Pause',
-            question: 'It stays at its weight until someone resumes it.',
-            isDanger: false,
-          },
-      {
-        ...about,
-        action: 'promote',
-        label: 'Next step',
-        question: 'The present step passes without further analysis.',
-        isDanger: false,
-      },
-      {
-        ...about,
-        action: 'promoteFull',
-        label: 'Promote fully',
-        question: `Revision ${candidate} gets all traffic, whatever the analysis says from now on.`,
-        isDanger: true,
-      },
-    ];
-  }
-  const back = retired.slice(0, 1).map((revision) => ({
-    action: 'rollbackTo',
-    label: `Return to ${revision}`,
-    revision,
-    question: `All traffic goes to revision ${revision} at once.`,
-    isDanger: true,
-  }));
-  if (rejected === undefined) return back;
-  return [
-    {
-      action: 'retry',
-      label: `Retry ${rejected}`,
-      revision: rejected,
-      question: `Revision ${rejected}, which was rolled back, goes out again from the first step.`,
-      isDanger: false,
-    },
-    ...back,
-  ];
+      label,
+    ),
+  );
+  const why =
+    mayCommand || row.length === 0
+      ? undefined
+      : el('p', { class: 'quiet' }, 'You may not give commands in this namespace.');
+  return el(
+    'div',
+    { class: 'orders' },
+    el('div', { class: 'buttons', role: 'group', 'aria-label': 'Commands' }, ...row),
+    why,
+  );
 }
 
 /** The split of traffic as a picture. */
@@ -137,7 +71,7 @@ function traffic({ progress, candidate = '', stable = 'nobody' }: Detail): HTMLE
   const label = `${weight}% of the traffic to ${candidate}, ${100 - weight}% to ${stable}`;
   return el(
     'section',
-    { class: 'traffic' },
+    { class: 'traffic', 'data-key': 'traffic' },
     el('h3', {}, 'Traffic'),
     svg(
       'svg',
@@ -166,11 +100,12 @@ function steps({ steps: all, progress, deadline }: Detail, now: number): HTMLEle
         : state === 'now'
           ? `${duration(Math.min(passed, forMs))} of ${duration(forMs)}`
           : duration(forMs);
+    const text = [time, pause ? 'then a pause' : ''].filter((part) => part !== '').join(', ');
     return el(
       'li',
       { class: state.replace(' ', '-'), 'aria-current': state === 'now' ? 'step' : undefined },
       el('strong', {}, `${weight}%`),
-      el('span', {}, [time, pause ? 'then a pause' : ''].filter((text) => text !== '').join(', ')),
+      text === '' ? undefined : el('span', {}, text),
     );
   });
   const left =
@@ -179,68 +114,112 @@ function steps({ steps: all, progress, deadline }: Detail, now: number): HTMLEle
       : `Without a verdict it is given up in ${duration(deadline - now)}.`;
   return el(
     'section',
-    { class: 'steps' },
+    { class: 'steps', 'data-key': 'steps' },
     el('h3', {}, 'Steps'),
     el('ol', {}, ...items),
     left === undefined ? undefined : el('p', { class: 'quiet' }, left),
   );
 }
 
-function curves(
-  { curves: { weight, metrics }, metrics: counted, candidate }: Detail,
-  now: number,
-): HTMLElement[] {
-  const first = weight[0]?.[0];
+function curves(detail: Detail, now: number, room: number): HTMLElement[] {
+  const { curves: course, metrics: counted, candidate, ended } = detail;
+  const { weight, metrics } = course;
+  const from = weight[0]?.[0];
   const last = weight.at(-1)?.[0];
-  if (first === undefined || last === undefined) return [];
-  const to = candidate === undefined ? last : Math.max(last, now);
-  const marks = weight.filter(([, share]) => share > 0).map(([at, share]) => [at, `${share}%`] as const);
+  if (from === undefined || last === undefined) return [];
+  // The course of a release that is over stands still; a moment after its end is shown.
+  const until = Math.max(last, ...Object.values(metrics).map((points) => points.at(-1)?.[0] ?? 0));
+  const to = candidate === undefined ? Math.max(until, (ended?.at ?? 0) + 1000) : Math.max(until, now);
+  const isWide = room >= 2 * NARROWEST_CHART + GAP;
+  const frame = {
+    width: isWide ? (room - GAP) / 2 : room,
+    from,
+    to,
+    marks: weight
+      .filter(([, share], index) => share > 0 && share !== weight[index - 1]?.[1])
+      .map(([at, share]) => [at, `${share}%`] as const),
+    end: ended === undefined ? undefined : { ...ended, ...ENDINGS[ended.outcome] },
+  };
   const figures = Object.entries(metrics).flatMap(([name, points]) => {
     if (points.length < 2) return [];
-    const side = (index: 1 | 2): Line['points'] => points.map((point) => [point[0], point[index]]);
-    const needed = counted.find((metric) => metric.name === name)?.needed ?? 2;
-    return [
-      chart({
-        title: `${name}: share that goes wrong`,
-        lines: [
-          { name: 'stable', look: 'stable', points: side(2) },
-          { name: 'new', look: 'candidate', points: side(1) },
-        ],
-        marks,
-        text: percent,
-        least: 0.01,
-        from: first,
-        to,
-      }),
-      chart({
-        title: `${name}: evidence of harm`,
-        lines: [
-          {
-            name: 'rolled back at',
-            look: 'limit',
-            points: [
-              [first, needed],
-              [to, needed],
-            ],
-          },
-          { name: 'evidence', look: 'evidence', points: points.map(([at, , , evidence]) => [at, evidence]) },
-        ],
-        marks,
-        text: odds,
-        least: needed * 1.2,
-        from: first,
-        to,
-      }),
-    ];
+    const metric = counted.find((one) => one.name === name);
+    return [shares(name, metric, points, frame), evidence(name, metric, points, frame)];
   });
-  return figures.length === 0
-    ? []
-    : [el('section', { class: 'curves' }, el('h3', {}, 'How it goes'), ...figures)];
+  if (figures.length === 0) return [];
+  const look = isWide ? 'curves two' : 'curves';
+  return [el('section', { class: look, 'data-key': 'curves' }, el('h3', {}, 'How it goes'), ...figures)];
+}
+
+const ENDINGS: Readonly<Record<NonNullable<Detail['ended']>['outcome'], { text: string; isBad: boolean }>> = {
+  Initial: { text: 'ready', isBad: false },
+  Promoted: { text: 'promoted', isBad: false },
+  RolledBack: { text: 'rolled back', isBad: true },
+  Reverted: { text: 'reverted', isBad: false },
+  Superseded: { text: 'superseded', isBad: false },
+};
+
+/** Two stand side by side where there is room for both (px); style.css knows the gap. */
+const NARROWEST_CHART = 400;
+const GAP = 24;
+
+type Frame = Pick<Chart, 'from' | 'to' | 'marks' | 'end' | 'width'>;
+
+function shares(
+  name: string,
+  metric: MetricView | undefined,
+  points: readonly CurvePoint[],
+  frame: Frame,
+): HTMLElement {
+  const side = (index: 1 | 2): Line['points'] => points.map((point) => [point[0], point[index]]);
+  const { limit, bad = 'bad' } = metric ?? {};
+  return chart({
+    ...frame,
+    title: `${name}: requests ${bad}`,
+    lines: [
+      { name: 'stable', look: 'stable', points: side(2), isOfSpans: true },
+      { name: 'new', look: 'candidate', points: side(1), isOfSpans: true },
+      ...(limit === undefined ? [] : [level(`limit ${percent(limit)}`, limit, frame)]),
+    ],
+    text: percent,
+    least: Math.max(0.01, (limit ?? 0) * 1.2),
+  });
+}
+
+function evidence(
+  name: string,
+  metric: MetricView | undefined,
+  points: readonly CurvePoint[],
+  frame: Frame,
+): HTMLElement {
+  const needed = metric?.needed ?? 2;
+  return chart({
+    ...frame,
+    title: `${name}: evidence of harm`,
+    lines: [
+      level(`rolled back at ${odds(needed)}`, needed, frame),
+      { name: 'evidence', look: 'evidence', points: points.map(([at, , , one]) => [at, one]) },
+    ],
+    text: odds,
+    least: needed * 1.2,
+  });
+}
+
+function level(name: string, value: number, { from, to }: Frame): Line {
+  return {
+    name,
+    look: 'limit',
+    points: [
+      [from, value],
+      [to, value],
+    ],
+  };
 }
 
 /** log10 of an e-value, as what a bet against the candidate would have won. */
 function odds(log10: number): string {
-  return log10 < 3 ? `${Number((10 ** log10).toPrecision(2))}:1` : `10^${log10.toFixed(0)}:1`;
+  return log10 < 6
+    ? `${Number((10 ** log10).toPrecision(2)).toLocaleString()}:1`
+    : `10^${log10.toFixed(0)}:1`;
 }
 
 function counts({ metrics }: Detail): HTMLElement {
@@ -274,23 +253,28 @@ function values({ values: all }: Detail): HTMLElement {
   return table('What was measured', ['Metric', 'Verdict', 'Why'], rows);
 }
 
-function podTable(pods: readonly PodView[], { candidate, stable }: Detail): HTMLElement {
+function podsOf(pods: Looked['pods'], { candidate, stable }: Detail): HTMLElement[] {
+  if (pods === null) return [notSeen('Pods', 'You may not list pods in this namespace.')];
+  if (pods === undefined || pods.length === 0) return [];
   const side = (revision: string) =>
     revision === candidate ? 'new' : revision === stable ? 'stable' : 'earlier';
   const rows = pods.map(({ name, revision, ready, restarts, why }) =>
     el(
       'tr',
-      {},
+      { 'data-key': name },
       el('th', { scope: 'row' }, name),
       el('td', {}, `${side(revision)} (${revision})`),
       el('td', {}, ready ? 'ready' : (why ?? 'not ready')),
       el('td', {}, String(restarts)),
     ),
   );
-  return table('Pods', ['Pod', 'Version', 'State', 'Restarts'], rows);
+  return [table('Pods', ['Pod', 'Version', 'State', 'Restarts'], rows)];
 }
 
-function eventList(events: readonly EventView[], now: number): HTMLElement {
+function eventsOf(events: Looked['events'], now: number): HTMLElement[] {
+  const title = 'What happened';
+  if (events === null) return [notSeen(title, 'You may not list Events in this namespace.')];
+  if (events === undefined || events.length === 0) return [];
   const items = events.map(({ at, warning, reason, note }) =>
     el(
       'li',
@@ -300,7 +284,11 @@ function eventList(events: readonly EventView[], now: number): HTMLElement {
       el('span', {}, note),
     ),
   );
-  return el('section', { class: 'events' }, el('h3', {}, 'What happened'), el('ul', {}, ...items));
+  return [el('section', { class: 'events', 'data-key': title }, el('h3', {}, title), el('ul', {}, ...items))];
+}
+
+function notSeen(title: string, why: string): HTMLElement {
+  return el('section', { 'data-key': title }, el('h3', {}, title), el('p', { class: 'quiet' }, why));
 }
 
 function history({ history: entries }: Detail, now: number): HTMLElement {
@@ -323,7 +311,7 @@ function history({ history: entries }: Detail, now: number): HTMLElement {
 function table(caption: string, heads: readonly string[], rows: readonly HTMLElement[]): HTMLElement {
   return el(
     'section',
-    { class: 'table' },
+    { class: 'table', 'data-key': caption },
     el('h3', {}, caption),
     el(
       'div',

@@ -1,5 +1,6 @@
 import type { Summary } from '../wire.ts';
-import { el } from './dom.ts';
+import { el, settle } from './dom.ts';
+import { byUrgency } from './rank.ts';
 
 /** How high a row is (px); style.css says the same. */
 const ROW = 64;
@@ -16,6 +17,9 @@ export class ReleaseList {
   readonly #open: (key: string) => void;
   readonly #space = el('div', { class: 'space', role: 'presentation' });
   readonly #all = new Map<string, Summary>();
+  /** Those that were there before a reset. */
+  #unconfirmed = new Set<string>();
+  #isComplete = false;
   #shown: Summary[] = [];
   #search = '';
   #phase = '';
@@ -31,6 +35,10 @@ export class ReleaseList {
     box.addEventListener('scroll', () => {
       this.#draw();
     });
+    box.addEventListener('click', ({ target }) => {
+      const key = target instanceof Element ? target.closest<HTMLElement>('.row')?.dataset['key'] : undefined;
+      if (key !== undefined) this.#open(key);
+    });
     box.addEventListener('keydown', (event) => {
       this.#key(event);
     });
@@ -39,20 +47,37 @@ export class ReleaseList {
     }).observe(box);
   }
 
-  /** All that there are. */
-  fill(summaries: readonly Summary[]): void {
+  /** All that there are come now, one part after another. */
+  reset(): void {
+    this.#unconfirmed = new Set(this.#all.keys());
+    this.#isComplete = false;
+  }
+
+  /** All have come: what was not among them is gone. */
+  complete(): void {
+    for (const key of this.#unconfirmed) this.#all.delete(key);
+    this.#unconfirmed.clear();
+    this.#isComplete = true;
+    this.#later();
+  }
+
+  set(summaries: readonly Summary[]): void {
+    for (const summary of summaries) {
+      this.#all.set(summary.key, summary);
+      this.#unconfirmed.delete(summary.key);
+    }
+    this.#later();
+  }
+
+  remove(keys: readonly string[]): void {
+    for (const key of keys) this.#all.delete(key);
+    this.#later();
+  }
+
+  /** Nothing of it stays, as when the person leaves. */
+  clear(): void {
     this.#all.clear();
-    for (const summary of summaries) this.#all.set(summary.key, summary);
-    this.#later();
-  }
-
-  set(summary: Summary): void {
-    this.#all.set(summary.key, summary);
-    this.#later();
-  }
-
-  remove(key: string): void {
-    this.#all.delete(key);
+    this.reset();
     this.#later();
   }
 
@@ -60,6 +85,7 @@ export class ReleaseList {
     this.#search = search.trim().toLowerCase();
     this.#phase = phase;
     this.#box.scrollTop = 0;
+    this.#shown = [];
     this.#active = 0;
     this.#choose();
   }
@@ -68,8 +94,8 @@ export class ReleaseList {
   mark(key: string | undefined): void {
     this.#chosen = key;
     const at = this.#shown.findIndex((one) => one.key === key);
-    if (at >= 0) this.#active = at;
-    this.#draw();
+    if (at >= 0) this.#moveTo(at);
+    else this.#draw();
   }
 
   /** Changes that come together are drawn together. */
@@ -83,17 +109,27 @@ export class ReleaseList {
   }
 
   #choose(): void {
+    const activeKey = this.#shown[this.#active]?.key ?? this.#chosen;
     const words = this.#search.split(/\s+/).filter((word) => word !== '');
     this.#shown = [...this.#all.values()]
       .filter(({ key, phase }) => {
         const isFound = words.every((word) => key.toLowerCase().includes(word));
         return isFound && (this.#phase === '' || phase === this.#phase);
       })
-      .sort((a, b) => rank(a) - rank(b) || (a.key < b.key ? -1 : 1));
-    this.#active = Math.min(this.#active, Math.max(0, this.#shown.length - 1));
-    const text = `${this.#shown.length} of ${this.#all.size} releases`;
+      .sort(byUrgency);
+    // A release that moves takes the mark of the keyboard with it.
+    const at = this.#shown.findIndex(({ key }) => key === activeKey);
+    this.#active = Math.min(at >= 0 ? at : this.#active, Math.max(0, this.#shown.length - 1));
+    const text = this.#words();
     if (this.#count.textContent !== text) this.#count.textContent = text;
     this.#draw();
+  }
+
+  #words(): string {
+    const [shown, all] = [this.#shown.length, this.#all.size].map((count) => count.toLocaleString());
+    if (!this.#isComplete && this.#all.size === 0) return 'Asking the cluster…';
+    if (this.#isComplete && this.#all.size === 0) return 'There are no releases that you may see.';
+    return `${shown ?? ''} of ${all ?? ''} releases`;
   }
 
   #draw(): void {
@@ -102,7 +138,7 @@ export class ReleaseList {
     const last = Math.min(this.#shown.length, Math.ceil((scrollTop + clientHeight) / ROW) + MORE);
     this.#space.style.height = `${this.#shown.length * ROW}px`;
     const rows = this.#shown.slice(first, last).map((summary, at) => this.#row(summary, first + at));
-    this.#space.replaceChildren(...rows);
+    settle(this.#space, rows);
     const active = this.#shown[this.#active];
     if (active === undefined) this.#box.removeAttribute('aria-activedescendant');
     else this.#box.setAttribute('aria-activedescendant', idOf(active.key));
@@ -115,6 +151,7 @@ export class ReleaseList {
       'div',
       {
         id: idOf(key),
+        'data-key': key,
         class: `row${at === this.#active ? ' active' : ''}`,
         role: 'option',
         'aria-selected': key === this.#chosen ? 'true' : 'false',
@@ -123,14 +160,10 @@ export class ReleaseList {
       },
       el('span', { class: 'name' }, key),
       el('span', { class: `phase ${phase}` }, phase),
-      el('span', { class: 'message', title: message }, message),
-      el('span', { class: 'place' }, place),
+      el('span', { class: place === '' ? 'message whole' : 'message', title: message }, message),
+      place === '' ? undefined : el('span', { class: 'place' }, place),
     );
     row.style.transform = `translateY(${at * ROW}px)`;
-    row.addEventListener('click', () => {
-      this.#active = at;
-      this.#open(key);
-    });
     return row;
   }
 
@@ -149,7 +182,12 @@ export class ReleaseList {
     if (event.key === 'Enter' && active !== undefined) this.#open(active.key);
     if (to === undefined) return;
     event.preventDefault();
-    this.#active = Math.min(this.#shown.length - 1, Math.max(0, to));
+    this.#moveTo(Math.min(this.#shown.length - 1, Math.max(0, to)));
+  }
+
+  /** Marks a row, and brings it into sight. */
+  #moveTo(at: number): void {
+    this.#active = at;
     const top = this.#active * ROW;
     const { scrollTop, clientHeight } = this.#box;
     if (top < scrollTop) this.#box.scrollTop = top;
@@ -158,15 +196,7 @@ export class ReleaseList {
   }
 }
 
-/** What wants to be looked at comes first. */
-function rank({ phase, stalled }: Summary): number {
-  const at = ['RollingBack', 'RolledBack', 'Paused', 'Promoting', 'Progressing', 'Initializing'].indexOf(
-    phase ?? '',
-  );
-  if (stalled && phase !== 'RolledBack') return 1.5;
-  return at < 0 ? 9 : at;
-}
-
+/** No two keys share one. */
 function idOf(key: string): string {
-  return `release-${key.replace('/', '-')}`;
+  return `release/${key}`;
 }

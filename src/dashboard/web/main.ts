@@ -1,23 +1,33 @@
-import type { Detail, EventView, PodView, Summary, Told } from '../wire.ts';
-import { type Order, detailOf } from './detail.ts';
-import { byId, el } from './dom.ts';
+import type { Detail, EventView, Ordered, PodView, Session, Summary, Told } from '../wire.ts';
+import { isWanted } from './asking.ts';
+import { detailOf } from './detail.ts';
+import { byId, el, settle, timeOfDay } from './dom.ts';
 import { ReleaseList } from './list.ts';
+import { type Hearing, ask, listen } from './live.ts';
+import { ordersFor } from './orders.ts';
+import { signInForm } from './sign-in.ts';
 
-const PHASES = [
-  'Initializing',
-  'Healthy',
-  'Waiting',
-  'Progressing',
-  'Paused',
-  'Promoting',
-  'RollingBack',
-  'RolledBack',
-];
+const PHASES = Object.keys({
+  Initializing: true,
+  Healthy: true,
+  Waiting: true,
+  Progressing: true,
+  Paused: true,
+  Promoting: true,
+  RollingBack: true,
+  RolledBack: true,
+} satisfies Record<NonNullable<Summary['phase']>, true>);
+
+/** Until a server that refuses is asked again (ms). */
+const AGAIN_MS = 1500;
+/** A page that nobody has looked at for so long (ms) lets go of the server: browsers allow few streams at a time. */
+const UNSEEN_MS = 20_000;
 
 const state = byId('state', HTMLParagraphElement);
+const stale = byId('stale', HTMLParagraphElement);
 const person = byId('person', HTMLParagraphElement);
+const leave = byId('leave', HTMLButtonElement);
 const box = byId('detail', HTMLElement);
-const ask = byId('ask', HTMLDialogElement);
 const search = byId('search', HTMLInputElement);
 const phase = byId('phase', HTMLSelectElement);
 
@@ -32,186 +42,235 @@ for (const input of [search, phase]) {
   });
 }
 
+/** Since when the server, or the cluster behind it, has not answered (ms since the epoch). */
+const silent: { server: number | undefined; cluster: number | undefined } = {
+  server: undefined,
+  cluster: undefined,
+};
+
+function tellStale(change: Partial<typeof silent>): void {
+  Object.assign(silent, change);
+  const { server, cluster } = silent;
+  const since = server ?? cluster;
+  const who = server === undefined ? 'The cluster' : 'The dashboard';
+  const text =
+    since === undefined
+      ? ''
+      : `${who} does not answer. What is shown is of ${timeOfDay(since)}; it is tried again.`;
+  if (stale.textContent !== text) stale.textContent = text;
+  document.body.classList.toggle('stale', since !== undefined);
+}
+
+const hearing: Hearing = {
+  up: () => {
+    tellStale({ server: undefined });
+  },
+  down: () => {
+    tellStale({ server: silent.server ?? Date.now() });
+  },
+  refused: () => {
+    again();
+  },
+};
+
+const common = {
+  away: (since) => {
+    tellStale({ cluster: since ?? undefined });
+  },
+  out: () => {
+    signOut();
+  },
+} satisfies { [K in keyof Told]?: (data: Told[K]) => void };
+
+interface Shown {
+  readonly detail: Detail;
+  readonly pods?: readonly PodView[] | null;
+  readonly events?: readonly EventView[] | null;
+}
+
+let all: EventSource | undefined;
+let looked: EventSource | undefined;
+let shown: Shown | undefined;
+let mayCommand = false;
+let isIn = false;
+
+/** The release that the address names; undefined for none. */
+function keyOfAddress(): string | undefined {
+  const [, key] = /^#\/([^/]+\/[^/]+)$/.exec(location.hash) ?? [];
+  return key;
+}
+
+function hint(text: string): void {
+  settle(box, [el('p', { class: 'quiet' }, el('a', { class: 'back', href: '#/' }, '← All releases'), text)]);
+}
+
+function look(): void {
+  looked?.close();
+  const key = keyOfAddress();
+  if (shown?.detail.key !== key) shown = undefined;
+  document.body.classList.toggle('looking', key !== undefined);
+  list.mark(key);
+  document.title = key === undefined ? 'Songbird' : `${key} – Songbird`;
+  if (!isIn) return;
+  if (key === undefined) {
+    hint('Choose a release.');
+    return;
+  }
+  if (shown === undefined) hint(`Asking for ${key}…`);
+  looked = listen(
+    `/api/updates?release=${encodeURIComponent(key)}`,
+    {
+      ...common,
+      rights: (told) => {
+        ({ mayCommand } = told);
+        draw();
+      },
+      detail: (detail) => {
+        if (detail === null) {
+          hint(`${key} is not there: it was deleted, or you may not see it.`);
+          shown = undefined;
+          return;
+        }
+        if (shown !== undefined && shown.detail.phase !== detail.phase)
+          say(`${key}: ${detail.phase ?? 'unseen'}`);
+        shown = { ...shown, detail };
+        draw();
+      },
+      pods: (pods) => {
+        if (shown !== undefined) shown = { ...shown, pods };
+        draw();
+      },
+      events: (events) => {
+        if (shown !== undefined) shown = { ...shown, events };
+        draw();
+      },
+    },
+    hearing,
+  );
+}
+
 /** Says something that everybody hears of. */
 function say(text: string): void {
   state.textContent = text;
 }
 
-/** Listens to the server until it is closed; a stream that breaks comes again by itself. */
-function listen(path: string, handlers: { [K in keyof Told]?: (data: Told[K]) => void }): EventSource {
-  const source = new EventSource(path);
-  for (const [event, handle] of Object.entries(handlers)) {
-    source.addEventListener(event, ({ data }: MessageEvent<string>) => {
-      (handle as (told: unknown) => void)(JSON.parse(data));
-    });
-  }
-  source.addEventListener('open', () => {
-    say('');
-  });
-  source.addEventListener('error', () => {
-    say('The dashboard does not answer; what is shown may be old.');
-    // A stream that is refused, as without a session, does not come again.
-    if (source.readyState === EventSource.CLOSED) void signIn();
-  });
-  return source;
-}
-
-let looked: EventSource | undefined;
-let shown:
-  { detail: Detail; pods: readonly PodView[]; events: readonly EventView[]; mayCommand: boolean } | undefined;
-
-function look(): void {
-  looked?.close();
-  shown = undefined;
-  const key = decodeURIComponent(location.hash.replace(/^#\/?/, ''));
-  document.body.classList.toggle('looking', key !== '');
-  list.mark(key === '' ? undefined : key);
-  document.title = key === '' ? 'Songbird' : `${key} – Songbird`;
-  if (key === '') {
-    box.replaceChildren(el('p', { class: 'quiet' }, 'Choose a release.'));
-    return;
-  }
-  let mayCommand = false;
-  looked = listen(`/api/updates?release=${encodeURIComponent(key)}`, {
-    person: (told) => {
-      person.textContent = told.name;
-      ({ mayCommand } = told);
-    },
-    detail: (detail) => {
-      if (detail === null) {
-        shown = undefined;
-        box.replaceChildren(el('p', { class: 'quiet' }, `There is no release ${key} that you may see.`));
-        return;
-      }
-      shown = { pods: [], events: [], ...shown, detail, mayCommand };
-      draw();
-    },
-    pods: (pods) => {
-      if (shown !== undefined) shown = { ...shown, pods };
-      draw();
-    },
-    events: (events) => {
-      if (shown !== undefined) shown = { ...shown, events };
-      draw();
-    },
-  });
-}
-
-/** Draws the release anew; what has the focus keeps it, and what was scrolled stays where it was. */
 function draw(): void {
   if (shown === undefined) return;
-  const { activeElement } = document;
-  const focused =
-    activeElement !== null && box.contains(activeElement) ? activeElement.textContent : undefined;
-  const scrolled = [...box.querySelectorAll('.scroll')].map(({ scrollLeft }) => scrollLeft);
-  box.replaceChildren(...detailOf(shown, Date.now(), (order) => void confirm(order)));
-  for (const [at, part] of [...box.querySelectorAll('.scroll')].entries())
-    part.scrollLeft = scrolled[at] ?? 0;
-  if (focused === undefined) return;
-  const again = [...box.querySelectorAll('button')].find(({ textContent }) => textContent === focused);
-  again?.focus();
+  const { detail, pods, events } = shown;
+  const { paddingLeft, paddingRight } = getComputedStyle(box);
+  const room = box.clientWidth - parseFloat(paddingLeft) - parseFloat(paddingRight);
+  settle(box, detailOf({ detail, pods, events, mayCommand }, Date.now(), room));
 }
 
-/** Asks before it orders. */
-async function confirm({ action, label, revision, question, isDanger }: Order): Promise<void> {
-  const key = shown?.detail.key;
-  if (key === undefined) return;
-  byId('ask-title', HTMLHeadingElement).textContent = `${label}?`;
-  byId('ask-text', HTMLParagraphElement).textContent = question;
-  const yes = ask.querySelector<HTMLButtonElement>('button[value=yes]');
-  if (yes !== null) {
-    yes.textContent = label;
-    yes.className = isDanger ? 'danger' : '';
-  }
-  ask.showModal();
-  await new Promise<void>((resolve) => {
-    ask.addEventListener(
-      'close',
-      () => {
-        resolve();
-      },
-      { once: true },
-    );
-  });
-  if (ask.returnValue !== 'yes') return;
-  say(`${label}: ordered`);
-  const answer = await send('POST', '/api/commands', { key, action, revision });
-  if (answer !== undefined) say(`${label}: ${answer}`);
-}
-
-/** @returns why it was refused; undefined where it was done */
-async function send(method: 'POST' | 'DELETE', path: string, body: unknown): Promise<string | undefined> {
-  try {
-    const response = await fetch(path, {
-      method,
-      headers: { 'content-type': 'application/json', 'x-songbird': '1' },
-      body: JSON.stringify(body),
-    });
-    if (response.ok) return undefined;
-    const { message } = (await response.json()) as { message: string };
-    return message;
-  } catch {
-    return 'the dashboard does not answer';
+async function order(action: string): Promise<void> {
+  if (shown === undefined) return;
+  const { detail } = shown;
+  const wanted = ordersFor(detail).find((one) => one.action === action);
+  if (wanted === undefined || !(await isWanted(wanted))) return;
+  const { label, revision } = wanted;
+  say(`${label}: ordered…`);
+  const answer = await ask<Ordered>('POST', '/api/commands', { key: detail.key, action, revision });
+  if ('why' in answer) say(`${label}: ${answer.why}`);
+  else {
+    const { phase: how, message } = answer.data;
+    say(`${label}: ${how === undefined ? '' : `${how.toLowerCase()}. `}${message}`);
   }
 }
 
-/** In a cluster people show who they are by a token; their own dashboard asks for none. */
-async function signIn(): Promise<void> {
-  const probe = await fetch('/api/updates', { method: 'HEAD' }).catch(() => undefined);
-  if (probe === undefined || probe.status !== 401) {
-    setTimeout(start, 3000);
+function close(): void {
+  all?.close();
+  looked?.close();
+  all = looked = undefined;
+}
+
+let due: ReturnType<typeof setTimeout> | undefined;
+
+/** Begins anew, soon. */
+function again(): void {
+  close();
+  clearTimeout(due);
+  due = setTimeout(() => void start(), AGAIN_MS);
+}
+
+function signOut(): void {
+  close();
+  isIn = false;
+  shown = undefined;
+  list.clear();
+  person.textContent = '';
+  leave.hidden = true;
+  tellStale({ server: undefined, cluster: undefined });
+  document.body.classList.add('strange');
+  box.replaceChildren(signInForm(() => void start()));
+  byId('token', HTMLInputElement).focus();
+}
+
+async function start(): Promise<void> {
+  clearTimeout(due);
+  close();
+  const answer = await ask<Session>('GET', '/api/session');
+  if ('why' in answer) {
+    hearing.down();
+    again();
     return;
   }
-  const token = el('input', { id: 'token', type: 'password', autocomplete: 'off', required: true });
-  const wrong = el('p', { class: 'problem', role: 'alert' });
-  const form = el(
-    'form',
-    { class: 'sign-in' },
-    el('h2', {}, 'Who are you?'),
-    el('label', { for: 'token' }, 'A token of the cluster'),
-    token,
-    el('button', { type: 'submit' }, 'Sign in'),
-    wrong,
-    el(
-      'p',
-      { class: 'quiet' },
-      'kubectl create token NAME gives one for a service account. You see and do here what you could by kubectl.',
-    ),
+  const { name, canLeave } = answer.data;
+  if (name === null) {
+    signOut();
+    return;
+  }
+  isIn = true;
+  document.body.classList.remove('strange');
+  person.textContent = name;
+  leave.hidden = !canLeave;
+  all = listen(
+    '/api/updates',
+    {
+      ...common,
+      reset: () => {
+        list.reset();
+      },
+      releases: (summaries) => {
+        list.set(summaries);
+      },
+      gone: (keys) => {
+        list.remove(keys);
+      },
+      complete: () => {
+        list.complete();
+      },
+    },
+    hearing,
   );
-  form.addEventListener('submit', (event) => {
-    event.preventDefault();
-    void send('POST', '/api/session', { token: token.value }).then((why) => {
-      if (why === undefined) start();
-      else wrong.textContent = why;
-    });
-  });
-  document.body.classList.add('looking');
-  box.replaceChildren(form);
-  token.focus();
-}
-
-let all: EventSource | undefined;
-
-function start(): void {
-  all?.close();
-  all = listen('/api/updates', {
-    list: (summaries: readonly Summary[]) => {
-      list.fill(summaries);
-    },
-    release: (summary) => {
-      list.set(summary);
-    },
-    gone: (key) => {
-      list.remove(key);
-    },
-  });
   look();
 }
 
+box.addEventListener('click', ({ target }) => {
+  const button = target instanceof Element ? target.closest<HTMLElement>('button[data-action]') : null;
+  const action = button?.dataset['action'];
+  if (action !== undefined) void order(action);
+});
+leave.addEventListener('click', () => {
+  void ask('DELETE', '/api/session').then(signOut);
+});
+byId('skip', HTMLAnchorElement).addEventListener('click', (event) => {
+  event.preventDefault();
+  box.focus();
+});
 window.addEventListener('hashchange', () => {
   look();
-  if (location.hash.length > 2) box.focus({ preventScroll: true });
+  if (keyOfAddress() === undefined) byId('rows', HTMLDivElement).focus({ preventScroll: true });
+  else box.focus({ preventScroll: true });
 });
-// Times go on though nothing else changes.
-setInterval(draw, 1000);
-start();
+let unseen: ReturnType<typeof setTimeout> | undefined;
+document.addEventListener('visibilitychange', () => {
+  clearTimeout(unseen);
+  if (document.hidden) unseen = setTimeout(close, UNSEEN_MS);
+  else if (isIn && all === undefined) void start();
+});
+window.addEventListener('resize', draw);
+// Times go on though nothing else changes, unless what is shown is old.
+setInterval(() => {
+  if (silent.server === undefined && silent.cluster === undefined) draw();
+}, 1000);
+void start();

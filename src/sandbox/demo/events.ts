@@ -31,6 +31,7 @@ export interface DemoResult {
 /** What the demo tells while it runs; `--json` prints these as they are, with the time. */
 export type DemoEvent =
   | { event: 'starting' }
+  | { event: 'dashboard'; url: string }
   | { event: 'started'; kubeconfig: string; frontPort: number; requestsPerSecond: number }
   | { event: 'applied'; version: string; image: string; errorRate: number }
   | { event: 'phase'; phase: string; message: string }

@@ -23,6 +23,7 @@ test('it tells how to go on, then every turn of every release, until it is inter
       client,
       clock: systemClock,
       kubeconfig: '/tmp/somewhere/kubeconfig',
+      dashboard: 'http://127.0.0.1:4711/',
       frontPort: 4711,
       print: (lines) => printed.push(...lines),
       onError: (error) => {

@@ -9,6 +9,8 @@ export interface Kept {
   readonly client: ApiClient;
   readonly clock: Clock;
   readonly kubeconfig: string;
+  /** The dashboard's address; undefined where it did not start. */
+  readonly dashboard: string | undefined;
   readonly frontPort: number;
   readonly print: (lines: readonly string[]) => void;
   readonly onError: (error: unknown) => void;
@@ -43,9 +45,10 @@ export async function keepRunning(kept: Kept, signal: AbortSignal): Promise<void
   await watch.stop();
 }
 
-function instructions({ kubeconfig, frontPort }: Kept): string[] {
+function instructions({ kubeconfig, dashboard, frontPort }: Kept): string[] {
   return [
     '',
+    ...(dashboard === undefined ? [] : [`The dashboard: ${dashboard}`, '']),
     'Everything stays up, the load too. Try it in another terminal:',
     '',
     `  cd ${ROOT}`,

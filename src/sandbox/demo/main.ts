@@ -25,11 +25,19 @@ async function demo(args: Args, reporter: Reporter, interrupt: AbortSignal): Pro
     faults.add(messageOf(error));
   };
   let world: World | undefined;
+  let dashboard: string | undefined;
   let wrong = false;
   delays.enable();
   try {
     reporter.tell({ event: 'starting' });
-    world = await startWorld({ perSecond: PER_SECOND, onError });
+    world = await startWorld({
+      perSecond: PER_SECOND,
+      onError,
+      onDashboard: (url) => {
+        dashboard = url;
+        reporter.tell({ event: 'dashboard', url });
+      },
+    });
     const result = await within(LIMIT_MS, tellStory(world, reporter, interrupt, onError));
     reporter.finish(result);
     wrong = !isSuccess(result);
@@ -37,7 +45,10 @@ async function demo(args: Args, reporter: Reporter, interrupt: AbortSignal): Pro
     if (args.keep) {
       const { client, kubeconfig, mesh } = world;
       const print = reporter.note.bind(reporter);
-      await keepRunning({ client, clock, kubeconfig, frontPort: mesh.port, print, onError }, interrupt);
+      await keepRunning(
+        { client, clock, kubeconfig, dashboard, frontPort: mesh.port, print, onError },
+        interrupt,
+      );
     }
     return wrong ? EXIT.failure : EXIT.success;
   } catch (error) {

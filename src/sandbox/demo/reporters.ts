@@ -171,6 +171,8 @@ function sentenceOf(event: DemoEvent, verdict: string | undefined): string | und
   switch (event.event) {
     case 'starting':
       return 'A cluster in memory, a demo mesh and the operator are starting';
+    case 'dashboard':
+      return dashboardLine(event.url);
     case 'started':
       return `Started: KUBECONFIG=${event.kubeconfig}`;
     case 'applied': {
@@ -197,12 +199,17 @@ function sentenceOf(event: DemoEvent, verdict: string | undefined): string | und
   }
 }
 
+function dashboardLine(url: string): string {
+  return `Watch it in a browser: ${url}`;
+}
+
 /** Redraws one picture in place. */
 class LiveReporter implements Reporter {
   readonly #output: Output;
   readonly #ticker: Ticker;
   readonly #paint: Paint;
   #snapshot: (() => Snapshot) | undefined;
+  #dashboard: string | undefined;
   #drawn = 0;
   #drawnColumns = 0;
 
@@ -224,6 +231,7 @@ class LiveReporter implements Reporter {
 
   tell(event: DemoEvent): void {
     if (event.event === 'starting') this.#output.write('Starting a cluster, a mesh and the operator …\n');
+    if (event.event === 'dashboard') this.#dashboard = event.url;
   }
 
   finish(result: DemoResult): void {
@@ -250,7 +258,10 @@ class LiveReporter implements Reporter {
   #draw(): void {
     if (this.#snapshot === undefined) return;
     const columns = this.#columns();
-    const lines = render(this.#snapshot(), columns - 1, this.#paint)
+    // Above all else, and there from when it is known.
+    const head =
+      this.#dashboard === undefined ? ['', ''] : [dashboardLine(this.#dashboard).slice(0, columns - 1), ''];
+    const lines = [...head, ...render(this.#snapshot(), columns - 1, this.#paint)]
       .slice(0, (this.#output.rows ?? Infinity) - 1)
       .map((line) => `${line}\u001b[K\n`);
     // Lines of another width have wrapped, so that nobody knows any more how high the picture is.

@@ -9,7 +9,7 @@ import { Mesh } from '../mesh/mesh.ts';
 import { Load } from './load.ts';
 import { readCrds } from './manifests.ts';
 import { NodeAgent } from './node-agent.ts';
-import { OperatorProcess } from './operator-process.ts';
+import { dashboardProcess, freePort, type NodeProcess, operatorProcess } from './node-process.ts';
 
 export const NAMESPACE = 'demo';
 export const HOST = 'shop';
@@ -20,7 +20,7 @@ export interface World {
   readonly client: ApiClient;
   readonly mesh: Mesh;
   readonly load: Load;
-  readonly operator: OperatorProcess;
+  readonly operator: NodeProcess;
   readonly kubeconfig: string;
   readonly operatorLog: string;
   /** Ends all of it; keeps the operator's log where it is of use. */
@@ -31,10 +31,12 @@ export interface WorldOptions {
   readonly perSecond: number;
   /** Told of faults that end nothing: a watch that broke, a pod that could not be started. */
   readonly onError: (error: unknown) => void;
+  /** Told where the dashboard will be, before all else. Nobody waits until it is there. */
+  readonly onDashboard: (url: string) => void;
 }
 
 /** Starts cluster, mesh, node and operator; the load stands ready. What was started ends again when a part fails. */
-export async function startWorld({ perSecond, onError }: WorldOptions): Promise<World> {
+export async function startWorld({ perSecond, onError, onDashboard }: WorldOptions): Promise<World> {
   const endings: (() => Promise<unknown> | undefined)[] = [];
   const end = async () => {
     for (const ending of endings.reverse()) {
@@ -47,10 +49,13 @@ export async function startWorld({ perSecond, onError }: WorldOptions): Promise<
   };
   try {
     const clock = systemClock;
+    const port = await freePort();
+    onDashboard(`http://127.0.0.1:${port}/`);
     const folder = await mkdtemp(path.join(tmpdir(), 'songbird-demo-'));
     const files = {
       kubeconfig: path.join(folder, 'kubeconfig'),
       operatorLog: path.join(folder, 'operator.log'),
+      dashboardLog: path.join(folder, 'dashboard.log'),
     };
     let keep = false;
     endings.push(async () => {
@@ -86,8 +91,13 @@ export async function startWorld({ perSecond, onError }: WorldOptions): Promise<
     endings.push(() => node.close());
     await node.start();
 
-    const operator = new OperatorProcess({ kubeconfig: files.kubeconfig, logFile: files.operatorLog });
+    const { kubeconfig, operatorLog, dashboardLog } = files;
+    const operator = operatorProcess({ kubeconfig, logFile: operatorLog });
     endings.push(() => operator.stop());
+    const dashboard = dashboardProcess({ kubeconfig, logFile: dashboardLog }, port);
+    endings.push(() => dashboard.stop());
+    // The story goes on without it.
+    dashboard.failed.catch(onError);
     const load = new Load({ port: mesh.port, host: HOST, perSecond, clock });
     endings.push(() => load.stop());
 

@@ -1,22 +1,55 @@
 import { type ChildProcess, spawn } from 'node:child_process';
 import { closeSync, openSync } from 'node:fs';
+import { once } from 'node:events';
+import { type AddressInfo, createServer } from 'node:net';
 import { fileURLToPath } from 'node:url';
 import { type Clock, systemClock } from '../../kube/clock.ts';
 
-const MAIN = fileURLToPath(new URL('../../main.ts', import.meta.url));
+const OPERATOR = fileURLToPath(new URL('../../main.ts', import.meta.url));
+const COMMAND_LINE = fileURLToPath(new URL('../../cli/main.ts', import.meta.url));
 const STOP_MS = 5000;
 
-export interface OperatorOptions {
+export interface Surroundings {
   readonly kubeconfig: string;
-  /** Gets everything that the operator prints. */
+  /** Gets what the process prints. */
   readonly logFile: string;
-  /** The operator's program; for tests. */
+  /** Another program; for tests. */
   readonly program?: string;
   readonly clock?: Clock;
 }
 
+interface ProcessOptions extends Surroundings {
+  /** As a sentence begins: `the operator`. */
+  readonly name: string;
+  readonly program: string;
+  readonly args: readonly string[];
+}
+
 /** The operator, as a process of its own with flags and a KUBECONFIG, as in production. */
-export class OperatorProcess {
+export function operatorProcess(surroundings: Surroundings): NodeProcess {
+  const anyPort = '127.0.0.1:0';
+  const args = ['--metrics-address', anyPort, '--health-address', anyPort];
+  return new NodeProcess({ program: OPERATOR, ...surroundings, name: 'the operator', args });
+}
+
+/** The dashboard, as `kubectl songbird dashboard` serves it. */
+export function dashboardProcess(surroundings: Surroundings, port: number): NodeProcess {
+  const args = ['dashboard', '--port', String(port)];
+  return new NodeProcess({ program: COMMAND_LINE, ...surroundings, name: 'the dashboard', args });
+}
+
+/** A port of the loopback address that nobody has; it stays free unless somebody takes it at once. */
+export async function freePort(): Promise<number> {
+  const server = createServer().listen(0, '127.0.0.1');
+  await once(server, 'listening');
+  const { port } = server.address() as AddressInfo;
+  server.close();
+  await once(server, 'close');
+  return port;
+}
+
+/** A program of Songbird's, as a process of its own. */
+export class NodeProcess {
   readonly #child: ChildProcess;
   readonly #clock: Clock;
   readonly #ended: Promise<string>;
@@ -25,17 +58,16 @@ export class OperatorProcess {
     this.#child.kill('SIGKILL');
   };
   #stopping = false;
-  /** Rejects when the operator ends before it was told to. Never resolves. */
+  /** Rejects when the process ends before it was told to. Never resolves. */
   readonly failed: Promise<never>;
 
-  constructor({ kubeconfig, logFile, program = MAIN, clock = systemClock }: OperatorOptions) {
+  constructor({ name, program, args, kubeconfig, logFile, clock = systemClock }: ProcessOptions) {
     this.#clock = clock;
     const log = openSync(logFile, 'a');
-    const anyPort = '127.0.0.1:0';
     this.#child = spawn(
       process.execPath,
-      [program, '--metrics-address', anyPort, '--health-address', anyPort],
-      // A group of its own: Ctrl-C in the terminal is for the demo, which then stops the operator in order.
+      [program, ...args],
+      // A group of its own: Ctrl-C in the terminal is for the demo, which then stops the others in order.
       { stdio: ['ignore', log, log], env: { ...process.env, KUBECONFIG: kubeconfig }, detached: true },
     );
     closeSync(log);
@@ -50,7 +82,7 @@ export class OperatorProcess {
     process.once('exit', this.#kill);
     this.failed = new Promise((_, reject) => {
       void this.#ended.then((how) => {
-        if (!this.#stopping) reject(new Error(`the operator ${how}`));
+        if (!this.#stopping) reject(new Error(`${name} ${how}`));
       });
     });
     // Whoever waits for something races it with this; at other times nobody listens.

@@ -2,7 +2,7 @@ import { mkdtemp, readFile, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import path from 'node:path';
 import { afterEach, beforeEach, expect, test, vi } from 'vitest';
-import { OperatorProcess } from './operator-process.ts';
+import { dashboardProcess, freePort, type NodeProcess, operatorProcess } from './node-process.ts';
 
 let folder: string;
 let logFile: string;
@@ -14,10 +14,14 @@ beforeEach(async () => {
 
 afterEach(() => rm(folder, { recursive: true }));
 
-async function start(program: string): Promise<OperatorProcess> {
+async function written(program: string): Promise<string> {
   const file = path.join(folder, 'program.cjs');
   await writeFile(file, program);
-  return new OperatorProcess({ kubeconfig: '/the/kubeconfig', logFile, program: file });
+  return file;
+}
+
+async function start(program: string): Promise<NodeProcess> {
+  return operatorProcess({ kubeconfig: '/the/kubeconfig', logFile, program: await written(program) });
 }
 
 async function logged(part: string): Promise<void> {
@@ -57,4 +61,12 @@ test('being told to stop is none, and leaves it time to end in order', async () 
   await operator.stop();
   await logged('in order');
   expect(failed).toBe(false);
+});
+
+test('the dashboard gets a port that was free', async () => {
+  const program = await written('console.log(process.argv.slice(2).join(" ")); setInterval(() => 0, 1000)');
+  const port = await freePort();
+  const dashboard = dashboardProcess({ kubeconfig: '/the/kubeconfig', logFile, program }, port);
+  await logged(`dashboard --port ${port}`);
+  await dashboard.stop();
 });
