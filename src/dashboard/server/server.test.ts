@@ -303,7 +303,7 @@ describe('the dashboard of a cluster', () => {
       { message: 'ben may not give commands in namespace shop' },
     ]);
     const ordered = order('anna', 'shop/cart');
-    await told({ phase: 'Executed', message: 'done' });
+    expect(await told({ phase: 'Executed', message: 'done' })).toMatchObject({ by: 'anna' });
     expect((await ordered).status).toBe(201);
     expect((await order('nobody', 'shop/cart')).status).toBe(401);
   });
