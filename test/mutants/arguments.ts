@@ -11,6 +11,8 @@ does, until an invariant is broken that the code as it is keeps in the same life
   --seeds N     the most seeds that are played with a bug (default 2000)
   --only NAME   this bug; may be given several times
   --some N      N bugs of those that are caught soonest, of all layers: always the same
+  --from FILE   lines of earlier runs with --json: bugs that were caught there are not hunted again
+  --write       all of them, into docs/planted-bugs.md
   --workers N   threads at the same time (default: one a processor)
   --json        one JSON object a bug, and one for all
 
@@ -24,6 +26,9 @@ export interface Options {
   readonly seeds: number;
   readonly workers: number;
   readonly json: boolean;
+  /** Files with the lines of earlier runs. */
+  readonly from: readonly string[];
+  readonly write: boolean;
 }
 
 /**
@@ -34,13 +39,15 @@ export function optionsOf(args: readonly string[]): Options | undefined {
   const { values } = parse(args);
   if (values.help) return undefined;
   const { only, some } = values;
-  if (only !== undefined && some !== undefined)
-    throw new UsageError('--only and --some are two choices: give one of them');
+  if ([only !== undefined, some !== undefined, values.write].filter(Boolean).length > 1)
+    throw new UsageError('--only, --some and --write choose bugs: give one of them');
   return {
     mutants: only === undefined ? chosen(some) : only.map(named),
     seeds: whole('seeds', values.seeds),
     workers: whole('workers', values.workers ?? String(availableParallelism())),
     json: values.json,
+    from: values.from ?? [],
+    write: values.write,
   };
 }
 
@@ -54,6 +61,8 @@ function parse(args: readonly string[]) {
         some: { type: 'string' },
         workers: { type: 'string' },
         json: { type: 'boolean', default: false },
+        from: { type: 'string', multiple: true },
+        write: { type: 'boolean', default: false },
         help: { type: 'boolean', default: false },
       },
     });

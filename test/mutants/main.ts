@@ -2,16 +2,29 @@
  * Can the tests fail? `npm run simulate:mutants -- [options]` plants bugs into the production code, one at a time, and
  * shows that the simulator catches each. Exit status 0 only when every one was caught.
  */
+import { readFile, writeFile } from 'node:fs/promises';
+import { fileURLToPath } from 'node:url';
+import prettier from 'prettier';
 import { HELP, type Options, UsageError, optionsOf } from './arguments.ts';
 import { type Result, hunt } from './hunt.ts';
 import { mutated, sourceOf } from './mutant.ts';
+import { pageOf } from './page.ts';
+
+const PAGE = new URL('../../docs/planted-bugs.md', import.meta.url);
 
 /** Hunts them, so many at a time; tells of each in the order of the catalogue, as soon as that can be. */
-async function huntAll({ mutants, seeds, workers, json }: Options): Promise<Result[]> {
+async function huntAll(
+  { mutants, seeds, workers, json }: Options,
+  known: ReadonlyMap<string, Result>,
+): Promise<Result[]> {
   const hunts = mutants.map((mutant) => ({ mutant, ...Promise.withResolvers<Result>() }));
   const waiting = hunts.values();
   const hunter = async () => {
-    for (const { mutant, resolve, reject } of waiting) await hunt(mutant, seeds).then(resolve, reject);
+    for (const { mutant, resolve, reject } of waiting) {
+      const found = known.get(mutant.name);
+      if (found === undefined) await hunt(mutant, seeds).then(resolve, reject);
+      else resolve(found);
+    }
   };
   for (let i = 0; i < workers; i++) void hunter();
   const results: Result[] = [];
@@ -27,12 +40,31 @@ async function run(options: Options): Promise<number> {
   // What is wrong with the catalogue is told before minutes are spent.
   for (const mutant of options.mutants) mutated(mutant, await sourceOf(mutant));
   if (!options.json) print(HEAD);
-  const results = await huntAll(options);
+  const results = await huntAll(options, await caughtIn(options.from));
   const uncaught = results.filter(({ caught }) => !caught).map(({ mutant }) => mutant);
   const sum = { planted: results.length, caught: results.length - uncaught.length, uncaught };
+  if (options.write) await write(pageOf(options.mutants, results));
   const names = uncaught.length === 0 ? '' : `; not caught: ${uncaught.join(', ')}`;
   print(options.json ? JSON.stringify(sum) : `\n${sum.planted} planted, ${sum.caught} caught${names}`);
   return uncaught.length === 0 ? 0 : 1;
+}
+
+async function write(page: string): Promise<void> {
+  const settings = await prettier.resolveConfig(fileURLToPath(PAGE));
+  await writeFile(PAGE, await prettier.format(page, { ...settings, parser: 'markdown' }));
+}
+
+/** What earlier runs caught, by the bug's name. */
+async function caughtIn(files: readonly string[]): Promise<Map<string, Result>> {
+  const caught = new Map<string, Result>();
+  for (const file of files) {
+    for (const line of (await readFile(file, 'utf8')).split('\n')) {
+      if (line === '') continue;
+      const result = JSON.parse(line) as Partial<Result>;
+      if (result.mutant !== undefined && result.caught === true) caught.set(result.mutant, result as Result);
+    }
+  }
+  return caught;
 }
 
 const HEAD = row('bug', 'caught by', 'seeds', 'seconds', 'what was seen');

@@ -3,6 +3,7 @@ import { UsageError, optionsOf } from '../mutants/arguments.ts';
 import { MUTANTS, QUICKEST } from '../mutants/catalogue/index.ts';
 import { hunt } from '../mutants/hunt.ts';
 import { type Mutant, mutated, sourceOf } from '../mutants/mutant.ts';
+import { pageOf } from '../mutants/page.ts';
 import { play } from '../mutants/play.ts';
 
 const BAD: Mutant = {
@@ -36,6 +37,21 @@ describe('the catalogue of mutants', () => {
     expect(QUICKEST.length).toBeGreaterThanOrEqual(10);
     expect(QUICKEST.filter((name) => !names.has(name))).toEqual([]);
     expect(new Set(QUICKEST).size).toBe(QUICKEST.length);
+  });
+});
+
+describe('the page', () => {
+  it('has a row for each bug, and says which was not caught', () => {
+    const peer = 'Somebody #1: a | b';
+    const result = { caught: true, invariant: 'quiet', seeds: 7, seconds: 1, sentence: '' };
+    const mutants = [BAD, { ...BAD, name: 'worse', peer }];
+    const page = pageOf(mutants, [
+      { ...result, mutant: 'bad' },
+      { ...result, mutant: 'worse', caught: false, invariant: null, seeds: 2000 },
+    ]);
+    expect(page).toContain('Of 2 bugs, 1 are caught; 1 are bugs that Flagger');
+    expect(page).toContain(`| ${BAD.sentence} |  | \`quiet\` | 7 |`);
+    expect(page).toContain(String.raw`| Somebody #1: a \| b | **not caught** | 2000 |`);
   });
 });
 

@@ -31,6 +31,7 @@ test('Songbird’s CRDs and Istio’s are installed', async () => {
     'clusteranalysistemplates.songbird.dev',
     'destinationrules.networking.istio.io',
     'gateways.networking.istio.io',
+    'notificationpolicies.songbird.dev',
     'releasecommands.songbird.dev',
     'virtualservices.networking.istio.io',
   ]);

@@ -172,6 +172,21 @@ const COINCIDENCES: readonly Maker[] = [
       { at, edit: 'command', action: 'abort', who: 'candidate' },
     ],
   }),
+  // The right to change routes is away for a moment, and an abort comes then.
+  (dice, at) => ({
+    edits: [{ at, edit: 'command', action: 'abort', who: 'candidate' }],
+    faults: [
+      { at: at - 500, forMs: dice.of([2000, 4000]), fault: 'no permission', plural: 'virtualservices' },
+    ],
+  }),
+  // Somebody takes the weight away again and again.
+  (_, at) => ({
+    edits: Array.from({ length: 8 }, (_unused, index) => ({
+      at: at + 3000 * index,
+      edit: 'weights' as const,
+      candidate: 0,
+    })),
+  }),
   // From before the release on nobody tells of it.
   (dice) => ({
     faults: [
