@@ -39,6 +39,7 @@ const sidebar: DefaultTheme.SidebarItem[] = [
     items: [
       { text: 'Recipes', link: '/docs/recipes' },
       { text: 'Metrics of your own', link: '/docs/metrics' },
+      { text: 'The dashboard', link: '/docs/dashboard' },
       { text: 'Notifications', link: '/docs/notifications' },
       { text: 'Tracing', link: '/docs/tracing' },
       { text: 'Questions', link: '/docs/faq' },
