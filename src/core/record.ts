@@ -108,23 +108,26 @@ function continued(
   orders: readonly GivenOrder[],
   now: number,
 ): ReleaseCourse {
+  const points = pointsAfter(course, before, after);
+  // As in most passes: who compares the status with the last one finds the very same course.
+  if (points === undefined && events.length === 0 && orders.length === 0) return course;
   return {
     ...course,
-    ...pointsAfter(course, before, after),
+    ...points,
     events: shortened([...course.events, ...toldAt(events, now)]),
     orders: [...course.orders, ...orders].slice(-MOST_TOLD.orders),
   };
 }
 
-/** A point for each time that counts entered status, as far apart as there is room. */
+/** With a point for each time that counts entered status, as far apart as there is room; undefined where none is added. */
 function pointsAfter(
   course: ReleaseCourse,
   before: CanaryReleaseStatus,
   after: CanaryReleaseStatus,
-): Partial<ReleaseCourse> {
+): Partial<ReleaseCourse> | undefined {
   const { analysis } = after;
   if (analysis === undefined || analysis === before.analysis || analysis.revision !== course.revision)
-    return {};
+    return undefined;
   const { step } = after.step === undefined ? before : after;
   const isNews =
     analysis.verdict !== before.analysis?.verdict ||
@@ -137,7 +140,7 @@ function pointsAfter(
     points: unpackedPoints(course),
   };
   const next = withPoint(known, pointOf(told, step?.observedWeight ?? 0), MOST_POINTS, isNews);
-  return next === known ? {} : packed(next, course.startedAt);
+  return next === known ? undefined : packed(next, course.startedAt);
 }
 
 function toldAt(events: readonly ReleaseEvent[], now: number): ReleaseCourse['events'] {
