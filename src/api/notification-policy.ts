@@ -1,7 +1,7 @@
 import { z } from 'zod';
 import { secretKeyRef } from './metric.ts';
 import { matching, notEmpty, ruled } from './rules.ts';
-import { condition } from './status.ts';
+import { conditions } from './status.ts';
 
 /** What may happen to a release that is worth a message. */
 export const MOMENTS = [
@@ -350,13 +350,6 @@ export const notificationPolicyStatus = z.object({
     description: 'What was told of which release, at most 100 of a target, the latest last.',
     'x-kubernetes-list-type': 'atomic',
   }),
-  conditions: z
-    .array(condition)
-    .optional()
-    .meta({
-      description: 'Conditions as kstatus reads them.',
-      'x-kubernetes-list-type': 'map',
-      'x-kubernetes-list-map-keys': ['type'],
-    }),
+  conditions,
 });
 export type NotificationPolicyStatus = z.output<typeof notificationPolicyStatus>;

@@ -29,6 +29,16 @@ export const condition = z.object({
 });
 export type Condition = z.output<typeof condition>;
 
+/** All conditions of a status. */
+export const conditions = z
+  .array(condition)
+  .optional()
+  .meta({
+    description: 'Conditions as kstatus reads them.',
+    'x-kubernetes-list-type': 'map',
+    'x-kubernetes-list-map-keys': ['type'],
+  });
+
 const counts = z.object({
   all: z.number().min(0).meta({ description: 'Events counted.' }),
   bad: z.number().min(0).meta({ description: 'Bad ones among them.' }),
@@ -364,13 +374,6 @@ export const canaryReleaseStatus = z.object({
     .optional()
     .meta({ description: 'Pods of all revisions, a fresh baseline among them; for the scale subresource.' }),
   selector: z.string().optional().meta({ description: 'Selects the pods; for the scale subresource.' }),
-  conditions: z
-    .array(condition)
-    .optional()
-    .meta({
-      description: 'Conditions as kstatus reads them.',
-      'x-kubernetes-list-type': 'map',
-      'x-kubernetes-list-map-keys': ['type'],
-    }),
+  conditions,
 });
 export type CanaryReleaseStatus = z.output<typeof canaryReleaseStatus>;

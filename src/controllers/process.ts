@@ -1,4 +1,5 @@
 import type { Clock } from '../kube/clock.ts';
+import { aborted } from '../kube/deadline.ts';
 import { EventRecorder } from '../kube/events.ts';
 import { type Rate, RateLimitedClient } from '../kube/rate-limit.ts';
 import type { ApiClient } from '../kube/types.ts';
@@ -128,17 +129,4 @@ export class OperatorProcess {
   async shutdown(): Promise<void> {
     await Promise.all([this.#operator.shutdown(), this.#notifier?.stop()]);
   }
-}
-
-function aborted(signal: AbortSignal): Promise<void> {
-  if (signal.aborted) return Promise.resolve();
-  return new Promise((resolve) => {
-    signal.addEventListener(
-      'abort',
-      () => {
-        resolve();
-      },
-      { once: true },
-    );
-  });
 }

@@ -62,3 +62,17 @@ export function abortable<T>(promise: Promise<T>, signal: AbortSignal): Promise<
     });
   });
 }
+
+/** Resolves when the signal aborts; at once where it has. */
+export function aborted(signal: AbortSignal): Promise<void> {
+  if (signal.aborted) return Promise.resolve();
+  return new Promise((resolve) => {
+    signal.addEventListener(
+      'abort',
+      () => {
+        resolve();
+      },
+      { once: true },
+    );
+  });
+}

@@ -1,6 +1,6 @@
 import { sleep } from './clock.ts';
 import type { Clock } from './clock.ts';
-import { Deadline, abortable } from './deadline.ts';
+import { Deadline, abortable, aborted } from './deadline.ts';
 import { LeaseRecord } from './lease.ts';
 import type { Attempt } from './lease.ts';
 import type { ApiClient } from './types.ts';
@@ -133,10 +133,7 @@ export class LeaderElector {
   async #work(signal: AbortSignal): Promise<void> {
     await this.#options.onStartedLeading(signal);
     // Work that only set things going leads on until it is asked to stop.
-    if (signal.aborted) return;
-    await new Promise((resolve) => {
-      signal.addEventListener('abort', resolve, { once: true });
-    });
+    await aborted(signal);
   }
 
   /** Renews the lease until `done` aborts. @returns false when the lease was lost before */

@@ -1,5 +1,6 @@
 import { canaryReleases } from '../../api/resources.ts';
 import { Access, OwnGate, startDashboard } from '../../dashboard/index.ts';
+import { aborted } from '../../kube/deadline.ts';
 import { isApiError } from '../../kube/types.ts';
 import { commandOf } from '../command.ts';
 import { CLUSTER_HELP, CLUSTER_OPTIONS, type Cluster, EXIT } from '../shell.ts';
@@ -62,17 +63,4 @@ async function placeOf({ client, namespace }: Cluster): Promise<string | undefin
       );
     throw error;
   }
-}
-
-function aborted(signal: AbortSignal): Promise<void> {
-  if (signal.aborted) return Promise.resolve();
-  return new Promise((resolve) => {
-    signal.addEventListener(
-      'abort',
-      () => {
-        resolve();
-      },
-      { once: true },
-    );
-  });
 }

@@ -1,5 +1,6 @@
 import path from 'node:path';
 import type { Clock } from '../../kube/clock.ts';
+import { aborted } from '../../kube/deadline.ts';
 import type { ApiClient } from '../../kube/types.ts';
 import { KNOWN_IMAGES } from './images.ts';
 import { ROOT, SHOP_FILE } from './manifests.ts';
@@ -36,12 +37,7 @@ export async function keepRunning(kept: Kept, signal: AbortSignal): Promise<void
   });
   if (signal.aborted) return;
   await watch.start();
-  await new Promise<void>((resolve) => {
-    signal.addEventListener('abort', () => {
-      resolve();
-    });
-    if (signal.aborted) resolve();
-  });
+  await aborted(signal);
   await watch.stop();
 }
 
